@@ -1,0 +1,15 @@
+//! **emofed**: federated learning of facial-expression recognition in a browser tab.
+//!
+//! A tab captures its camera, extracts features of each frame with a frozen backbone, names the emotion of a clip
+//! with a small LSTM (the *VFER*), fine-tunes its copy on pseudo labels and ships only weights. The method is
+//! "Dynamic Facial Expression Recognition through Partial Label Learning and Federated Learning" (Daffa, Gupta,
+//! Chen, Wong).
+//!
+//! Dependencies point one way: `page` → `protocol`; `tab` → `learning` → `model`; `tab` → `protocol`.
+
+pub mod emotion;
+pub mod learning;
+pub mod model;
+pub mod protocol;
+pub mod tab;
+pub mod weights;

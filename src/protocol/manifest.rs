@@ -1,0 +1,173 @@
+//! The manifest: everything a tab has to know before it can take part.
+
+use serde::{Deserialize, Serialize};
+
+/// `GET /api/v1/manifest`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`super::PROTOCOL`] of the aggregator.
+    pub protocol: u32,
+    /// What the instructor calls the class.
+    pub class: String,
+    /// Who runs this and why; absent only on loopback.
+    pub deployment: Option<Deployment>,
+    /// The frozen feature extractor and image model.
+    pub backbone: BackboneRef,
+    /// The face detector's weights.
+    pub detector: BlobRef,
+    /// The current central VFER.
+    pub model: ModelVersion,
+    /// How tabs learn.
+    pub learning: LearningSettings,
+    /// How tabs look and cut clips.
+    pub capture: CapturePlan,
+    /// The round that takes updates now, if any.
+    pub round: Option<OpenRound>,
+}
+
+/// The written statement that serving beyond loopback needs; the consent screen shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deployment {
+    /// What the emotion inference is for.
+    pub purpose: String,
+    /// Country or state whose law applies.
+    pub jurisdiction: String,
+    /// Ethics approval or other legal basis.
+    pub legal_basis: String,
+    /// Whom students can ask.
+    pub contact: String,
+}
+
+/// An immutable file, served at [`super::path::blob`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlobRef {
+    /// SHA-256 in lower-case hexadecimal.
+    pub sha256: String,
+    /// Length in bytes.
+    pub size: u64,
+}
+
+/// Which feature extractor a class uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackboneKind {
+    /// face-api's expression network: 112×112 input, 7 classes, any laptop.
+    Lite,
+    /// EmoNet (Toisoul et al. 2021): 256×256 input, 8 classes (or 5).
+    Emonet,
+}
+
+/// The frozen backbone, by kind and hash. A VFER belongs to exactly one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackboneRef {
+    /// Its architecture.
+    pub kind: BackboneKind,
+    /// Its weights.
+    #[serde(flatten)]
+    pub blob: BlobRef,
+}
+
+/// Where a VFER comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModelOrigin {
+    /// Distilled from the image head without any labelled video: a start, not a result.
+    Bootstrap,
+    /// Trained on a labelled corpus.
+    Trained,
+    /// Made by a round.
+    Federated,
+}
+
+/// A published VFER and where it stands in the lineage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelVersion {
+    /// Counts up by one with every publication; never reused.
+    pub version: u64,
+    /// The version it was made from.
+    pub parent: Option<u64>,
+    /// Where it comes from.
+    pub origin: ModelOrigin,
+    /// The round that made it.
+    pub round: Option<u64>,
+    /// How many client updates went into it.
+    pub clients: u32,
+    /// How many clips those updates stand for.
+    pub clips: u64,
+    /// Seconds since 1970 when it was published.
+    pub published_at_s: u64,
+    /// SHA-256 of the backbone whose features it reads.
+    pub backbone_sha256: String,
+    /// Its weights.
+    pub vfer: BlobRef,
+}
+
+/// How a tab makes a client update. The defaults are the paper's where it gives a value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LearningSettings {
+    /// A clip is kept if the largest mean probability reaches this (paper: 0.5).
+    pub confidence_threshold: f64,
+    /// Adam's learning rate in local fine-tuning (paper: 1e-5).
+    pub learning_rate: f64,
+    /// Passes over the kept clips (paper: 1).
+    pub epochs: u32,
+    /// Clips per step.
+    pub batch_size: usize,
+    /// Train on the mean probabilities instead of the label they point to.
+    pub soft_labels: bool,
+    /// A tab contributes once it has kept this many clips.
+    pub minimum_clips: u32,
+    /// Fixes the order of clips in an epoch.
+    pub seed: u64,
+}
+
+impl Default for LearningSettings {
+    fn default() -> Self {
+        Self {
+            confidence_threshold: 0.5,
+            learning_rate: 1e-5,
+            epochs: 1,
+            batch_size: 8,
+            soft_labels: false,
+            minimum_clips: 4,
+            seed: 0,
+        }
+    }
+}
+
+/// How a tab samples frames and cuts clips.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CapturePlan {
+    /// Most frames a second to look at; a slower tab looks at fewer.
+    pub max_frames_per_second: f64,
+    /// Length of a clip.
+    pub clip_ms: u64,
+    /// A clip with fewer frames than this is dropped.
+    pub minimum_frames: usize,
+    /// A clip ends where the face is gone for longer.
+    pub face_lost_ms: u64,
+}
+
+impl Default for CapturePlan {
+    fn default() -> Self {
+        Self { max_frames_per_second: 10.0, clip_ms: 3_000, minimum_frames: 8, face_lost_ms: 500 }
+    }
+}
+
+/// A round that takes updates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenRound {
+    /// The round's number.
+    pub id: u64,
+    /// The model version that updates are relative to.
+    pub base_version: u64,
+    /// The round closes when so many updates are in.
+    pub minimum_clients: u32,
+    /// Updates received so far.
+    pub received: u32,
+    /// Seconds since 1970 when the round ends even with too few clients.
+    pub deadline_s: u64,
+}

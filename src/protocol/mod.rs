@@ -1,0 +1,78 @@
+//! What travels between a tab and the aggregator: HTTP with JSON and safetensors, on one origin.
+//!
+//! `docs/PROTOCOL.md` tells it in words. Nothing here does I/O or depends on burn.
+
+mod event;
+mod manifest;
+mod problem;
+mod update;
+
+pub use event::{CloseReason, Event};
+pub use manifest::{
+    BackboneKind, BackboneRef, BlobRef, CapturePlan, Deployment, LearningSettings, Manifest, ModelOrigin, ModelVersion,
+    OpenRound,
+};
+pub use problem::{Problem, ProblemCode};
+pub use update::{ClientUpdate, UpdateError, UpdateLimits};
+
+use serde::{Deserialize, Serialize};
+
+/// The protocol's version. A tab refuses a manifest of another.
+pub const PROTOCOL: u32 = 1;
+
+/// Media type of weights and client updates.
+pub const SAFETENSORS: &str = "application/vnd.safetensors";
+
+/// Media type of errors (RFC 9457).
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Paths of the calls a tab makes.
+pub mod path {
+    /// `GET`: the [`super::Manifest`], with `ETag`.
+    pub const MANIFEST: &str = "/api/v1/manifest";
+    /// `POST` [`super::JoinRequest`] → [`super::JoinResponse`].
+    pub const PARTICIPANTS: &str = "/api/v1/participants";
+    /// `GET`: server-sent [`super::Event`]s.
+    pub const EVENTS: &str = "/api/v1/events";
+
+    /// `GET`: an immutable blob by its SHA-256 in lower-case hexadecimal.
+    pub fn blob(sha256: &str) -> String {
+        format!("/blobs/{sha256}")
+    }
+
+    /// `PUT`: the caller's client update in `round`.
+    pub fn update(round: u64) -> String {
+        format!("/api/v1/rounds/{round}/update")
+    }
+}
+
+/// What a tab sends to join a class. There is no name and no address in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinRequest {
+    /// The code that the instructor handed out.
+    pub class_code: String,
+}
+
+/// A participant's credentials, random and valid for one class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinResponse {
+    /// Random id of the participant.
+    pub participant: String,
+    /// Bearer token for the participant's own calls.
+    pub token: String,
+}
+
+/// What the aggregator answers to an update that is safely on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpdateReceipt {
+    /// The round the update counts in.
+    pub round: u64,
+    /// SHA-256 of the body as received.
+    pub sha256: String,
+}
+
+/// SHA-256 of `bytes` in lower-case hexadecimal: how blobs are named.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

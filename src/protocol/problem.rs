@@ -1,0 +1,78 @@
+//! Errors on the wire: RFC 9457 problem documents.
+
+use serde::{Deserialize, Serialize};
+
+/// What kind of problem it is; a tab decides by this, never by the words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProblemCode {
+    /// No class has this code.
+    WrongClassCode,
+    /// The token is missing, unknown or revoked: join again.
+    Unauthorized,
+    /// The update is not relative to the round's base version: fetch the manifest.
+    StaleBase,
+    /// The round takes no updates: fetch the manifest.
+    RoundNotOpen,
+    /// A different update of this participant already counts in this round.
+    AlreadyReceived,
+    /// The body is larger than any update of this model.
+    TooLarge,
+    /// The body is not an update of this model; `tensor` says where.
+    BadUpdate,
+    /// The request is malformed.
+    BadRequest,
+    /// Too many requests: wait `retry_after_s`.
+    RateLimited,
+    /// There is nothing at this path.
+    NotFound,
+    /// The action does not fit the present state.
+    Conflict,
+    /// The aggregator cannot store anything now; nothing was acknowledged.
+    StorageUnavailable,
+    /// The aggregator failed.
+    Internal,
+}
+
+impl ProblemCode {
+    /// The HTTP status it goes with.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::BadRequest => 400,
+            Self::Unauthorized => 401,
+            Self::WrongClassCode => 403,
+            Self::NotFound => 404,
+            Self::StaleBase | Self::RoundNotOpen | Self::AlreadyReceived | Self::Conflict => 409,
+            Self::TooLarge => 413,
+            Self::BadUpdate => 422,
+            Self::RateLimited => 429,
+            Self::Internal => 500,
+            Self::StorageUnavailable => 503,
+        }
+    }
+}
+
+/// A problem document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{detail}")]
+pub struct Problem {
+    /// Machine-readable kind.
+    pub code: ProblemCode,
+    /// The HTTP status, repeated as RFC 9457 asks.
+    pub status: u16,
+    /// One sentence for a person: what happened and what to do.
+    pub detail: String,
+    /// The tensor at fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tensor: Option<String>,
+    /// Seconds to wait before trying again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<u64>,
+}
+
+impl Problem {
+    /// A problem of `code`, told in `detail`.
+    pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
+        Self { code, status: code.status(), detail: detail.into(), tensor: None, retry_after_s: None }
+    }
+}

@@ -1,0 +1,173 @@
+//! The client update: the difference between a fine-tuned VFER and its base, and nothing else.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::weights::{Weights, WeightsError};
+
+/// The one metadata entry of an update; its value is [`Header`] as JSON.
+const METADATA_KEY: &str = "emofed.update";
+
+/// What a participant sends in a round.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClientUpdate {
+    /// The round it is for.
+    pub round: u64,
+    /// The model version that `delta` is relative to.
+    pub base_version: u64,
+    /// How many clips it was trained on: its weight in FedAvg.
+    pub clips: u32,
+    /// Tuned minus base, under the VFER's tensor names and shapes.
+    pub delta: Weights,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    round: u64,
+    base_version: u64,
+    clips: u32,
+}
+
+/// What an update may be at most.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct UpdateLimits {
+    /// Most clips one participant may claim in a round.
+    pub max_clips: u32,
+    /// Largest Euclidean norm of the delta.
+    pub max_norm: f64,
+}
+
+impl Default for UpdateLimits {
+    fn default() -> Self {
+        Self { max_clips: 1_000, max_norm: 10.0 }
+    }
+}
+
+/// Why an update is refused.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum UpdateError {
+    /// Its tensors are not those of the model.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// Its header is absent or malformed.
+    #[error("the update's header (metadata `{METADATA_KEY}`) is unusable: {0}")]
+    Header(String),
+    /// It claims no clips, or more than allowed.
+    #[error("the update claims {clips} clips; between 1 and {max} are allowed")]
+    Clips {
+        /// What it claims.
+        clips: u32,
+        /// The limit.
+        max: u32,
+    },
+    /// It moves the model further than allowed.
+    #[error("the update's norm {norm:.3} is above the limit of {max:.3}")]
+    Norm {
+        /// Its norm.
+        norm: f64,
+        /// The limit.
+        max: f64,
+    },
+}
+
+impl ClientUpdate {
+    /// The safetensors body.
+    pub fn encode(&self) -> Vec<u8> {
+        let header = Header { round: self.round, base_version: self.base_version, clips: self.clips };
+        let json = serde_json::to_string(&header).expect("three integers always serialize");
+        self.delta.to_safetensors(Some(HashMap::from([(METADATA_KEY.to_owned(), json)])))
+    }
+
+    /// Reads a body. Call [`Self::validate`] before using what it says.
+    ///
+    /// # Errors
+    /// [`UpdateError::Weights`] or [`UpdateError::Header`].
+    pub fn decode(body: &[u8]) -> Result<Self, UpdateError> {
+        let metadata = Weights::metadata(body)?;
+        let json = metadata.get(METADATA_KEY).ok_or_else(|| UpdateError::Header("it is missing".into()))?;
+        let header: Header = serde_json::from_str(json).map_err(|error| UpdateError::Header(error.to_string()))?;
+        if metadata.len() > 1 {
+            return Err(UpdateError::Header("there is other metadata beside it".into()));
+        }
+        let delta = Weights::from_safetensors(body)?;
+        Ok(Self { round: header.round, base_version: header.base_version, clips: header.clips, delta })
+    }
+
+    /// Checks the update against the model it claims to move.
+    ///
+    /// # Errors
+    /// The first rule it breaks: layout, finiteness, clips, norm.
+    pub fn validate(&self, base: &Weights, limits: &UpdateLimits) -> Result<(), UpdateError> {
+        self.delta.check_same_layout(base)?;
+        self.delta.check_finite()?;
+        if self.clips == 0 || self.clips > limits.max_clips {
+            return Err(UpdateError::Clips { clips: self.clips, max: limits.max_clips });
+        }
+        let norm = self.delta.norm();
+        if norm > limits.max_norm {
+            return Err(UpdateError::Norm { norm, max: limits.max_norm });
+        }
+        Ok(())
+    }
+
+    /// Most bytes that an update of `model` can have: its values and generous room for the header.
+    pub fn max_size(model: &Weights) -> usize {
+        model.value_count() * 4 + model.len() * 512 + 4_096
+    }
+}
+
+impl UpdateError {
+    /// The tensor at fault, where there is one.
+    pub fn tensor(&self) -> Option<&str> {
+        match self {
+            Self::Weights(error) => error.tensor(),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weights::Tensor;
+
+    fn model() -> Weights {
+        let mut weights = Weights::new();
+        weights.insert("head.bias", Tensor::new([2], vec![0.5, 0.25]));
+        weights
+    }
+
+    fn update() -> ClientUpdate {
+        ClientUpdate { round: 7, base_version: 3, clips: 12, delta: model() }
+    }
+
+    #[test]
+    fn survives_a_round_trip() {
+        let body = update().encode();
+        assert_eq!(ClientUpdate::decode(&body).unwrap(), update());
+        assert!(body.len() <= ClientUpdate::max_size(&model()));
+    }
+
+    #[test]
+    fn refuses_a_body_without_header_or_with_more() {
+        assert!(matches!(ClientUpdate::decode(&model().to_safetensors(None)), Err(UpdateError::Header(_))));
+        let header = r#"{"round":1,"base_version":1,"clips":1}"#.to_owned();
+        let more = HashMap::from([(METADATA_KEY.to_owned(), header), ("note".to_owned(), "hello".to_owned())]);
+        assert!(matches!(ClientUpdate::decode(&model().to_safetensors(Some(more))), Err(UpdateError::Header(_))));
+    }
+
+    #[test]
+    fn validates_clips_norm_and_tensors() {
+        let limits = UpdateLimits { max_clips: 12, max_norm: 1.0 };
+        assert_eq!(update().validate(&model(), &limits), Ok(()));
+        let none = ClientUpdate { clips: 0, ..update() };
+        assert_eq!(none.validate(&model(), &limits), Err(UpdateError::Clips { clips: 0, max: 12 }));
+        let mut far = update();
+        far.delta.insert("head.bias", Tensor::new([2], vec![3.0, 4.0]));
+        assert_eq!(far.validate(&model(), &limits), Err(UpdateError::Norm { norm: 5.0, max: 1.0 }));
+        far.delta.insert("head.bias", Tensor::new([2], vec![f32::NAN, 4.0]));
+        assert_eq!(far.validate(&model(), &limits).unwrap_err().tensor(), Some("head.bias"));
+    }
+}

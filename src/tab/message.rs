@@ -1,0 +1,232 @@
+//! What the page and the session worker tell each other. It never leaves the tab.
+//!
+//! Both sides use serde-wasm-bindgen. Only frames go another way: as a plain object
+//! `{ "frame": ImageBitmap, "at_ms": number }` whose bitmap is transferred, one at a time, each after the
+//! [`FromWorker::Frame`] that answers the one before.
+
+use serde::{Deserialize, Serialize};
+
+use crate::emotion::{EMOTIONS, Emotion};
+use crate::protocol::Manifest;
+
+/// Where models run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EngineChoice {
+    /// The probe decides.
+    #[default]
+    Auto,
+    /// WebGPU, even where it is a software adapter.
+    Webgpu,
+    /// SIMD on the CPU.
+    Cpu,
+}
+
+/// From the page to the session worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum ToWorker {
+    /// Join (or resume) and get ready for frames. Sent once, after [`FromWorker::Ready`].
+    Start {
+        /// The code of the class.
+        class_code: String,
+        /// Where models shall run.
+        engine: EngineChoice,
+        /// Whether this student contributes; off until chosen.
+        contribute: bool,
+    },
+    /// The student opts in to, or out of, sending client updates.
+    Contribute {
+        /// In or out.
+        on: bool,
+    },
+    /// The camera is paused: the clip being collected ends.
+    CameraPaused,
+    /// Deletes everything that this origin keeps on the device and stops the session.
+    Forget,
+}
+
+/// From the session worker to the page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum FromWorker {
+    /// The worker listens.
+    Ready,
+    /// A file is on its way.
+    Loading {
+        /// What it is.
+        what: Asset,
+        /// Bytes so far.
+        received: u64,
+        /// Bytes in all.
+        total: u64,
+    },
+    /// The tab is a participant and knows the class: sent at the start and whenever the manifest changes.
+    Manifest {
+        /// As the aggregator sent it.
+        manifest: Box<Manifest>,
+    },
+    /// Models run here from now on.
+    Engine(EngineReport),
+    /// Models are loaded: frames may come.
+    FramesWanted,
+    /// The answer to a frame; the next may come.
+    Frame(FrameReport),
+    /// A clip ended.
+    Clip(ClipReport),
+    /// Local fine-tuning goes on.
+    Training(TrainingReport),
+    /// A client update is on its way, or there.
+    Upload(UploadReport),
+    /// The tab uses this version of the central VFER now.
+    Adopted {
+        /// The version.
+        version: u64,
+    },
+    /// Whether the aggregator answers.
+    Connection(ConnectionReport),
+    /// Something is wrong.
+    Problem(ProblemReport),
+    /// Everything kept on the device is deleted.
+    Forgotten,
+}
+
+/// What a tab downloads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asset {
+    /// The backbone's weights.
+    Backbone,
+    /// The face detector's.
+    Detector,
+    /// The central VFER.
+    Vfer,
+}
+
+/// Where the backbone runs, and why there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EngineReport {
+    /// Whether it is WebGPU; the CPU otherwise.
+    pub webgpu: bool,
+    /// One sentence: what the probe found.
+    pub reason: String,
+    /// The adapter's name, as far as the browser tells it.
+    pub adapter: Option<String>,
+    /// Measured time of one frame through the backbone, in milliseconds.
+    pub frame_ms: f64,
+}
+
+/// A face in a frame, in fractions of the frame's width and height.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FaceBox {
+    /// Left edge.
+    pub x: f64,
+    /// Top edge.
+    pub y: f64,
+    /// Width.
+    pub width: f64,
+    /// Height.
+    pub height: f64,
+    /// The detector's score, 0 to 1.
+    pub score: f64,
+}
+
+/// What was seen in one frame.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FrameReport {
+    /// The frame's time, as the page gave it.
+    pub at_ms: f64,
+    /// The largest face.
+    pub face: Option<FaceBox>,
+    /// How many faces there are.
+    pub faces: usize,
+    /// The frame is too dark to see anything.
+    pub dark: bool,
+    /// Image model (IFER): probabilities of this frame.
+    pub image: Option<[f32; EMOTIONS]>,
+    /// Video model (VFER): probabilities of the clip up to this frame.
+    pub video: Option<[f32; EMOTIONS]>,
+    /// Frames looked at per second, lately.
+    pub frames_per_second: f64,
+}
+
+/// What became of a clip.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClipReport {
+    /// Frames with a face.
+    pub frames: usize,
+    /// Mean IFER probability over the frames.
+    pub mean: [f32; EMOTIONS],
+    /// The emotion that is largest in `mean`.
+    pub label: Emotion,
+    /// VFER probabilities of the whole clip.
+    pub video: [f32; EMOTIONS],
+    /// Whether it is confident enough to learn from.
+    pub kept: bool,
+    /// Clips waiting to be learned from.
+    pub waiting: usize,
+    /// Clips dropped so far in this session.
+    pub dropped: usize,
+}
+
+/// How far local fine-tuning is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingReport {
+    /// For this round.
+    pub round: u64,
+    /// Steps done.
+    pub step: usize,
+    /// Steps in all.
+    pub steps: usize,
+    /// Clips in the epoch.
+    pub clips: usize,
+    /// Loss of the last step.
+    pub loss: f32,
+}
+
+/// The client update's way to the aggregator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UploadReport {
+    /// For this round.
+    pub round: u64,
+    /// Length of the body in bytes.
+    pub bytes: u64,
+    /// Names and shapes of the tensors in it: all that is sent.
+    pub tensors: Vec<(String, Vec<usize>)>,
+    /// The number of clips that goes with it.
+    pub clips: u32,
+    /// How it stands.
+    pub state: UploadState,
+}
+
+/// How a client update stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UploadState {
+    /// Being sent.
+    Sending,
+    /// Safely with the aggregator.
+    Acknowledged,
+    /// Not accepted, and why.
+    Refused(String),
+}
+
+/// Whether the aggregator answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConnectionReport {
+    /// It does.
+    pub online: bool,
+    /// When it is asked again, in milliseconds from now.
+    pub retry_in_ms: Option<u64>,
+}
+
+/// Something that the student should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProblemReport {
+    /// What happened, in a sentence.
+    pub message: String,
+    /// What to do about it, in a sentence.
+    pub way_out: String,
+    /// The session cannot go on.
+    pub fatal: bool,
+}

@@ -1,0 +1,3 @@
+//! The tab: everything between the camera's frames and the aggregator, in web workers.
+
+pub mod message;

@@ -1,0 +1,271 @@
+//! Named tensors and their safetensors form: what models are loaded from and what travels.
+
+use std::collections::{BTreeMap, HashMap};
+
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+
+/// A dense row-major `f32` tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// The length of each dimension, outermost first.
+    pub shape: Vec<usize>,
+    /// As many values as the product of `shape`.
+    pub values: Vec<f32>,
+}
+
+impl Tensor {
+    /// A tensor of `values` in `shape`.
+    ///
+    /// # Panics
+    /// If the number of values is not the product of `shape`: that is a mistake of the caller, never of a file.
+    pub fn new(shape: impl Into<Vec<usize>>, values: Vec<f32>) -> Self {
+        let shape = shape.into();
+        assert_eq!(shape.iter().product::<usize>(), values.len(), "values do not fill {shape:?}");
+        Self { shape, values }
+    }
+}
+
+/// Tensors by name, in the order of their names.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Weights(BTreeMap<String, Tensor>);
+
+/// Why tensors could not be read or do not fit.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum WeightsError {
+    /// The bytes are not a safetensors file, or are cut short.
+    #[error("not a complete safetensors file: {0}")]
+    Malformed(String),
+    /// A tensor that the model needs is not there.
+    #[error("tensor `{name}` is missing")]
+    Missing {
+        /// The tensor.
+        name: String,
+    },
+    /// There is a tensor that the model does not have.
+    #[error("tensor `{name}` does not belong to this model")]
+    Unexpected {
+        /// The tensor.
+        name: String,
+    },
+    /// A tensor has another shape than the model's.
+    #[error("tensor `{name}` has shape {found:?}, expected {expected:?}")]
+    Shape {
+        /// The tensor.
+        name: String,
+        /// The model's shape.
+        expected: Vec<usize>,
+        /// The shape that came.
+        found: Vec<usize>,
+    },
+    /// A tensor is stored as a type that is not read here.
+    #[error("tensor `{name}` is stored as {found}, expected F32 or F16")]
+    Type {
+        /// The tensor.
+        name: String,
+        /// The type that came.
+        found: String,
+    },
+    /// A tensor holds NaN or an infinity.
+    #[error("tensor `{name}` is not finite at position {index}")]
+    NotFinite {
+        /// The tensor.
+        name: String,
+        /// Row-major position of the first such value.
+        index: usize,
+    },
+}
+
+impl WeightsError {
+    /// The tensor at fault, where there is one.
+    pub fn tensor(&self) -> Option<&str> {
+        match self {
+            Self::Malformed(_) => None,
+            Self::Missing { name }
+            | Self::Unexpected { name }
+            | Self::Shape { name, .. }
+            | Self::Type { name, .. }
+            | Self::NotFinite { name, .. } => Some(name),
+        }
+    }
+}
+
+impl Weights {
+    /// No tensors yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds or replaces a tensor.
+    pub fn insert(&mut self, name: impl Into<String>, tensor: Tensor) {
+        self.0.insert(name.into(), tensor);
+    }
+
+    /// The tensor called `name`.
+    ///
+    /// # Errors
+    /// [`WeightsError::Missing`].
+    pub fn get(&self, name: &str) -> Result<&Tensor, WeightsError> {
+        self.0.get(name).ok_or_else(|| WeightsError::Missing { name: name.to_owned() })
+    }
+
+    /// The tensor called `name`, which must have `shape`.
+    ///
+    /// # Errors
+    /// [`WeightsError::Missing`] or [`WeightsError::Shape`].
+    pub fn get_shaped(&self, name: &str, shape: &[usize]) -> Result<&Tensor, WeightsError> {
+        let tensor = self.get(name)?;
+        if tensor.shape == shape {
+            Ok(tensor)
+        } else {
+            Err(WeightsError::Shape { name: name.to_owned(), expected: shape.to_vec(), found: tensor.shape.clone() })
+        }
+    }
+
+    /// Names and tensors in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
+    }
+
+    /// Names and tensors in order, to be changed in place.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Tensor)> {
+        self.0.iter_mut().map(|(name, tensor)| (name.as_str(), tensor))
+    }
+
+    /// How many tensors there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no tensor.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many values all tensors hold.
+    pub fn value_count(&self) -> usize {
+        self.0.values().map(|tensor| tensor.values.len()).sum()
+    }
+
+    /// The Euclidean norm over all values.
+    pub fn norm(&self) -> f64 {
+        self.0.values().flat_map(|tensor| &tensor.values).map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt()
+    }
+
+    /// Checks that `self` has exactly the names and shapes of `model`.
+    ///
+    /// # Errors
+    /// The first tensor that is missing, misshapen or unknown.
+    pub fn check_same_layout(&self, model: &Self) -> Result<(), WeightsError> {
+        for (name, tensor) in &model.0 {
+            self.get_shaped(name, &tensor.shape)?;
+        }
+        match self.0.keys().find(|name| !model.0.contains_key(*name)) {
+            Some(name) => Err(WeightsError::Unexpected { name: name.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that no value is NaN or infinite.
+    ///
+    /// # Errors
+    /// [`WeightsError::NotFinite`] with the first such place.
+    pub fn check_finite(&self) -> Result<(), WeightsError> {
+        for (name, tensor) in &self.0 {
+            if let Some(index) = tensor.values.iter().position(|value| !value.is_finite()) {
+                return Err(WeightsError::NotFinite { name: name.clone(), index });
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads every tensor of a safetensors file; F16 is widened.
+    ///
+    /// # Errors
+    /// [`WeightsError::Malformed`] or [`WeightsError::Type`]. Values are not checked to be finite.
+    pub fn from_safetensors(bytes: &[u8]) -> Result<Self, WeightsError> {
+        let file = SafeTensors::deserialize(bytes).map_err(|error| WeightsError::Malformed(error.to_string()))?;
+        let mut weights = Self::new();
+        for (name, view) in file.iter() {
+            weights.insert(name, Tensor { shape: view.shape().to_vec(), values: decode(name, &view)? });
+        }
+        Ok(weights)
+    }
+
+    /// The file's `__metadata__`, empty where it has none.
+    ///
+    /// # Errors
+    /// [`WeightsError::Malformed`].
+    pub fn metadata(bytes: &[u8]) -> Result<HashMap<String, String>, WeightsError> {
+        let (_, header) =
+            SafeTensors::read_metadata(bytes).map_err(|error| WeightsError::Malformed(error.to_string()))?;
+        Ok(header.metadata().clone().unwrap_or_default())
+    }
+
+    /// Writes all tensors as F32, with `metadata` beside them. The same tensors give the same bytes as long as
+    /// there is at most one entry of metadata.
+    pub fn to_safetensors(&self, metadata: Option<HashMap<String, String>>) -> Vec<u8> {
+        let data: Vec<(&str, Vec<u8>, &Tensor)> = self
+            .iter()
+            .map(|(name, tensor)| (name, tensor.values.iter().flat_map(|v| v.to_le_bytes()).collect(), tensor))
+            .collect();
+        let views = data.iter().map(|(name, bytes, tensor)| {
+            let view = TensorView::new(Dtype::F32, tensor.shape.clone(), bytes)
+                .expect("`Tensor` holds as many values as its shape");
+            (*name, view)
+        });
+        safetensors::serialize(views, metadata).expect("names are unique and views fit")
+    }
+}
+
+fn decode(name: &str, view: &TensorView<'_>) -> Result<Vec<f32>, WeightsError> {
+    match view.dtype() {
+        Dtype::F32 => Ok(view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()),
+        Dtype::F16 => {
+            Ok(view.data().as_chunks::<2>().0.iter().map(|bytes| half::f16::from_le_bytes(*bytes).to_f32()).collect())
+        }
+        other => Err(WeightsError::Type { name: name.to_owned(), found: format!("{other:?}") }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Weights {
+        let mut weights = Weights::new();
+        weights.insert("b", Tensor::new([2, 2], vec![1.0, -2.0, 3.5, 0.0]));
+        weights.insert("a", Tensor::new([1], vec![7.0]));
+        weights
+    }
+
+    #[test]
+    fn survives_a_round_trip_with_metadata() {
+        let metadata = HashMap::from([("round".to_owned(), "3".to_owned())]);
+        let bytes = sample().to_safetensors(Some(metadata.clone()));
+        assert_eq!(Weights::from_safetensors(&bytes).unwrap(), sample());
+        assert_eq!(Weights::metadata(&bytes).unwrap(), metadata);
+    }
+
+    #[test]
+    fn every_cut_is_an_error() {
+        let bytes = sample().to_safetensors(None);
+        for length in 0..bytes.len() {
+            assert!(matches!(Weights::from_safetensors(&bytes[..length]), Err(WeightsError::Malformed(_))));
+        }
+    }
+
+    #[test]
+    fn layout_and_finiteness_name_the_tensor() {
+        let model = sample();
+        let mut other = sample();
+        other.insert("b", Tensor::new([4], vec![0.0; 4]));
+        assert_eq!(other.check_same_layout(&model).unwrap_err().tensor(), Some("b"));
+        other = sample();
+        other.insert("c", Tensor::new([1], vec![0.0]));
+        assert_eq!(other.check_same_layout(&model), Err(WeightsError::Unexpected { name: "c".into() }));
+        other = sample();
+        other.insert("a", Tensor::new([1], vec![f32::NAN]));
+        assert_eq!(other.check_finite(), Err(WeightsError::NotFinite { name: "a".into(), index: 0 }));
+        assert!(model.check_finite().is_ok() && sample().check_same_layout(&model).is_ok());
+    }
+}
