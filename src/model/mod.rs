@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The models. No I/O.
+
+pub mod vfer;
