@@ -1,1 +1,12 @@
-//! x
+//! The aggregator, natively: it serves the page, takes client updates, averages them and publishes models.
+
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod event_log;
+pub mod import;
+pub mod lab;
+pub mod round;
+pub mod secret;
+pub mod serve;
+pub mod store;

@@ -1,0 +1,4 @@
+//! The lab: what makes models.
+
+pub mod bootstrap;
+mod synthetic_face;

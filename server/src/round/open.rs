@@ -1,0 +1,147 @@
+//! Open: takes updates, each validated and durable before it counts.
+
+use emofed::protocol::{ClientUpdate, CloseReason, Event, Problem, ProblemCode, UpdateReceipt, sha256_hex};
+
+use super::{Classroom, State};
+use crate::error::ServeError;
+use crate::store::{Phase, RoundRecord, UpdateRecord, update_name};
+
+impl Classroom {
+    /// Opens a round now.
+    ///
+    /// # Errors
+    /// One is open already, or the store fails.
+    pub fn open_round(&self) -> Result<u64, ServeError> {
+        let mut state = self.state();
+        if let Some(round) = &state.round {
+            let detail = format!("Round {} has not ended yet.", round.id);
+            return Err(ServeError::problem(ProblemCode::Conflict, detail));
+        }
+        self.open_next(&mut state)
+    }
+
+    pub(super) fn open_next(&self, state: &mut State) -> Result<u64, ServeError> {
+        let id = self.records.rounds()?.last().map_or(1, |round| round.id + 1);
+        let now_s = self.clock.now_s();
+        let round = RoundRecord {
+            id,
+            base_version: self.head()?.version,
+            minimum_clients: state.settings.minimum_clients,
+            opened_at_s: now_s,
+            deadline_s: now_s.saturating_add(state.settings.duration_s),
+            phase: Phase::Open,
+        };
+        self.records.put_round(&round)?;
+        self.events.push(Event::RoundOpened { round: id, base_version: round.base_version });
+        state.round = Some(round);
+        state.received = 0;
+        self.refresh(state)?;
+        Ok(id)
+    }
+
+    /// Takes a participant's update. It is durable when this returns. The same body again gives the same receipt.
+    ///
+    /// # Errors
+    /// The update does not fit the round or the model, or the store fails: then it does not count.
+    pub fn submit(&self, participant: &str, round: u64, body: &[u8]) -> Result<UpdateReceipt, ServeError> {
+        let receipt = UpdateReceipt { round, sha256: sha256_hex(body) };
+        // A repeated body is acknowledged again even when its round is over: the first answer may have got lost.
+        if let Some(known) = self.records.update(round, participant)? {
+            return self.repeated(&known, receipt);
+        }
+        let snapshot = self.snapshot();
+        let open = snapshot.manifest.round.as_ref().filter(|open| open.id == round);
+        let open = open.ok_or_else(|| not_open(round))?;
+        let update = ClientUpdate::decode(body)?;
+        if update.round != round || update.base_version != open.base_version {
+            let detail = format!(
+                "The update is for round {} on version {}; round {round} is on version {}.",
+                update.round, update.base_version, open.base_version
+            );
+            return Err(ServeError::problem(ProblemCode::StaleBase, detail));
+        }
+        update.validate(&snapshot.base, &self.config.limits)?;
+
+        let object = update_name(round, participant, &receipt.sha256);
+        self.records.0.put_object(&object, body)?;
+        let record =
+            UpdateRecord { participant: participant.to_owned(), sha256: receipt.sha256.clone(), clips: update.clips };
+        let mut state = self.state();
+        let result = self.count_in(&mut state, round, &record);
+        drop(state);
+        // Refused after all (the round closed, or another body was faster): the object is nobody's then.
+        let is_counted = result.is_ok()
+            || self.records.update(round, participant)?.is_some_and(|known| known.sha256 == receipt.sha256);
+        if !is_counted {
+            self.records.0.delete_object(&object)?;
+        }
+        result.map(|()| receipt)
+    }
+
+    fn count_in(&self, state: &mut State, round: u64, record: &UpdateRecord) -> Result<(), ServeError> {
+        let is_open = state.round.as_ref().is_some_and(|open| open.id == round && open.phase == Phase::Open);
+        if !is_open {
+            return Err(not_open(round));
+        }
+        if let Some(known) = self.records.update(round, &record.participant)? {
+            let receipt = UpdateReceipt { round, sha256: record.sha256.clone() };
+            return self.repeated(&known, receipt).map(|_| ());
+        }
+        self.records.insert_update(round, record)?;
+        state.received += 1;
+        self.events.push(Event::UpdateReceived { round, received: state.received });
+        self.refresh(state)
+    }
+
+    fn repeated(&self, known: &UpdateRecord, receipt: UpdateReceipt) -> Result<UpdateReceipt, ServeError> {
+        if known.sha256 == receipt.sha256 {
+            return Ok(receipt);
+        }
+        let detail = "Another update of this participant already counts in this round.";
+        Err(Problem::new(ProblemCode::AlreadyReceived, detail).into())
+    }
+
+    /// Closes a round by hand; what has come is aggregated.
+    ///
+    /// # Errors
+    /// The round is not open, or the store fails.
+    pub fn close_round(&self, id: u64) -> Result<(), ServeError> {
+        {
+            let mut state = self.state();
+            let open = state.round.as_ref().filter(|open| open.id == id && open.phase == Phase::Open);
+            let open = open.ok_or_else(|| not_open(id))?;
+            let closed =
+                RoundRecord { phase: Phase::Aggregating { reason: CloseReason::Instructor }, ..open.clone() };
+            self.records.put_round(&closed)?;
+            state.round = Some(closed);
+            self.refresh(&state)?;
+        }
+        self.advance()
+    }
+
+    pub(super) fn why_close(&self, round: &RoundRecord, received: u32) -> Option<CloseReason> {
+        if received >= round.minimum_clients {
+            Some(CloseReason::Complete)
+        } else if self.clock.now_s() >= round.deadline_s {
+            Some(CloseReason::Deadline)
+        } else {
+            None
+        }
+    }
+
+    /// Abandons an open round whose base is no longer the central model. Its tabs keep their clips.
+    pub(super) fn leave_stale_round(&self, state: &mut State) -> Result<(), ServeError> {
+        let head = self.head()?.version;
+        let Some(round) = state.round.clone() else { return Ok(()) };
+        if round.base_version != head && !matches!(round.phase, Phase::Published { .. }) {
+            let abandoned = RoundRecord { phase: Phase::Abandoned, ..round };
+            self.records.put_round(&abandoned)?;
+            state.round = Some(abandoned);
+        }
+        Ok(())
+    }
+}
+
+fn not_open(round: u64) -> ServeError {
+    ServeError::problem(ProblemCode::RoundNotOpen, format!("Round {round} takes no updates."))
+}

@@ -1,0 +1,66 @@
+//! Random ids, tokens and codes.
+
+use emofed::protocol::sha256_hex;
+
+/// Letters and digits that are not mistaken for one another when read out.
+const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+
+fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// 256 random bits, in hexadecimal.
+///
+/// # Errors
+/// The system has no randomness.
+pub fn token() -> Result<String, getrandom::Error> {
+    Ok(hex(&random::<32>()?))
+}
+
+/// 128 random bits, in hexadecimal.
+///
+/// # Errors
+/// The system has no randomness.
+pub fn id() -> Result<String, getrandom::Error> {
+    Ok(hex(&random::<16>()?))
+}
+
+/// A class code such as `KX7D-Q2MB`: 40 random bits.
+///
+/// # Errors
+/// The system has no randomness.
+pub fn class_code() -> Result<String, getrandom::Error> {
+    let letters: String = random::<8>()?.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
+    let (first, second) = letters.split_at(4);
+    Ok(format!("{first}-{second}"))
+}
+
+/// Whether two secrets are the same, in a time that does not tell where they differ.
+pub fn same(a: &str, b: &str) -> bool {
+    // Comparing hashes: a position in a hash tells nothing of the secret.
+    sha256_hex(a.as_bytes()) == sha256_hex(b.as_bytes())
+}
+
+/// A class code as it was meant: upper case, without what people add.
+pub fn normalized_code(code: &str) -> String {
+    code.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_uppercase()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_read_kindly() {
+        let code = class_code().unwrap();
+        assert_eq!(code.len(), 9);
+        assert_eq!(normalized_code(&code.to_lowercase().replace('-', " ")), normalized_code(&code));
+        assert_ne!(code, class_code().unwrap());
+    }
+}

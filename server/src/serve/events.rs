@@ -1,0 +1,36 @@
+//! `GET /api/v1/events`: server-sent events. They carry round and version numbers, nothing of anyone.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures::{Stream, StreamExt as _, stream};
+use tokio_stream::wrappers::BroadcastStream;
+
+use super::App;
+use crate::event_log::Numbered;
+
+pub(super) async fn events(
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let last_id = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
+    let (missed, later) = app.class.events().subscribe(last_id);
+    // A listener that lags loses events, not state: the next one makes it read the manifest.
+    let later = BroadcastStream::new(later).filter_map(|event| async { event.ok() });
+    let events = stream::iter(missed).chain(later).map(|event| Ok(sse(&event)));
+    let mut stopping = app.stopping.clone();
+    let stopped = async move {
+        // An error means that the aggregator is gone, which is a stop, too.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    };
+    let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
+    Sse::new(events.take_until(Box::pin(stopped))).keep_alive(keep_alive)
+}
+
+fn sse(numbered: &Numbered) -> Event {
+    let data = serde_json::to_string(&numbered.event).expect("an event is plain data");
+    Event::default().id(numbered.id.to_string()).data(data)
+}

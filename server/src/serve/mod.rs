@@ -1,0 +1,141 @@
+//! The aggregator's HTTP side: routes, access, limits.
+
+mod access;
+mod events;
+mod files;
+mod instructor;
+mod participant;
+mod security;
+mod status;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, patch, post, put};
+use emofed::protocol::{ClientUpdate, PROBLEM_JSON, Problem, ProblemCode};
+use tokio::net::TcpListener;
+use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
+
+pub use self::access::JoinLimiter;
+use crate::error::ServeError;
+use crate::round::Classroom;
+use crate::store::ClassRecord;
+
+/// A request that takes longer than this is given up; event streams are exempt.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// A body that pauses for longer than this is given up.
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+/// How often deadlines are looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What every handler can reach.
+#[derive(Clone)]
+pub struct App {
+    /// The class.
+    pub class: Arc<Classroom>,
+    /// Its code and the instructor's token.
+    pub record: Arc<ClassRecord>,
+    /// Slows down who guesses class codes.
+    pub joins: Arc<JoinLimiter>,
+    /// Whether foreign `Host` headers are refused, as they must be on loopback.
+    pub loopback_only: bool,
+    /// Becomes true when the aggregator stops; ends event streams.
+    pub stopping: tokio::sync::watch::Receiver<bool>,
+}
+
+impl App {
+    /// Runs something that blocks where blocking is allowed.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Classroom) -> Result<T, ServeError> + Send + 'static,
+    ) -> Result<T, ServeError> {
+        let class = self.class.clone();
+        tokio::task::spawn_blocking(move || work(&class)).await?
+    }
+}
+
+impl IntoResponse for ServeError {
+    fn into_response(self) -> Response {
+        let problem: Problem = self.into_problem();
+        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, axum::Json(&problem)).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if let Some(seconds) = problem.retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+/// All routes. `dist` is the built page.
+pub fn router(app: App, dist: Option<PathBuf>) -> Router {
+    let max_update = ClientUpdate::max_size(&app.class.snapshot().base);
+    let calls = Router::new()
+        .route("/api/v1/manifest", get(participant::manifest))
+        .route("/api/v1/participants", post(participant::join).layer(DefaultBodyLimit::max(1_024)))
+        .route(
+            "/api/v1/rounds/{round}/update",
+            put(participant::update).layer(DefaultBodyLimit::max(max_update)),
+        )
+        .route("/api/v1/instructor/status", get(instructor::status))
+        .route("/api/v1/instructor/rounds", post(instructor::open))
+        .route("/api/v1/instructor/rounds/{round}/close", post(instructor::close))
+        .route("/api/v1/instructor/models/{version}/restore", post(instructor::restore))
+        .route("/api/v1/instructor/settings", patch(instructor::settings).layer(DefaultBodyLimit::max(1_024)))
+        .route("/api/v1/openapi.json", get(status::openapi))
+        .route("/blobs/{sha256}", get(files::blob))
+        .route("/healthz", get(status::healthz))
+        .route("/readyz", get(status::readyz))
+        .route("/metrics", get(status::metrics))
+        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
+    let router = calls
+        .route("/api/v1/events", get(events::events))
+        .route("/api/{*path}", axum::routing::any(nothing_here))
+        .with_state(app.clone());
+    let router = match dist {
+        Some(dist) => router.fallback_service(files::page(&dist)),
+        None => router.fallback(nothing_here),
+    };
+    security::protect(router, app.loopback_only)
+}
+
+async fn nothing_here() -> ServeError {
+    ServeError::problem(ProblemCode::NotFound, "There is nothing at this path.")
+}
+
+/// Serves until `stop` resolves, then lets requests under way finish.
+///
+/// # Errors
+/// The listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    app: App,
+    dist: Option<PathBuf>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let class = app.class.clone();
+    let ticking = tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let class = class.clone();
+            match tokio::task::spawn_blocking(move || class.advance()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "the round does not get on; trying again"),
+                Err(error) => tracing::error!(%error, "the round's task failed; trying again"),
+            }
+        }
+    });
+    let service = router(app, dist).into_make_service_with_connect_info::<SocketAddr>();
+    let result = axum::serve(listener, service).with_graceful_shutdown(stop).await;
+    ticking.abort();
+    result
+}

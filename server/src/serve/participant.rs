@@ -1,0 +1,76 @@
+//! A participant's calls: manifest, join, update.
+
+use std::net::SocketAddr;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, JsonRejection};
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use emofed::protocol::{ClientUpdate, JoinRequest, JoinResponse, ProblemCode, SAFETENSORS, UpdateReceipt, sha256_hex};
+
+use super::{App, access};
+use crate::error::ServeError;
+use crate::secret;
+use crate::store::ParticipantRecord;
+
+/// `GET /api/v1/manifest`.
+pub(super) async fn manifest(State(app): State<App>, headers: HeaderMap) -> Response {
+    let snapshot = app.class.snapshot();
+    let fields = [(header::ETAG, snapshot.etag.clone()), (header::CACHE_CONTROL, "no-cache".to_owned())];
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
+    if known.is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == snapshot.etag)) {
+        return (StatusCode::NOT_MODIFIED, fields).into_response();
+    }
+    (fields, [(header::CONTENT_TYPE, "application/json")], snapshot.json.clone()).into_response()
+}
+
+/// `POST /api/v1/participants`.
+pub(super) async fn join(
+    State(app): State<App>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Result<Json<JoinRequest>, JsonRejection>,
+) -> Result<(StatusCode, Json<JoinResponse>), ServeError> {
+    let Json(request) = request.map_err(|error| ServeError::problem(ProblemCode::BadRequest, error.body_text()))?;
+    app.joins.check(peer.ip())?;
+    if !secret::same(&secret::normalized_code(&request.class_code), &secret::normalized_code(&app.record.code)) {
+        app.joins.count_wrong(peer.ip());
+        return Err(ServeError::problem(ProblemCode::WrongClassCode, "No class has this code."));
+    }
+    let joined = JoinResponse { participant: secret::id()?, token: secret::token()? };
+    let record = ParticipantRecord { id: joined.participant.clone() };
+    let token_sha256 = sha256_hex(joined.token.as_bytes());
+    app.blocking(move |class| Ok(class.records().insert_participant(&token_sha256, &record)?)).await?;
+    Ok((StatusCode::CREATED, Json(joined)))
+}
+
+/// `PUT /api/v1/rounds/{round}/update`.
+pub(super) async fn update(
+    State(app): State<App>,
+    Path(round): Path<u64>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<UpdateReceipt>, ServeError> {
+    let participant = access::participant(&app, &headers).await?;
+    if headers.get(header::CONTENT_TYPE).is_none_or(|kind| kind != SAFETENSORS) {
+        let detail = format!("An update's content type is {SAFETENSORS}.");
+        return Err(ServeError::problem(ProblemCode::BadRequest, detail));
+    }
+    let body = body.map_err(|error| match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            let most = ClientUpdate::max_size(&app.class.snapshot().base);
+            ServeError::problem(ProblemCode::TooLarge, format!("An update has {most} bytes at the most."))
+        }
+        _ => ServeError::problem(ProblemCode::BadRequest, "The body did not arrive whole."),
+    })?;
+    let receipt = app.blocking(move |class| class.submit(&participant, round, &body)).await?;
+    // Not waited for: the update is safe, and the receipt need not wait for the aggregate.
+    let advancing = app.clone();
+    tokio::spawn(async move {
+        if let Err(error) = advancing.blocking(|class| class.advance()).await {
+            tracing::error!(%error, "the round does not get on; trying again at the next tick");
+        }
+    });
+    Ok(Json(receipt))
+}

@@ -1,0 +1,133 @@
+//! What the aggregator must not lose: records, and objects (weights and updates).
+//!
+//! One trait, so that an embedded folder and a database with an object store are the same to everything above. Calls block;
+//! `serve` makes them on the blocking pool.
+
+mod embedded;
+mod records;
+
+pub use embedded::EmbeddedStore;
+pub use records::{
+    BackboneRecord, ClassRecord, ParticipantRecord, Phase, Records, RoundRecord, UpdateRecord, blob_name, update_name,
+};
+
+/// Why the store failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk (or whatever is behind the store) failed: full, read-only, gone.
+    #[error("the store failed: {0}")]
+    Io(#[from] std::io::Error),
+    /// The database failed.
+    #[error("the store's database failed: {0}")]
+    Database(String),
+    /// A record is not what it should be.
+    #[error("the record `{key}` is damaged: {reason}")]
+    Damaged {
+        /// Its key.
+        key: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An object is not there.
+    #[error("the object `{0}` is missing")]
+    Missing(String),
+    /// Another process uses the folder.
+    #[error("another emofed uses this data folder")]
+    InUse,
+    /// Something that must be new is there already.
+    #[error("the record `{0}` exists already")]
+    Exists(String),
+}
+
+/// A change of a record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Write {
+    /// Sets `key` to `value`.
+    Put {
+        /// The record's key.
+        key: String,
+        /// Its new value.
+        value: Vec<u8>,
+    },
+    /// Sets `key`, which must not exist.
+    Insert {
+        /// The record's key.
+        key: String,
+        /// Its value.
+        value: Vec<u8>,
+    },
+}
+
+/// Durable storage.
+pub trait Store: Send + Sync + 'static {
+    /// The record at `key`.
+    ///
+    /// # Errors
+    /// The store fails.
+    fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// All records whose keys begin with `prefix`, in the order of their keys.
+    ///
+    /// # Errors
+    /// The store fails.
+    fn scan(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError>;
+
+    /// Makes all changes or none. They are durable when this returns.
+    ///
+    /// # Errors
+    /// The store fails, or [`StoreError::Exists`]: then nothing has changed.
+    fn commit(&self, writes: &[Write]) -> Result<(), StoreError>;
+
+    /// Stores an object under a name. It is durable, and there as a whole, when this returns.
+    ///
+    /// # Errors
+    /// The store fails: then the name is as it was.
+    fn put_object(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// The object called `name`.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], or the store fails.
+    fn object(&self, name: &str) -> Result<Vec<u8>, StoreError>;
+
+    /// Deletes an object, if it is there.
+    ///
+    /// # Errors
+    /// The store fails.
+    fn delete_object(&self, name: &str) -> Result<(), StoreError>;
+}
+
+#[cfg(test)]
+mod conformance {
+    //! What every store must do. A second implementation runs the same functions.
+
+    use super::*;
+
+    pub fn records_are_all_or_none(store: &dyn Store) {
+        let put = |key: &str| Write::Put { key: key.into(), value: b"1".to_vec() };
+        store.commit(&[put("a/1"), put("a/2"), put("b/1")]).unwrap();
+        let insert = Write::Insert { key: "a/1".into(), value: b"2".to_vec() };
+        assert!(matches!(store.commit(&[put("c"), insert]), Err(StoreError::Exists(_))));
+        assert_eq!(store.get("c").unwrap(), None);
+        assert_eq!(store.get("a/1").unwrap(), Some(b"1".to_vec()));
+        let keys: Vec<String> = store.scan("a/").unwrap().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["a/1", "a/2"]);
+    }
+
+    pub fn objects_come_and_go(store: &dyn Store) {
+        assert!(matches!(store.object("updates/1/x"), Err(StoreError::Missing(_))));
+        store.put_object("updates/1/x", b"weights").unwrap();
+        store.put_object("updates/1/x", b"newer").unwrap();
+        assert_eq!(store.object("updates/1/x").unwrap(), b"newer");
+        store.delete_object("updates/1/x").unwrap();
+        store.delete_object("updates/1/x").unwrap();
+        assert!(matches!(store.object("updates/1/x"), Err(StoreError::Missing(_))));
+    }
+
+    pub fn names_cannot_leave_the_store(store: &dyn Store) {
+        for name in ["../x", "/etc/passwd", "a/../../b", "a//b", "", "a\\b"] {
+            assert!(store.put_object(name, b"x").is_err(), "{name}");
+            assert!(store.object(name).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! What records there are, and under which keys.
+
+use std::sync::Arc;
+
+use emofed::protocol::{BackboneRef, BlobRef, CloseReason, ModelVersion, RoundSettings, sha256_hex};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{Store, StoreError, Write};
+
+/// The class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassRecord {
+    /// The code that students join with.
+    pub code: String,
+    /// SHA-256 of the instructor's token.
+    pub instructor_token_sha256: String,
+}
+
+/// A backbone that was imported, with the detector that came with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackboneRecord {
+    /// The backbone.
+    pub backbone: BackboneRef,
+    /// When it was imported, in seconds since 1970.
+    pub imported_at_s: u64,
+}
+
+/// A participant. The key is the hash of the token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParticipantRecord {
+    /// Random id.
+    pub id: String,
+}
+
+/// Where a round stands. A crash resumes here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "phase", rename_all = "kebab-case")]
+pub enum Phase {
+    /// Takes updates.
+    Open,
+    /// Takes none any more; the sum is being made, from what is stored.
+    Aggregating {
+        /// Why it closed.
+        reason: CloseReason,
+    },
+    /// The candidate is stored and waits for the gate.
+    Evaluating {
+        /// The candidate.
+        candidate: BlobRef,
+        /// Updates in it.
+        clients: u32,
+        /// Clips behind them.
+        clips: u64,
+    },
+    /// Ended with a new central model.
+    Published {
+        /// Its version.
+        version: u64,
+    },
+    /// Ended without: the gate refused the candidate.
+    Rejected {
+        /// Why.
+        reason: String,
+    },
+    /// Ended without: too few updates, or none.
+    Abandoned,
+}
+
+/// A round.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RoundRecord {
+    /// Its number.
+    pub id: u64,
+    /// What updates are relative to.
+    pub base_version: u64,
+    /// It closes when so many updates are in.
+    pub minimum_clients: u32,
+    /// When it opened, in seconds since 1970.
+    pub opened_at_s: u64,
+    /// When it ends at the latest, in seconds since 1970.
+    pub deadline_s: u64,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub phase: Phase,
+}
+
+/// An acknowledged update.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpdateRecord {
+    /// Who sent it.
+    pub participant: String,
+    /// SHA-256 of the body.
+    pub sha256: String,
+    /// Its weight.
+    pub clips: u32,
+}
+
+/// Where the weights with a hash are stored.
+pub fn blob_name(sha256: &str) -> String {
+    format!("blobs/{sha256}")
+}
+
+/// Where an update's body is stored. Its own name each, so that deleting one never touches another.
+pub fn update_name(round: u64, participant: &str, sha256: &str) -> String {
+    format!("updates/{round}/{participant}-{sha256}")
+}
+
+/// Typed access to the records of a store.
+#[derive(Clone)]
+pub struct Records(pub Arc<dyn Store>);
+
+const CLASS: &str = "class";
+const SETTINGS: &str = "settings";
+const BACKBONE: &str = "backbone";
+const DETECTOR: &str = "detector";
+
+fn model_key(version: u64) -> String {
+    format!("model/{version:020}")
+}
+
+fn round_key(round: u64) -> String {
+    format!("round/{round:020}")
+}
+
+fn update_prefix(round: u64) -> String {
+    format!("update/{round:020}/")
+}
+
+fn put<T: Serialize>(key: impl Into<String>, record: &T) -> Write {
+    Write::Put { key: key.into(), value: serde_json::to_vec(record).expect("records are plain data") }
+}
+
+impl Records {
+    fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StoreError> {
+        self.0.get(key)?.map(|value| read(key, &value)).transpose()
+    }
+
+    fn scan<T: DeserializeOwned>(&self, prefix: &str) -> Result<Vec<T>, StoreError> {
+        self.0.scan(prefix)?.iter().map(|(key, value)| read(key, value)).collect()
+    }
+
+    /// The class, once there is one.
+    pub fn class(&self) -> Result<Option<ClassRecord>, StoreError> {
+        self.get(CLASS)
+    }
+
+    /// Writes the class.
+    pub fn put_class(&self, class: &ClassRecord) -> Result<(), StoreError> {
+        self.0.commit(&[put(CLASS, class)])
+    }
+
+    /// Settings that the instructor changed.
+    pub fn settings(&self) -> Result<Option<RoundSettings>, StoreError> {
+        self.get(SETTINGS)
+    }
+
+    /// Writes the settings.
+    pub fn put_settings(&self, settings: &RoundSettings) -> Result<(), StoreError> {
+        self.0.commit(&[put(SETTINGS, settings)])
+    }
+
+    /// The backbone in use.
+    pub fn backbone(&self) -> Result<Option<BackboneRecord>, StoreError> {
+        self.get(BACKBONE)
+    }
+
+    /// The face detector.
+    pub fn detector(&self) -> Result<Option<BlobRef>, StoreError> {
+        self.get(DETECTOR)
+    }
+
+    /// Makes a backbone the one in use.
+    pub fn put_backbone(&self, backbone: &BackboneRecord) -> Result<(), StoreError> {
+        self.0.commit(&[put(BACKBONE, backbone)])
+    }
+
+    /// Sets the face detector.
+    pub fn put_detector(&self, detector: &BlobRef) -> Result<(), StoreError> {
+        self.0.commit(&[put(DETECTOR, detector)])
+    }
+
+    /// Adds a participant under the hash of its token.
+    pub fn insert_participant(
+        &self,
+        token_sha256: &str,
+        participant: &ParticipantRecord,
+    ) -> Result<(), StoreError> {
+        let value = serde_json::to_vec(participant).expect("records are plain data");
+        self.0.commit(&[Write::Insert { key: format!("participant/{token_sha256}"), value }])
+    }
+
+    /// The participant with this token's hash.
+    pub fn participant(&self, token_sha256: &str) -> Result<Option<ParticipantRecord>, StoreError> {
+        self.get(&format!("participant/{token_sha256}"))
+    }
+
+    /// How many participants ever joined.
+    pub fn participant_count(&self) -> Result<usize, StoreError> {
+        Ok(self.0.scan("participant/")?.len())
+    }
+
+    /// All published models, oldest first.
+    pub fn models(&self) -> Result<Vec<ModelVersion>, StoreError> {
+        self.scan("model/")
+    }
+
+    /// All rounds, oldest first.
+    pub fn rounds(&self) -> Result<Vec<RoundRecord>, StoreError> {
+        self.scan("round/")
+    }
+
+    /// Writes a round.
+    pub fn put_round(&self, round: &RoundRecord) -> Result<(), StoreError> {
+        self.0.commit(&[put(round_key(round.id), round)])
+    }
+
+    /// Adds a model; the version must be new.
+    pub fn insert_model(&self, model: &ModelVersion) -> Result<(), StoreError> {
+        self.0.commit(&[insert_model(model)])
+    }
+
+    /// Adds a model and ends the round that made it, at once.
+    pub fn publish(&self, model: &ModelVersion, round: &RoundRecord) -> Result<(), StoreError> {
+        self.0.commit(&[insert_model(model), put(round_key(round.id), round)])
+    }
+
+    /// Updates of a round, in the order of participants' ids.
+    pub fn updates(&self, round: u64) -> Result<Vec<UpdateRecord>, StoreError> {
+        self.scan(&update_prefix(round))
+    }
+
+    /// A participant's update in a round.
+    pub fn update(&self, round: u64, participant: &str) -> Result<Option<UpdateRecord>, StoreError> {
+        self.get(&format!("{}{participant}", update_prefix(round)))
+    }
+
+    /// Adds an update; there must be none of the participant in the round yet.
+    pub fn insert_update(&self, round: u64, update: &UpdateRecord) -> Result<(), StoreError> {
+        let key = format!("{}{}", update_prefix(round), update.participant);
+        let value = serde_json::to_vec(update).expect("records are plain data");
+        self.0.commit(&[Write::Insert { key, value }])
+    }
+
+    /// Stores weights under their hash.
+    pub fn put_blob(&self, bytes: &[u8]) -> Result<BlobRef, StoreError> {
+        let blob = BlobRef { sha256: sha256_hex(bytes), size: bytes.len() as u64 };
+        self.0.put_object(&blob_name(&blob.sha256), bytes)?;
+        Ok(blob)
+    }
+
+    /// Weights by their hash.
+    pub fn blob(&self, sha256: &str) -> Result<Vec<u8>, StoreError> {
+        self.0.object(&blob_name(sha256))
+    }
+}
+
+fn insert_model(model: &ModelVersion) -> Write {
+    let value = serde_json::to_vec(model).expect("records are plain data");
+    Write::Insert { key: model_key(model.version), value }
+}
+
+fn read<T: DeserializeOwned>(key: &str, value: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(value)
+        .map_err(|error| StoreError::Damaged { key: key.to_owned(), reason: error.to_string() })
+}
