@@ -11,5 +11,6 @@ pub mod emotion;
 pub mod learning;
 pub mod model;
 pub mod protocol;
+pub mod random;
 pub mod tab;
 pub mod weights;

@@ -1,1 +1,79 @@
-//! Placeholder.
+//! The learning rules: vote distributions, pseudo labels, loss, Adam, fine-tuning, FedAvg. No I/O.
+//!
+//! The same code runs in the tab, in the aggregator and in the lab.
+
+mod adam;
+mod fedavg;
+mod fine_tune;
+mod loss;
+mod pseudo_label;
+mod trainer;
+mod votes;
+
+pub use adam::{Adam, AdamSettings};
+pub use fedavg::FedAvg;
+pub use fine_tune::{FineTune, StepReport};
+pub use loss::kl_divergence;
+pub use pseudo_label::{PseudoLabel, pseudo_label};
+pub use trainer::Trainer;
+pub use votes::vote_distribution;
+
+use crate::emotion::EMOTIONS;
+use crate::model::vfer::FEATURES;
+
+/// A clip to learn from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Clip {
+    /// The backbone's features, `[frames, FEATURES]`.
+    pub features: Vec<f32>,
+    /// What the VFER shall say: a distribution.
+    pub target: [f32; EMOTIONS],
+}
+
+/// Why learning cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LearningError {
+    /// There is no clip.
+    #[error("there is no clip to learn from")]
+    NoClips,
+    /// A clip's features are not whole frames, or there is none.
+    #[error("clip {clip} has {values} feature values, which is not one or more frames of {FEATURES}")]
+    Features {
+        /// Which clip.
+        clip: usize,
+        /// Its number of values.
+        values: usize,
+    },
+    /// A clip holds NaN or an infinity.
+    #[error("clip {clip} is not finite")]
+    NotFinite {
+        /// Which clip.
+        clip: usize,
+    },
+    /// The loss is NaN or infinite; the weights are of no use.
+    #[error("the loss is no longer finite at step {step}")]
+    Diverged {
+        /// Which step.
+        step: usize,
+    },
+}
+
+/// Checks that all `clips` can be trained on.
+///
+/// # Errors
+/// The first that cannot.
+pub fn check_clips(clips: &[Clip]) -> Result<(), LearningError> {
+    if clips.is_empty() {
+        return Err(LearningError::NoClips);
+    }
+    for (index, clip) in clips.iter().enumerate() {
+        let values = clip.features.len();
+        if values == 0 || !values.is_multiple_of(FEATURES) {
+            return Err(LearningError::Features { clip: index, values });
+        }
+        if !clip.features.iter().chain(&clip.target).all(|value| value.is_finite()) {
+            return Err(LearningError::NotFinite { clip: index });
+        }
+    }
+    Ok(())
+}

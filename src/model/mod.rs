@@ -17,6 +17,7 @@ pub mod image;
 mod layers;
 #[cfg(feature = "backbone")]
 pub mod lite;
+pub mod vfer;
 
 #[cfg(feature = "backbone")]
 pub use backbone::{Backbone, Extraction};

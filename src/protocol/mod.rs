@@ -3,11 +3,13 @@
 //! `docs/PROTOCOL.md` tells it in words. Nothing here does I/O or depends on burn.
 
 mod event;
+mod instructor;
 mod manifest;
 mod problem;
 mod update;
 
 pub use event::{CloseReason, Event};
+pub use instructor::{ClassStatus, RoundSettings, RoundSummary, instructor_path};
 pub use manifest::{
     BackboneKind, BackboneRef, BlobRef, CapturePlan, Deployment, LearningSettings, Manifest, ModelOrigin, ModelVersion,
     OpenRound,

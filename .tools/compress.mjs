@@ -1,0 +1,18 @@
+// Puts a .br and a .gz beside every file of the page that gets smaller by it, and prints the wasm sizes.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+
+const folder = process.argv[2];
+for (const name of readdirSync(folder, { recursive: true })) {
+  if (!/\.(wasm|js|html|css|svg|json)$/.test(name)) continue;
+  const path = join(folder, name);
+  const raw = readFileSync(path);
+  const br = brotliCompressSync(raw, {
+    params: { [constants.BROTLI_PARAM_QUALITY]: 10, [constants.BROTLI_PARAM_SIZE_HINT]: raw.length },
+  });
+  const gz = gzipSync(raw, { level: 9 });
+  if (br.length < raw.length) writeFileSync(`${path}.br`, br);
+  if (gz.length < raw.length) writeFileSync(`${path}.gz`, gz);
+  if (name.endsWith('.wasm')) console.log(`${name}: ${raw.length} bytes, gzip ${gz.length}, brotli ${br.length}`);
+}

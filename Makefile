@@ -1,0 +1,40 @@
+SHELL := /bin/bash
+# `make serve` and `make test` are all you need; both install what is missing, once.
+.PHONY: help serve test bench build setup clean screenshots
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+serve: build ## build the page, start the aggregator on loopback, print the links (ARGS="--port 9000")
+	@.tools/serve $(ARGS)
+
+build: ## build the page, its workers and the aggregator
+	@.tools/setup build
+	@.tools/build-page
+	@. .tools/env.sh && cargo build --quiet --release -p emofed-server
+
+test: ## everything CI checks
+	@.tools/setup test
+	@.tools/test
+
+bench: ## ours beside the peers: make bench [NAMES="…"]
+	@.tools/setup test
+	@.tools/build-page
+	@. .tools/env.sh && cargo build --quiet --release -p emofed-server && cargo run --release -p emofed-tests --bin bench -- $(NAMES) $(filter-out $@,$(MAKECMDGOALS))
+
+screenshots: ## the page in each state, into docs/screenshots
+	@.tools/setup test
+	@.tools/build-page
+	@. .tools/env.sh && cargo build --quiet --release -p emofed-server && cargo run --release -p emofed-tests --bin screenshots -- docs/screenshots
+
+setup: ## only install the tools
+	@.tools/setup test
+
+clean: ## delete build products, keep tools and the aggregator's data
+	@. .tools/env.sh && rm -rf "$$EMOFED_DIST" "$$CARGO_TARGET_DIR"
+
+# `make bench NAME…`: the names are arguments, not targets.
+ifeq (bench,$(firstword $(MAKECMDGOALS)))
+$(eval $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS)):;@:)
+endif

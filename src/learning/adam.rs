@@ -1,0 +1,60 @@
+//! Adam (Kingma and Ba 2015), as PyTorch computes it.
+
+use crate::model::vfer::Parameters;
+
+/// Adam's settings.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamSettings {
+    /// Learning rate.
+    pub learning_rate: f64,
+    /// Decay of the first moment.
+    pub beta1: f64,
+    /// Decay of the second moment.
+    pub beta2: f64,
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+}
+
+impl AdamSettings {
+    /// The usual β and ε (0.9, 0.999, 1e-8) with a learning rate.
+    pub fn with_learning_rate(learning_rate: f64) -> Self {
+        Self { learning_rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
+    }
+}
+
+/// The optimiser's state.
+#[derive(Clone, Debug)]
+pub struct Adam {
+    settings: AdamSettings,
+    first: Parameters,
+    second: Parameters,
+    steps: i32,
+}
+
+impl Adam {
+    /// Before the first step.
+    pub fn new(settings: AdamSettings) -> Self {
+        Self { settings, first: Parameters::zeros(), second: Parameters::zeros(), steps: 0 }
+    }
+
+    /// Moves `parameters` against `gradient`.
+    pub fn step(&mut self, parameters: &mut Parameters, gradient: &Parameters) {
+        self.steps += 1;
+        let AdamSettings { learning_rate, beta1, beta2, epsilon } = self.settings;
+        let step_size = (learning_rate / (1.0 - beta1.powi(self.steps))) as f32;
+        let root_correction = (1.0 - beta2.powi(self.steps)).sqrt().recip() as f32;
+        let (keep1, take1) = (beta1 as f32, (1.0 - beta1) as f32);
+        let (keep2, take2) = (beta2 as f32, (1.0 - beta2) as f32);
+        let epsilon = epsilon as f32;
+        let moments = self.first.slices_mut().into_iter().zip(self.second.slices_mut());
+        for ((values, gradients), (first, second)) in
+            parameters.slices_mut().into_iter().zip(gradient.slices()).zip(moments)
+        {
+            for (((value, gradient), first), second) in values.iter_mut().zip(gradients).zip(first).zip(second) {
+                *first = keep1 * *first + take1 * gradient;
+                *second = keep2 * *second + take2 * gradient * gradient;
+                *value -= step_size * *first / (second.sqrt() * root_correction + epsilon);
+            }
+        }
+    }
+}

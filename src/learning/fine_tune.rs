@@ -1,0 +1,151 @@
+//! Local fine-tuning of the central VFER on a tab's own clips.
+
+use super::{AdamSettings, Clip, LearningError, Trainer, check_clips};
+use crate::model::vfer::{Parameters, Vfer};
+use crate::protocol::LearningSettings;
+use crate::random::SplitMix64;
+use crate::weights::Weights;
+
+/// A fine-tuning run, step by step, so that a tab can do other things in between.
+///
+/// The same base, clips and settings give the same bits.
+pub struct FineTune {
+    base: Parameters,
+    trainer: Trainer,
+    clips: Vec<Clip>,
+    order: Vec<usize>,
+    random: SplitMix64,
+    batch_size: usize,
+    steps_per_epoch: usize,
+    steps: usize,
+    done: usize,
+}
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepReport {
+    /// Steps done.
+    pub step: usize,
+    /// Steps in all.
+    pub steps: usize,
+    /// Loss of the step's batch, before the step.
+    pub loss: f32,
+}
+
+impl FineTune {
+    /// Gets ready to train a copy of `base` on `clips`.
+    ///
+    /// # Errors
+    /// There are no clips, or one is not usable.
+    pub fn new(base: &Vfer, clips: Vec<Clip>, settings: &LearningSettings) -> Result<Self, LearningError> {
+        check_clips(&clips)?;
+        let batch_size = settings.batch_size.max(1);
+        let steps_per_epoch = clips.len().div_ceil(batch_size);
+        Ok(Self {
+            base: base.parameters.clone(),
+            trainer: Trainer::new(base.clone(), AdamSettings::with_learning_rate(settings.learning_rate)),
+            order: (0..clips.len()).collect(),
+            clips,
+            random: SplitMix64::new(settings.seed),
+            batch_size,
+            steps_per_epoch,
+            steps: steps_per_epoch * settings.epochs as usize,
+            done: 0,
+        })
+    }
+
+    /// How many steps there are in all.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// Does one step; `None` when there is none left.
+    ///
+    /// # Errors
+    /// [`LearningError::Diverged`].
+    pub fn step(&mut self) -> Result<Option<StepReport>, LearningError> {
+        if self.done == self.steps {
+            return Ok(None);
+        }
+        let position = self.done % self.steps_per_epoch;
+        if position == 0 {
+            self.random.shuffle(&mut self.order);
+        }
+        let start = position * self.batch_size;
+        let end = (start + self.batch_size).min(self.order.len());
+        let batch: Vec<&Clip> = self.order[start..end].iter().map(|&clip| &self.clips[clip]).collect();
+        let loss = self.trainer.step(&batch);
+        self.done += 1;
+        if !loss.is_finite() {
+            return Err(LearningError::Diverged { step: self.done });
+        }
+        Ok(Some(StepReport { step: self.done, steps: self.steps, loss }))
+    }
+
+    /// Tuned minus base.
+    pub fn finish(self) -> Weights {
+        let mut delta = self.trainer.into_vfer().parameters;
+        for (tuned, base) in delta.slices_mut().into_iter().zip(self.base.slices()) {
+            tuned.iter_mut().zip(base).for_each(|(tuned, base)| *tuned -= base);
+        }
+        delta.to_weights()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::vfer::FEATURES;
+
+    fn clips(count: usize) -> Vec<Clip> {
+        let mut random = SplitMix64::new(3);
+        (0..count)
+            .map(|i| {
+                let mut target = [0.0; 6];
+                target[i % 6] = 1.0;
+                let frames = 1 + i % 4;
+                Clip { features: (0..frames * FEATURES).map(|_| random.signed()).collect(), target }
+            })
+            .collect()
+    }
+
+    fn run(settings: &LearningSettings, count: usize) -> (Vec<StepReport>, Weights) {
+        let mut training = FineTune::new(&Vfer::random(1), clips(count), settings).unwrap();
+        let mut reports = Vec::new();
+        while let Some(report) = training.step().unwrap() {
+            reports.push(report);
+        }
+        (reports, training.finish())
+    }
+
+    #[test]
+    fn every_clip_is_seen_once_an_epoch_and_bits_repeat() {
+        let settings = LearningSettings { epochs: 2, batch_size: 4, ..LearningSettings::default() };
+        let (reports, delta) = run(&settings, 10);
+        assert_eq!(reports.len(), 6);
+        assert_eq!(delta, run(&settings, 10).1);
+        assert_ne!(delta, run(&LearningSettings { seed: 9, ..settings }, 10).1);
+        assert!(delta.norm() > 0.0);
+    }
+
+    #[test]
+    fn it_learns() {
+        let settings =
+            LearningSettings { epochs: 60, batch_size: 3, learning_rate: 1e-3, ..LearningSettings::default() };
+        let (reports, _) = run(&settings, 6);
+        assert!(reports.last().unwrap().loss < 0.3 * reports[0].loss, "{reports:?}");
+    }
+
+    #[test]
+    fn unusable_clips_are_named() {
+        let settings = LearningSettings::default();
+        let tune = |clips| FineTune::new(&Vfer::random(1), clips, &settings).map(|_| ()).unwrap_err();
+        assert_eq!(tune(Vec::new()), LearningError::NoClips);
+        let mut short = clips(2);
+        short[1].features.pop();
+        assert!(matches!(tune(short), LearningError::Features { clip: 1, .. }));
+        let mut wrong = clips(2);
+        wrong[0].features[5] = f32::INFINITY;
+        assert_eq!(tune(wrong), LearningError::NotFinite { clip: 0 });
+    }
+}

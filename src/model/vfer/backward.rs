@@ -1,0 +1,119 @@
+//! Backward through time of the batch that a [`Workspace`] ran forward last.
+
+use super::kernels::{self, Left};
+use super::{FEATURES, GATES, HIDDEN, Parameters, Vfer, Workspace};
+use crate::emotion::EMOTIONS;
+
+impl Workspace {
+    /// Gradients of all parameters, given those of the logits that [`Workspace::forward`] returned, in its order.
+    /// `gradient` is overwritten.
+    pub fn backward(&mut self, vfer: &Vfer, logit_gradients: &[[f32; EMOTIONS]], gradient: &mut Parameters) {
+        gradient.slices_mut().into_iter().for_each(|slice| slice.fill(0.0));
+        let rows = self.hidden.len() / HIDDEN;
+        self.gate_gradients.clear();
+        self.gate_gradients.resize(rows * GATES, 0.0);
+        for buffer in [&mut self.hidden_gradient, &mut self.cell_gradient] {
+            buffer.clear();
+            buffer.resize(self.order.len() * HIDDEN, 0.0);
+        }
+        self.recurrent_transposed.resize(GATES * HIDDEN, 0.0);
+        kernels::transpose(&vfer.parameters.recurrent, GATES, &mut self.recurrent_transposed);
+
+        for step in (0..self.offsets.len() - 1).rev() {
+            self.enter_from_head(step, vfer, logit_gradients, gradient);
+            self.through_gates(step);
+            if step > 0 {
+                self.to_earlier_step(step);
+            }
+        }
+
+        let sums = &self.gate_gradients;
+        kernels::add_product(&mut gradient.input, &self.inputs, Left::Transposed, sums, FEATURES, rows, GATES);
+        self.recurrent_gradient(&mut gradient.recurrent);
+        for row in self.gate_gradients.as_chunks::<GATES>().0 {
+            gradient.input_bias.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+        }
+        gradient.recurrent_bias.copy_from_slice(&gradient.input_bias);
+    }
+
+    /// The head's gradients of the clips whose last frame is at `step`.
+    fn enter_from_head(
+        &mut self,
+        step: usize,
+        vfer: &Vfer,
+        logit_gradients: &[[f32; EMOTIONS]],
+        gradient: &mut Parameters,
+    ) {
+        for position in 0..self.offsets[step + 1] - self.offsets[step] {
+            if self.lengths[position] != step + 1 {
+                continue;
+            }
+            let row = (self.offsets[step] + position) * HIDDEN;
+            let hidden = &self.hidden[row..row + HIDDEN];
+            let into = &mut self.hidden_gradient[position * HIDDEN..(position + 1) * HIDDEN];
+            for (emotion, &from) in logit_gradients[self.order[position]].iter().enumerate() {
+                gradient.head_bias[emotion] += from;
+                let weights = emotion * HIDDEN..(emotion + 1) * HIDDEN;
+                let head = vfer.parameters.head[weights.clone()].iter();
+                let sums = gradient.head[weights].iter_mut();
+                for (((into, weight), sum), value) in into.iter_mut().zip(head).zip(sums).zip(hidden) {
+                    *into += from * weight;
+                    *sum += from * value;
+                }
+            }
+        }
+    }
+
+    /// From the gradients of a step's hidden and cell states to those of its gates' sums.
+    fn through_gates(&mut self, step: usize) {
+        let (start, end) = (self.offsets[step], self.offsets[step + 1]);
+        for position in 0..end - start {
+            let row = start + position;
+            let gates = &self.gates[row * GATES..(row + 1) * GATES];
+            let out = &mut self.gate_gradients[row * GATES..(row + 1) * GATES];
+            let cell_tanh = &self.cell_tanh[row * HIDDEN..(row + 1) * HIDDEN];
+            let before = (step > 0).then(|| (self.offsets[step - 1] + position) * HIDDEN);
+            let cell_before = before.map_or(&[0.0; HIDDEN][..], |before| &self.cells[before..before + HIDDEN]);
+            let hidden_gradient = &self.hidden_gradient[position * HIDDEN..(position + 1) * HIDDEN];
+            let cell_gradient = &mut self.cell_gradient[position * HIDDEN..(position + 1) * HIDDEN];
+
+            let (input, rest) = gates.split_at(HIDDEN);
+            let (forget, rest) = rest.split_at(HIDDEN);
+            let (candidate, output) = rest.split_at(HIDDEN);
+            let (d_input, rest) = out.split_at_mut(HIDDEN);
+            let (d_forget, rest) = rest.split_at_mut(HIDDEN);
+            let (d_candidate, d_output) = rest.split_at_mut(HIDDEN);
+            for i in 0..HIDDEN {
+                let d_hidden = hidden_gradient[i];
+                let d_cell = cell_gradient[i] + d_hidden * output[i] * (1.0 - cell_tanh[i] * cell_tanh[i]);
+                d_input[i] = d_cell * candidate[i] * input[i] * (1.0 - input[i]);
+                d_forget[i] = d_cell * cell_before[i] * forget[i] * (1.0 - forget[i]);
+                d_candidate[i] = d_cell * input[i] * (1.0 - candidate[i] * candidate[i]);
+                d_output[i] = d_hidden * cell_tanh[i] * output[i] * (1.0 - output[i]);
+                cell_gradient[i] = d_cell * forget[i];
+            }
+        }
+    }
+
+    /// Through the recurrence to the hidden state of the step before.
+    fn to_earlier_step(&mut self, step: usize) {
+        let (start, end) = (self.offsets[step], self.offsets[step + 1]);
+        let into = &mut self.hidden_gradient[..(end - start) * HIDDEN];
+        into.fill(0.0);
+        let sums = &self.gate_gradients[start * GATES..end * GATES];
+        kernels::add_product(into, sums, Left::Plain, &self.recurrent_transposed, end - start, GATES, HIDDEN);
+    }
+
+    /// The hidden state before each row, as one matrix, so that one product gives the recurrence's gradient.
+    fn recurrent_gradient(&mut self, into: &mut [f32]) {
+        self.hidden_before.clear();
+        for step in 1..self.offsets.len() - 1 {
+            let count = self.offsets[step + 1] - self.offsets[step];
+            let before = self.offsets[step - 1];
+            self.hidden_before.extend_from_slice(&self.hidden[before * HIDDEN..(before + count) * HIDDEN]);
+        }
+        let rows = self.hidden_before.len() / HIDDEN;
+        let sums = &self.gate_gradients[self.gate_gradients.len() - rows * GATES..];
+        kernels::add_product(into, &self.hidden_before, Left::Transposed, sums, HIDDEN, rows, GATES);
+    }
+}

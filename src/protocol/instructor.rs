@@ -1,0 +1,79 @@
+//! What the instructor's page and the aggregator tell each other. There is no individual result in it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ModelVersion, OpenRound};
+
+/// Paths of the instructor's calls; all need the instructor's bearer token.
+pub mod instructor_path {
+    /// `GET`: [`super::ClassStatus`].
+    pub const STATUS: &str = "/api/v1/instructor/status";
+    /// `POST`: opens a round.
+    pub const ROUNDS: &str = "/api/v1/instructor/rounds";
+    /// `PATCH` [`super::RoundSettings`].
+    pub const SETTINGS: &str = "/api/v1/instructor/settings";
+
+    /// `POST`: closes a round now, with what has come.
+    pub fn close(round: u64) -> String {
+        format!("{ROUNDS}/{round}/close")
+    }
+
+    /// `POST`: makes the weights of `version` the central model again, as a new version.
+    pub fn restore(version: u64) -> String {
+        format!("/api/v1/instructor/models/{version}/restore")
+    }
+}
+
+/// How rounds go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RoundSettings {
+    /// A round closes when so many updates are in.
+    pub minimum_clients: u32,
+    /// A round ends after so long, in seconds, even with too few.
+    pub duration_s: u64,
+    /// The next round opens by itself.
+    pub continuous: bool,
+}
+
+impl Default for RoundSettings {
+    fn default() -> Self {
+        Self { minimum_clients: 2, duration_s: 3_600, continuous: true }
+    }
+}
+
+/// The class as the instructor sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassStatus {
+    /// Its name.
+    pub class: String,
+    /// The code that students join with.
+    pub class_code: String,
+    /// Tabs that listen to events now.
+    pub connected: u32,
+    /// Participants that ever joined.
+    pub participants: u32,
+    /// The open round.
+    pub round: Option<OpenRound>,
+    /// Rounds, newest first.
+    pub rounds: Vec<RoundSummary>,
+    /// Published models, newest first.
+    pub models: Vec<ModelVersion>,
+    /// How rounds go.
+    pub settings: RoundSettings,
+}
+
+/// How a round went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RoundSummary {
+    /// Its number.
+    pub id: u64,
+    /// What its updates are relative to.
+    pub base_version: u64,
+    /// Updates received.
+    pub received: u32,
+    /// Where it stands, in a word or a sentence.
+    pub phase: String,
+    /// Seconds since 1970 when it opened.
+    pub opened_at_s: u64,
+}
