@@ -138,7 +138,8 @@ impl Config {
 mod tests {
     use super::*;
 
-    const STATEMENT: &str = "[deployment]\npurpose = 'research'\njurisdiction = 'X'\nlegal_basis = 'IRB 1'\ncontact = 'c'\n";
+    const STATEMENT: &str =
+        "[deployment]\npurpose = 'research'\njurisdiction = 'X'\nlegal_basis = 'IRB 1'\ncontact = 'c'\n";
 
     fn check(text: &str, address: &str) -> Result<(), ConfigError> {
         toml::from_str::<Config>(text).unwrap().check(address.parse().unwrap())

@@ -111,8 +111,7 @@ impl Classroom {
         };
         let snapshot = RwLock::new(Arc::new(Snapshot::new(manifest, base)));
         let state = Mutex::new(State { settings, round, received });
-        let class =
-            Self { records, clock, config, backbone, detector, gate, events, transitions: state, snapshot };
+        let class = Self { records, clock, config, backbone, detector, gate, events, transitions: state, snapshot };
         if let Some(last) = last.filter(|last| is_over(&last.phase)) {
             class.clean_up(&last);
         }

@@ -110,8 +110,7 @@ impl Classroom {
             let mut state = self.state();
             let open = state.round.as_ref().filter(|open| open.id == id && open.phase == Phase::Open);
             let open = open.ok_or_else(|| not_open(id))?;
-            let closed =
-                RoundRecord { phase: Phase::Aggregating { reason: CloseReason::Instructor }, ..open.clone() };
+            let closed = RoundRecord { phase: Phase::Aggregating { reason: CloseReason::Instructor }, ..open.clone() };
             self.records.put_round(&closed)?;
             state.round = Some(closed);
             self.refresh(&state)?;

@@ -69,9 +69,7 @@ fn parse_range(range: &str, length: usize) -> Option<Option<(usize, usize)>> {
 pub(super) fn page(dist: &FilePath) -> Router {
     let files = ServeDir::new(dist).precompressed_br().precompressed_gzip();
     let revalidate = HeaderValue::from_static("no-cache");
-    Router::new()
-        .fallback_service(files)
-        .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, revalidate))
+    Router::new().fallback_service(files).layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, revalidate))
 }
 
 #[cfg(test)]

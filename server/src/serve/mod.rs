@@ -79,10 +79,7 @@ pub fn router(app: App, dist: Option<PathBuf>) -> Router {
     let calls = Router::new()
         .route("/api/v1/manifest", get(participant::manifest))
         .route("/api/v1/participants", post(participant::join).layer(DefaultBodyLimit::max(1_024)))
-        .route(
-            "/api/v1/rounds/{round}/update",
-            put(participant::update).layer(DefaultBodyLimit::max(max_update)),
-        )
+        .route("/api/v1/rounds/{round}/update", put(participant::update).layer(DefaultBodyLimit::max(max_update)))
         .route("/api/v1/instructor/status", get(instructor::status))
         .route("/api/v1/instructor/rounds", post(instructor::open))
         .route("/api/v1/instructor/rounds/{round}/close", post(instructor::close))

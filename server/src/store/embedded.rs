@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use redb::{Database, DatabaseError, ReadableDatabase as _, TableDefinition};
 
 use super::{Store, StoreError, Write};
 
@@ -44,7 +44,11 @@ impl EmbeddedStore {
                 && !part.starts_with('.')
                 && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
         };
-        if name.split('/').all(is_part) { Ok(self.folder.join(name)) } else { Err(StoreError::Missing(name.to_owned())) }
+        if name.split('/').all(is_part) {
+            Ok(self.folder.join(name))
+        } else {
+            Err(StoreError::Missing(name.to_owned()))
+        }
     }
 }
 

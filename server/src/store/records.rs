@@ -181,11 +181,7 @@ impl Records {
     }
 
     /// Adds a participant under the hash of its token.
-    pub fn insert_participant(
-        &self,
-        token_sha256: &str,
-        participant: &ParticipantRecord,
-    ) -> Result<(), StoreError> {
+    pub fn insert_participant(&self, token_sha256: &str, participant: &ParticipantRecord) -> Result<(), StoreError> {
         let value = serde_json::to_vec(participant).expect("records are plain data");
         self.0.commit(&[Write::Insert { key: format!("participant/{token_sha256}"), value }])
     }

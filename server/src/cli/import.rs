@@ -1,0 +1,128 @@
+//! `emofed import`.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Subcommand;
+use emofed::protocol::{BackboneKind, BackboneRef};
+use emofed::weights::Weights;
+use emofed_server::clock::{Clock as _, SystemClock};
+use emofed_server::import::{ImportError, emonet, lite};
+use emofed_server::store::{BackboneRecord, EmbeddedStore, Records};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{DataFolder, Failure, runtime};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// EmoNet's official weights (CC BY-NC-ND 4.0): the next start uses them
+    Emonet {
+        /// emonet_8.pth, or a file like it; downloaded from its authors' repository if not given
+        file: Option<PathBuf>,
+        /// Accept the licence without being asked
+        #[arg(long)]
+        accept_licence: bool,
+        /// Import a file that is not one of the official ones
+        #[arg(long)]
+        allow_unverified: bool,
+        #[command(flatten)]
+        data: DataFolder,
+    },
+    /// The lite backbone and the face detector, from the npm package @vladmandic/face-api (MIT)
+    Lite {
+        /// The package's folder `model`
+        folder: PathBuf,
+        #[command(flatten)]
+        data: DataFolder,
+    },
+}
+
+impl From<ImportError> for Failure {
+    fn from(error: ImportError) -> Self {
+        let way_out = match error {
+            ImportError::File { .. } => "check the path, and that the file can be read",
+            _ => "nothing was changed; `emofed import --help` tells what can be imported",
+        };
+        Self::new(error.to_string(), way_out)
+    }
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    match &arguments.what {
+        What::Emonet { file, accept_licence, allow_unverified, data } => {
+            // Opened first: nobody should download 56 MB to hear that the folder is in use.
+            let records = open(&data.path()?)?;
+            accept(*accept_licence)?;
+            let options = emonet::ImportOptions { allow_unverified: *allow_unverified };
+            let weights = match file {
+                Some(file) => emonet::convert(file, options)?,
+                None => download(options)?,
+            };
+            use_backbone(&records, BackboneKind::Emonet, &weights)?;
+            println!("EmoNet is imported; the next `emofed serve` uses it.");
+        }
+        What::Lite { folder, data } => {
+            let records = open(&data.path()?)?;
+            let pack = lite::convert(folder)?;
+            let detector = records.put_blob(&pack.detector.to_safetensors(None))?;
+            records.put_detector(&detector)?;
+            use_backbone(&records, BackboneKind::Lite, &pack.backbone)?;
+            println!("The lite backbone and the face detector are imported; the next `emofed serve` uses them.");
+        }
+    }
+    Ok(())
+}
+
+fn open(data: &Path) -> Result<Records, Failure> {
+    Ok(Records(Arc::new(EmbeddedStore::open(data)?)))
+}
+
+fn use_backbone(records: &Records, kind: BackboneKind, weights: &Weights) -> Result<(), Failure> {
+    let blob = records.put_blob(&weights.to_safetensors(None))?;
+    let backbone = BackboneRef { kind, blob };
+    records.put_backbone(&BackboneRecord { backbone, imported_at_s: SystemClock.now_s() })?;
+    Ok(())
+}
+
+/// Shows the licence and asks, unless it was accepted on the command line.
+fn accept(accepted: bool) -> Result<(), Failure> {
+    println!("{}", emonet::LICENCE_NOTICE);
+    if accepted {
+        return Ok(());
+    }
+    let way_out = "read the licence and pass --accept-licence if you accept it";
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::new("the licence has not been accepted", way_out));
+    }
+    print!("Do you accept this licence? [y/N] ");
+    let mut answer = String::new();
+    let read = std::io::stdout().flush().and_then(|()| std::io::stdin().lock().read_line(&mut answer));
+    match read {
+        Ok(_) if matches!(answer.trim(), "y" | "Y" | "yes") => Ok(()),
+        _ => Err(Failure::new("the licence has not been accepted", way_out)),
+    }
+}
+
+fn download(options: emonet::ImportOptions) -> Result<Weights, Failure> {
+    let folder = tempfile::tempdir().map_err(|error| {
+        Failure::new(format!("there is no room for the download: {error}"), "free some space, or set TMPDIR")
+    })?;
+    let file = folder.path().join("emonet_8.pth");
+    let bar = ProgressBar::new(0).with_style(
+        ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {eta} left")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    runtime()?.block_on(emonet::download(&file, |received, total| {
+        bar.set_length(total.unwrap_or(received));
+        bar.set_position(received);
+    }))?;
+    bar.finish_and_clear();
+    Ok(emonet::convert(&file, options)?)
+}

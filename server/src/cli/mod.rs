@@ -1,0 +1,93 @@
+//! The command line.
+
+mod import;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use emofed_server::store::StoreError;
+
+/// Federated learning of facial-expression recognition, in browser tabs.
+#[derive(Parser)]
+#[command(name = "emofed", version, about, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the page and run the rounds of a class
+    Serve(Box<serve::Arguments>),
+    /// Import weights that are not part of emofed
+    Import(import::Arguments),
+}
+
+/// Where the aggregator keeps the class.
+#[derive(clap::Args, Clone)]
+struct DataFolder {
+    /// The folder with the class's data [default: emofed in the user's data folder]
+    #[arg(long, env = "EMOFED_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+impl DataFolder {
+    fn path(&self) -> Result<PathBuf, Failure> {
+        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        self.data
+            .clone()
+            .or_else(|| variable("XDG_DATA_HOME").map(|folder| folder.join("emofed")))
+            .or_else(|| variable("HOME").map(|home| home.join(".local/share/emofed")))
+            .ok_or_else(|| Failure::new("there is no home folder", "name a folder with --data DIR"))
+    }
+}
+
+/// What went wrong, and what to do about it.
+#[derive(Debug)]
+struct Failure {
+    message: String,
+    way_out: String,
+}
+
+impl Failure {
+    fn new(message: impl Into<String>, way_out: impl Into<String>) -> Self {
+        Self { message: message.into(), way_out: way_out.into() }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let way_out = match error {
+            StoreError::InUse => "stop the other emofed, or name another folder with --data DIR",
+            StoreError::Damaged { .. } | StoreError::Missing(_) => {
+                "restore the data folder from a backup, or name another with --data DIR"
+            }
+            _ => "see that the disk has room and the folder can be written, then try again",
+        };
+        Self::new(error.to_string(), way_out)
+    }
+}
+
+/// Parses the command line and does what it says.
+pub fn run() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Serve(arguments) => serve::run(*arguments),
+        Command::Import(arguments) => import::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {}", failure.message);
+            eprintln!("way out: {}", failure.way_out);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A runtime for what is asynchronous.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::new(format!("the runtime does not start: {error}"), "free some memory and try again"))
+}

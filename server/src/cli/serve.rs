@@ -1,0 +1,214 @@
+//! `emofed serve`.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use emofed::model::{Backbone, device};
+use emofed::protocol::{ModelOrigin, sha256_hex};
+use emofed::weights::Weights;
+use emofed_server::clock::{Clock as _, SystemClock};
+use emofed_server::config::Config;
+use emofed_server::error::ServeError;
+use emofed_server::lab::bootstrap::bootstrap;
+use emofed_server::round::{Classroom, SanityGate, head, publish_first};
+use emofed_server::secret;
+use emofed_server::serve::{App, JoinLimiter, serve};
+use emofed_server::store::{ClassRecord, EmbeddedStore, Records};
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use super::{DataFolder, Failure, runtime};
+
+/// The seed of the first model: the same backbone gives the same start everywhere.
+const BOOTSTRAP_SEED: u64 = 1;
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Where to listen
+    #[arg(long, env = "EMOFED_LISTEN", default_value = "127.0.0.1:8787", value_name = "ADDRESS:PORT")]
+    listen: SocketAddr,
+    /// The built page
+    #[arg(long, env = "EMOFED_DIST", value_name = "DIR")]
+    dist: Option<PathBuf>,
+    /// The configuration, in TOML
+    #[arg(long, env = "EMOFED_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Close a round when so many updates are in [default: 2, or as configured]
+    #[arg(long, value_name = "N")]
+    minimum_clients: Option<u32>,
+    #[command(flatten)]
+    data: DataFolder,
+}
+
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        match error {
+            ServeError::Store(error) => error.into(),
+            error => Self::new(error.to_string(), "see the message; the data folder is unchanged"),
+        }
+    }
+}
+
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
+        .with_writer(std::io::stderr)
+        .init();
+    let mut config = arguments.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read).map_err(told)?;
+    if let Some(minimum) = arguments.minimum_clients {
+        config.rounds.minimum_clients = minimum;
+    }
+    config.check(arguments.listen).map_err(told)?;
+    if let Some(dist) = arguments.dist.as_deref().filter(|dist| !dist.join("index.html").is_file()) {
+        let message = format!("{} has no index.html", dist.display());
+        return Err(Failure::new(message, "build the page with `make build`, or name another folder with --dist"));
+    }
+    runtime()?.block_on(start(arguments, config))
+}
+
+async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
+    let data = arguments.data.path()?;
+    let store = Arc::new(EmbeddedStore::open(&data)?);
+    let records = Records(store.clone());
+    let (class, instructor_token) = open_class(&records, &data)?;
+    // Bound before the first model is made, so that a taken port is told at once.
+    let listener = TcpListener::bind(arguments.listen).await.map_err(|error| {
+        let message = format!("{} cannot be listened on: {error}", arguments.listen);
+        Failure::new(message, "stop what uses it, or choose another with --listen ADDRESS:PORT")
+    })?;
+    first_model(&records).await?;
+
+    let class_config = config.class_config();
+    if arguments.minimum_clients.is_some() {
+        // A flag is newer than what the instructor set on the page some time ago.
+        records.put_settings(&class_config.rounds)?;
+    }
+    let gate = Box::new(SanityGate { max_norm: class_config.limits.max_norm });
+    let classroom = Arc::new(Classroom::open(store, Arc::new(SystemClock), class_config, gate)?);
+    let (stop, stopping) = tokio::sync::watch::channel(false);
+    let app = App {
+        class: classroom,
+        record: Arc::new(class.clone()),
+        joins: Arc::new(JoinLimiter::default()),
+        loopback_only: arguments.listen.ip().is_loopback(),
+        stopping,
+    };
+    let address = listener.local_addr().unwrap_or(arguments.listen);
+    println!("Student     http://{address}/?class={}", class.code);
+    println!("Instructor  http://{address}/instructor.html#token={instructor_token}");
+    let signal = async move {
+        wait_for_signal().await;
+        tracing::info!("stopping; requests under way are finished");
+        // Nobody listening any more is a stop, too.
+        let _ = stop.send(true);
+    };
+    serve(listener, app, arguments.dist, signal)
+        .await
+        .map_err(|error| Failure::new(format!("the listener failed: {error}"), "start again; nothing is lost"))
+}
+
+fn told(error: emofed_server::config::ConfigError) -> Failure {
+    Failure::new(error.to_string(), "change the configuration, then start again")
+}
+
+/// The class and the instructor's token, made at the first start.
+///
+/// The token is kept in a file that only its owner can read, so that a restart prints the same link; the store has its
+/// hash alone.
+fn open_class(records: &Records, data: &Path) -> Result<(ClassRecord, String), Failure> {
+    let file = data.join("instructor-token");
+    let known = std::fs::read_to_string(&file).ok().map(|token| token.trim().to_owned());
+    if let (Some(class), Some(token)) = (records.class()?, &known)
+        && sha256_hex(token.as_bytes()) == class.instructor_token_sha256
+    {
+        return Ok((class, token.clone()));
+    }
+    let no_randomness = |error| Failure::new(format!("no randomness: {error}"), "try again");
+    let token = secret::token().map_err(no_randomness)?;
+    let code = match records.class()? {
+        Some(class) => class.code,
+        None => secret::class_code().map_err(no_randomness)?,
+    };
+    write_private(&file, &token).map_err(|error| {
+        let message = format!("{} cannot be written: {error}", file.display());
+        Failure::new(message, "see that the disk has room and the folder can be written")
+    })?;
+    let class = ClassRecord { code, instructor_token_sha256: sha256_hex(token.as_bytes()) };
+    records.put_class(&class)?;
+    Ok((class, token))
+}
+
+fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(file)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()
+}
+
+/// Makes a VFER for the backbone in use, if there is none yet.
+async fn first_model(records: &Records) -> Result<(), Failure> {
+    let way_out = "run `emofed import lite DIR` with the folder `model` of the npm package @vladmandic/face-api";
+    let Some(record) = records.backbone()? else {
+        return Err(Failure::new("no backbone has been imported yet", way_out));
+    };
+    if records.detector()?.is_none() {
+        return Err(Failure::new("no face detector has been imported yet", way_out));
+    }
+    let backbone_ref = record.backbone;
+    if head(records, &backbone_ref)?.is_some() {
+        return Ok(());
+    }
+    eprintln!("Making the first video model, distilled from the image head (once for each backbone):");
+    let failed = |error: String| Failure::new(error, "import the backbone again");
+    let weights = Weights::from_safetensors(&records.blob(&backbone_ref.blob.sha256)?)
+        .map_err(|error| failed(error.to_string()))?;
+    let backbone =
+        Backbone::load(backbone_ref.kind, &weights, &device::cpu()).map_err(|error| failed(error.to_string()))?;
+    let bar = ProgressBar::new(0).with_style(
+        ProgressStyle::with_template("{bar:40} {percent} %, {eta} left")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    let made = bootstrap(&backbone, BOOTSTRAP_SEED, |step, steps| {
+        bar.set_length(steps as u64);
+        bar.set_position(step as u64);
+    })
+    .await
+    .map_err(|error| failed(error.to_string()))?;
+    bar.finish_and_clear();
+    let vfer = made.vfer.to_safetensors(None);
+    let model = publish_first(records, &backbone_ref, ModelOrigin::Bootstrap, &vfer, SystemClock.now_s())?;
+    eprintln!(
+        "Version {} agrees with the image head on {:.0} % of unseen sequences (KL {:.3}).",
+        model.version,
+        100.0 * made.agreement,
+        made.divergence
+    );
+    Ok(())
+}
+
+async fn wait_for_signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
+            }
+            // Without a handler, SIGTERM ends the process at once, which loses nothing either.
+            Err(_) => {
+                let _ = interrupt.await;
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = interrupt.await;
+    }
+}
