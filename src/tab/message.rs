@@ -230,3 +230,23 @@ pub struct ProblemReport {
     /// The session cannot go on.
     pub fatal: bool,
 }
+
+/// A message as a plain JavaScript object.
+///
+/// # Errors
+/// A number that JavaScript cannot hold.
+#[cfg(target_arch = "wasm32")]
+pub fn to_js<T: Serialize>(message: &T) -> Result<wasm_bindgen::JsValue, serde_wasm_bindgen::Error> {
+    message.serialize(&serde_wasm_bindgen::Serializer::json_compatible())
+}
+
+/// The message in a plain JavaScript object.
+///
+/// # Errors
+/// It is none of ours.
+#[cfg(target_arch = "wasm32")]
+pub fn from_js<T: serde::de::DeserializeOwned>(
+    object: wasm_bindgen::JsValue,
+) -> Result<T, serde_wasm_bindgen::Error> {
+    serde_wasm_bindgen::from_value(object)
+}

@@ -1,0 +1,188 @@
+//! The session worker's side of the GPU worker: start it, load it, ask it, notice when it is gone.
+//!
+//! Messages are plain objects. To the worker: `{ kind: "load", backbone, weights }`, `{ kind: "extract", id, crops }`.
+//! From it: `{ kind: "listening" }`, `{ kind: "loaded", frame_ms }`, `{ kind: "extracted", id, features, logits,
+//! probabilities }`, `{ kind: "failed", id?, reason }`, `{ kind: "lost", reason }`.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use gloo::timers::callback::Timeout;
+use js_sys::{Array, Float32Array, Function, Object, Promise, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions, WorkerType};
+
+use super::js;
+use crate::emotion::EMOTIONS;
+use crate::model::Extraction;
+use crate::protocol::BackboneKind;
+
+const SCRIPT: &str = "/worker-gpu_loader.js";
+/// Compiling pipelines on a software adapter takes its time.
+const LOAD_TIMEOUT_MS: u32 = 180_000;
+/// A device that is silent for so long is taken for lost.
+const EXTRACT_TIMEOUT_MS: u32 = 120_000;
+
+/// Ids of the two answers that are not to a frame.
+const LISTENING: u32 = 0;
+const LOADED: u32 = 1;
+
+#[derive(Default)]
+struct Waiting {
+    answers: HashMap<u32, (Function, Function)>,
+    lost: Option<String>,
+}
+
+impl Waiting {
+    fn settle(&mut self, id: u32, answer: Result<&JsValue, &str>) {
+        if let Some((resolve, reject)) = self.answers.remove(&id) {
+            // The two functions are a promise's own; they do not throw.
+            let _ = match answer {
+                Ok(value) => resolve.call1(&JsValue::NULL, value),
+                Err(reason) => reject.call1(&JsValue::NULL, &reason.into()),
+            };
+        }
+    }
+
+    fn lose(&mut self, reason: &str) {
+        self.lost.get_or_insert_with(|| reason.to_owned());
+        for id in self.answers.keys().copied().collect::<Vec<_>>() {
+            self.settle(id, Err(reason));
+        }
+    }
+}
+
+/// A GPU worker with a backbone loaded.
+pub struct GpuClient {
+    worker: Worker,
+    waiting: Rc<RefCell<Waiting>>,
+    next_id: Cell<u32>,
+    /// Median time of one frame, in milliseconds.
+    pub frame_ms: f64,
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_error: Closure<dyn FnMut(ErrorEvent)>,
+}
+
+impl GpuClient {
+    /// Starts the worker and loads the backbone there.
+    ///
+    /// # Errors
+    /// The reason, in words, why WebGPU cannot be used.
+    pub async fn start(kind: BackboneKind, weights: &[u8]) -> Result<Self, String> {
+        let options = WorkerOptions::new();
+        options.set_type(WorkerType::Module);
+        let worker = Worker::new_with_options(SCRIPT, &options).map_err(|error| js::words(&error))?;
+        let waiting = Rc::new(RefCell::new(Waiting::default()));
+        let on_message = Closure::new({
+            let waiting = waiting.clone();
+            move |event: MessageEvent| receive(&mut waiting.borrow_mut(), &event.data())
+        });
+        let on_error = Closure::new({
+            let waiting = waiting.clone();
+            move |event: ErrorEvent| {
+                event.prevent_default();
+                waiting.borrow_mut().lose(&format!("the GPU worker stopped: {}", event.message()));
+            }
+        });
+        let listening = answer(&waiting, LISTENING, LOAD_TIMEOUT_MS);
+        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        let mut client = Self {
+            worker,
+            waiting,
+            next_id: Cell::new(LOADED + 1),
+            frame_ms: 0.0,
+            _on_message: on_message,
+            _on_error: on_error,
+        };
+        listening.await?;
+
+        let load = message("load");
+        let backbone = serde_wasm_bindgen::to_value(&kind).map_err(|error| error.to_string())?;
+        js::set(&load, "backbone", &backbone);
+        let weights = Uint8Array::from(weights);
+        js::set(&load, "weights", &weights);
+        let loaded = answer(&client.waiting, LOADED, LOAD_TIMEOUT_MS);
+        client.post(&load, &weights.buffer())?;
+        client.frame_ms = js::get(&loaded.await?, "frame_ms").and_then(|ms| ms.as_f64()).unwrap_or(f64::NAN);
+        Ok(client)
+    }
+
+    /// Runs the backbone on `crops`, `[frames, 3, size, size]`.
+    ///
+    /// # Errors
+    /// The reason, in words; the worker is of no use afterwards.
+    pub async fn extract(&self, crops: &[f32]) -> Result<Extraction, String> {
+        let id = self.next_id.get();
+        self.next_id.set(id.wrapping_add(1).max(LOADED + 1));
+        let request = message("extract");
+        js::set(&request, "id", &id.into());
+        let crops = Float32Array::from(crops);
+        js::set(&request, "crops", &crops);
+        let extracted = answer(&self.waiting, id, EXTRACT_TIMEOUT_MS);
+        self.post(&request, &crops.buffer())?;
+        let extracted = extracted.await?;
+        let floats = |key| js::get(&extracted, key).map(|value| Float32Array::new(&value).to_vec()).unwrap_or_default();
+        let probabilities = floats("probabilities").as_chunks::<EMOTIONS>().0.to_vec();
+        Ok(Extraction { features: floats("features"), logits: floats("logits"), probabilities })
+    }
+
+    fn post(&self, message: &Object, transfer: &JsValue) -> Result<(), String> {
+        self.worker
+            .post_message_with_transfer(message, &Array::of1(transfer))
+            .map_err(|error| js::words(&error))
+    }
+}
+
+impl Drop for GpuClient {
+    fn drop(&mut self) {
+        self.worker.set_onmessage(None);
+        self.worker.set_onerror(None);
+        self.worker.terminate();
+    }
+}
+
+fn message(kind: &str) -> Object {
+    let object = Object::new();
+    js::set(&object, "kind", &kind.into());
+    object
+}
+
+/// Registers at once, so that no answer can come too early; gives what the worker answers to `id`.
+fn answer(
+    waiting: &Rc<RefCell<Waiting>>,
+    id: u32,
+    timeout_ms: u32,
+) -> impl Future<Output = Result<JsValue, String>> + use<> {
+    let promise = Promise::new(&mut |resolve, reject| {
+        waiting.borrow_mut().answers.insert(id, (resolve, reject));
+    });
+    let lost = waiting.borrow().lost.clone();
+    if let Some(reason) = lost {
+        waiting.borrow_mut().lose(&reason);
+    }
+    let timeout = Timeout::new(timeout_ms, {
+        let waiting = waiting.clone();
+        move || waiting.borrow_mut().lose(&format!("no answer for {} s", timeout_ms / 1_000))
+    });
+    async move {
+        let answer = JsFuture::from(promise).await.map_err(|reason| js::words(&reason));
+        drop(timeout);
+        answer
+    }
+}
+
+fn receive(waiting: &mut Waiting, data: &JsValue) {
+    let kind = js::get(data, "kind").and_then(|kind| kind.as_string()).unwrap_or_default();
+    let id = js::get(data, "id").and_then(|id| id.as_f64()).map(|id| id as u32);
+    let reason = || js::get(data, "reason").and_then(|reason| reason.as_string()).unwrap_or_default();
+    match (kind.as_str(), id) {
+        ("listening", _) => waiting.settle(LISTENING, Ok(data)),
+        ("loaded", _) => waiting.settle(LOADED, Ok(data)),
+        ("extracted", Some(id)) => waiting.settle(id, Ok(data)),
+        ("failed", Some(id)) => waiting.settle(id, Err(&reason())),
+        _ => waiting.lose(&reason()),
+    }
+}

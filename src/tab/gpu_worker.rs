@@ -1,0 +1,102 @@
+//! The GPU worker: a backbone on WebGPU, and nothing that would be missed.
+//!
+//! [`super::gpu_client`] tells what it understands and answers.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use js_sys::{Array, Float32Array, Object, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
+
+use super::js;
+use super::engine::median_frame_ms;
+use crate::model::{Backbone, device};
+use crate::protocol::BackboneKind;
+use crate::weights::Weights;
+
+/// Frames run at the start: the first compiles the pipelines, the rest are timed.
+const TIMED_FRAMES: usize = 3;
+
+/// Listens until the worker is terminated.
+pub fn run() {
+    console_error_panic_hook::set_once();
+    let scope = js_sys::global().unchecked_into::<DedicatedWorkerGlobalScope>();
+    let backbone: Rc<RefCell<Option<Rc<Backbone>>>> = Rc::default();
+    let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+        let data = event.data();
+        let kind = js::get(&data, "kind").and_then(|kind| kind.as_string()).unwrap_or_default();
+        let backbone = backbone.clone();
+        spawn_local(async move {
+            let id = js::get(&data, "id");
+            let result = match kind.as_str() {
+                "load" => load(&data).await.map(|(loaded, answer)| {
+                    *backbone.borrow_mut() = Some(Rc::new(loaded));
+                    answer
+                }),
+                "extract" => {
+                    let loaded = backbone.borrow().clone();
+                    extract(loaded, &data).await
+                }
+                other => Err(format!("the GPU worker does not know {other}")),
+            };
+            post(&result.unwrap_or_else(|reason| {
+                let failed = answer("failed");
+                js::set(&failed, "reason", &reason.into());
+                if let Some(id) = id {
+                    js::set(&failed, "id", &id);
+                }
+                failed
+            }));
+        });
+    });
+    scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+    on_message.forget();
+    post(&answer("listening"));
+}
+
+async fn load(data: &JsValue) -> Result<(Backbone, Object), String> {
+    let field = |key| js::get(data, key).ok_or_else(|| format!("there is no {key}"));
+    let kind: BackboneKind = serde_wasm_bindgen::from_value(field("backbone")?).map_err(|error| error.to_string())?;
+    let bytes = Uint8Array::new(&field("weights")?).to_vec();
+    let weights = Weights::from_safetensors(&bytes).map_err(|error| error.to_string())?;
+    let device = device::webgpu(|reason| {
+        let lost = answer("lost");
+        js::set(&lost, "reason", &format!("the GPU was lost: {reason}").into());
+        post(&lost);
+    })
+    .await
+    .map_err(|error| error.to_string())?;
+    let backbone = Backbone::load(kind, &weights, &device).map_err(|error| error.to_string())?;
+    let frame_ms = median_frame_ms(&backbone, TIMED_FRAMES).await.map_err(|error| error.to_string())?;
+    let loaded = answer("loaded");
+    js::set(&loaded, "frame_ms", &frame_ms.into());
+    Ok((backbone, loaded))
+}
+
+async fn extract(backbone: Option<Rc<Backbone>>, data: &JsValue) -> Result<Object, String> {
+    let backbone = backbone.ok_or("no backbone is loaded")?;
+    let crops = Float32Array::new(&js::get(data, "crops").ok_or("there are no crops")?).to_vec();
+    let extraction = backbone.extract(&crops).await.map_err(|error| error.to_string())?;
+    let extracted = answer("extracted");
+    js::set(&extracted, "id", &js::get(data, "id").ok_or("there is no id")?);
+    let floats = |values: &[f32]| Float32Array::from(values);
+    js::set(&extracted, "features", &floats(&extraction.features));
+    js::set(&extracted, "logits", &floats(&extraction.logits));
+    js::set(&extracted, "probabilities", &floats(extraction.probabilities.as_flattened()));
+    Ok(extracted)
+}
+
+fn answer(kind: &str) -> Object {
+    let object = Object::new();
+    js::set(&object, "kind", &kind.into());
+    object
+}
+
+fn post(message: &Object) {
+    let scope = js_sys::global().unchecked_into::<DedicatedWorkerGlobalScope>();
+    if let Err(error) = scope.post_message(message) {
+        web_sys::console::error_2(&"the GPU worker cannot answer".into(), &Array::of1(&error));
+    }
+}

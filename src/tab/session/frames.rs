@@ -1,0 +1,200 @@
+//! From a frame of the camera to features, probabilities and clips.
+
+use std::rc::Rc;
+
+use wasm_bindgen::JsCast as _;
+use web_sys::{ImageBitmap, OffscreenCanvas, OffscreenCanvasRenderingContext2d};
+
+use super::{Central, Session, post};
+use crate::learning::{Clip, pseudo_label};
+use crate::model::vfer::Stream;
+use crate::model::{Face, Frame};
+use crate::protocol::Manifest;
+use crate::tab::clips::ClipStore;
+use crate::tab::error::TabError;
+use crate::tab::js;
+use crate::tab::message::{ClipReport, FaceBox, FrameReport, FromWorker};
+use crate::tab::segment::{Segment, Segmenter};
+
+/// Below this mean luminance (0 to 1) nothing can be seen.
+const DARK: f32 = 0.04;
+/// Frames smaller than this, in pixels, show no expression.
+const SMALLEST_SIDE: u32 = 96;
+/// How much of the detector's box is added around the face.
+const CROP_MARGIN: f32 = 0.0;
+
+/// What the session knows of the camera.
+#[derive(Default)]
+pub(super) struct View {
+    pub(super) clips: ClipStore,
+    segmenter: Segmenter,
+    live: Option<Live>,
+    canvas: Option<(OffscreenCanvas, OffscreenCanvasRenderingContext2d)>,
+    last_frame_ms: Option<f64>,
+    frames_per_second: f64,
+}
+
+/// The VFER's state over the clip being collected.
+struct Live {
+    version: u64,
+    frames: usize,
+    stream: Stream,
+}
+
+impl View {
+    /// Features of another backbone do not fit.
+    pub(super) fn forget_clips(&mut self) {
+        self.clips.clear();
+        self.segmenter = Segmenter::default();
+        self.live = None;
+    }
+
+    /// VFER probabilities of the clip so far: one step a frame, unless the model or the clip is new.
+    fn watch(&mut self, central: &Central) -> [f32; 6] {
+        let segment = self.segmenter.current();
+        let features = segment.features.len() / segment.frames().max(1);
+        let goes_on = self
+            .live
+            .take()
+            .filter(|live| live.version == central.version && live.frames < segment.frames());
+        let mut live =
+            goes_on.unwrap_or_else(|| Live { version: central.version, frames: 0, stream: central.vfer.stream() });
+        let mut probabilities = [0.0; 6];
+        for frame in segment.features.chunks_exact(features.max(1)).skip(live.frames) {
+            probabilities = central.vfer.step(&mut live.stream, frame);
+        }
+        live.frames = segment.frames();
+        self.live = Some(live);
+        probabilities
+    }
+
+    fn count_frame(&mut self) -> f64 {
+        let now = js::now_ms();
+        if let Some(last) = self.last_frame_ms.replace(now) {
+            let rate = 1_000.0 / (now - last).max(1.0);
+            let rate_before = if self.frames_per_second > 0.0 { self.frames_per_second } else { rate };
+            self.frames_per_second = 0.9 * rate_before + 0.1 * rate;
+        }
+        self.frames_per_second
+    }
+
+    fn pixels(&mut self, bitmap: &ImageBitmap) -> Result<Frame, TabError> {
+        let unreadable = |error| TabError::Frame(js::words(&error));
+        let (width, height) = (bitmap.width(), bitmap.height());
+        if width < SMALLEST_SIDE || height < SMALLEST_SIDE {
+            return Err(TabError::Frame(format!(
+                "it is only {width} × {height} pixels, and {SMALLEST_SIDE} each way are needed"
+            )));
+        }
+        let fits = self.canvas.as_ref().is_some_and(|(canvas, _)| canvas.width() == width && canvas.height() == height);
+        if !fits {
+            let canvas = OffscreenCanvas::new(width, height).map_err(unreadable)?;
+            let options = js_sys::Object::new();
+            js::set(&options, "willReadFrequently", &true.into());
+            let context = canvas
+                .get_context_with_context_options("2d", &options)
+                .map_err(unreadable)?
+                .ok_or_else(|| TabError::Frame("there is no 2D canvas".to_owned()))?;
+            self.canvas = Some((canvas, context.unchecked_into()));
+        }
+        let (_, context) = self.canvas.as_ref().ok_or_else(|| TabError::Frame("there is no canvas".to_owned()))?;
+        context.draw_image_with_image_bitmap(bitmap, 0.0, 0.0).map_err(unreadable)?;
+        let data = context.get_image_data(0.0, 0.0, f64::from(width), f64::from(height)).map_err(unreadable)?;
+        Frame::new(width as usize, height as usize, data.data().0)
+            .map_err(|error| TabError::Frame(error.to_string()))
+    }
+}
+
+impl Session {
+    /// Looks at a frame and tells what it saw.
+    ///
+    /// # Errors
+    /// The frame cannot be read, or a model fails.
+    pub(super) async fn look(self: &Rc<Self>, bitmap: &ImageBitmap, at_ms: f64) -> Result<FrameReport, TabError> {
+        let manifest = self.manifest()?;
+        let models = self.models.borrow().clone();
+        let models = models.ok_or_else(|| TabError::Frame("models are not loaded yet".to_owned()))?;
+        let frame = self.view.borrow_mut().pixels(bitmap)?;
+        let mut report = FrameReport {
+            at_ms,
+            face: None,
+            faces: 0,
+            dark: frame.mean_luminance() < DARK,
+            image: None,
+            video: None,
+            frames_per_second: self.view.borrow_mut().count_frame(),
+        };
+        let faces = if report.dark { Vec::new() } else { models.detector.detect(&frame).await? };
+        report.faces = faces.len();
+        let Some(face) = faces.first() else {
+            let ended = self.view.borrow_mut().segmenter.no_face(at_ms, &manifest.capture);
+            self.finish_clip(ended, &manifest);
+            return Ok(report);
+        };
+        report.face = Some(fractions(face, &frame));
+
+        let crop = frame.square_crop(face, CROP_MARGIN, models.engine.input_size());
+        let extracted = models.engine.extract(&crop).await?;
+        if let Some(engine) = extracted.fell_back {
+            post(&FromWorker::Engine(engine));
+        }
+        let Some(&probabilities) = extracted.extraction.probabilities.first() else { return Ok(report) };
+        report.image = Some(probabilities);
+        let features = &extracted.extraction.features;
+        let ended = self.view.borrow_mut().segmenter.face(at_ms, features, probabilities, &manifest.capture);
+        self.finish_clip(ended, &manifest);
+        let central = self.central.borrow().clone();
+        report.video = central.map(|central| self.view.borrow_mut().watch(&central));
+        Ok(report)
+    }
+
+    /// Ends the clip being collected, as when the camera is paused.
+    pub(super) fn end_clip(self: &Rc<Self>) {
+        if let Ok(manifest) = self.manifest() {
+            let ended = self.view.borrow_mut().segmenter.end(&manifest.capture);
+            self.finish_clip(ended, &manifest);
+        }
+    }
+
+    /// Labels a clip and keeps it if the label is confident (paper, section 3.1).
+    fn finish_clip(self: &Rc<Self>, ended: Option<Segment>, manifest: &Manifest) {
+        let Some(segment) = ended else { return };
+        let learning = &manifest.learning;
+        let Some(label) = pseudo_label(&segment.probabilities, learning.confidence_threshold) else { return };
+        let central = self.central.borrow().clone();
+        let video = central.map_or([0.0; 6], |central| central.vfer.probabilities(&segment.features));
+        let frames = segment.frames();
+        let (waiting, dropped) = {
+            let clips = &mut self.view.borrow_mut().clips;
+            if label.confident {
+                clips.keep(Clip { features: segment.features, target: label.target(learning.soft_labels) });
+            } else {
+                clips.count_dropped();
+            }
+            (clips.waiting(), clips.dropped())
+        };
+        post(&FromWorker::Clip(ClipReport {
+            frames,
+            mean: label.mean,
+            label: label.emotion,
+            video,
+            kept: label.confident,
+            waiting,
+            dropped,
+        }));
+        if label.confident && waiting >= learning.minimum_clips as usize {
+            self.sync_soon();
+        }
+    }
+}
+
+fn fractions(face: &Face, frame: &Frame) -> FaceBox {
+    let (width, height) = (frame.width as f64, frame.height as f64);
+    FaceBox {
+        x: f64::from(face.x) / width,
+        y: f64::from(face.y) / height,
+        width: f64::from(face.width) / width,
+        height: f64::from(face.height) / height,
+        score: f64::from(face.score),
+    }
+}

@@ -1,0 +1,284 @@
+//! The session worker: joins the class, looks at frames, learns, and keeps in step with the aggregator.
+//!
+//! One file per concern: [`assets`](self) fetches and verifies weights, `frames` looks, `sync` follows the
+//! aggregator, `contribute` trains and sends. Everything is one thread; no borrow of a cell outlives an `await`.
+
+mod assets;
+mod contribute;
+mod frames;
+mod sync;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use gloo::timers::future::TimeoutFuture;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{DedicatedWorkerGlobalScope, ImageBitmap, MessageEvent};
+
+use self::frames::View;
+use self::sync::Sync;
+use super::aggregator::Aggregator;
+use super::backoff::Backoff;
+use super::engine::Engine;
+use super::error::TabError;
+use super::js;
+use super::message::{
+    Asset, ConnectionReport, EngineChoice, FrameReport, FromWorker, ProblemReport, ToWorker, from_js, to_js,
+};
+use super::storage::{SavedSession, Storage};
+use crate::model::{FaceDetector, vfer::Vfer};
+use crate::protocol::{Manifest, ProblemCode};
+
+/// Models that need the manifest first.
+#[derive(Clone)]
+struct Models {
+    engine: Engine,
+    detector: Rc<FaceDetector>,
+    backbone_sha256: String,
+}
+
+/// The central VFER in use.
+#[derive(Clone)]
+struct Central {
+    version: u64,
+    vfer: Rc<Vfer>,
+}
+
+/// A participant's session, from joining until the tab is closed.
+struct Session {
+    aggregator: Aggregator,
+    storage: Storage,
+    class_code: String,
+    choice: EngineChoice,
+    contribute: Cell<bool>,
+    saved: RefCell<Option<SavedSession>>,
+    manifest: RefCell<Option<Manifest>>,
+    models: RefCell<Option<Models>>,
+    central: RefCell<Option<Central>>,
+    view: RefCell<View>,
+    contribution: RefCell<contribute::Contribution>,
+    sync: Sync,
+}
+
+/// Listens to the page until the tab is closed.
+pub fn run() {
+    std::panic::set_hook(Box::new(|panic| {
+        console_error_panic_hook::hook(panic);
+        let message = format!("The session worker stopped: {panic}");
+        problem(ProblemReport { message, way_out: "Reload the page to go on.".to_owned(), fatal: true });
+    }));
+    let session: Rc<RefCell<Option<Rc<Session>>>> = Rc::default();
+    let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+        let data = event.data();
+        match js::get(&data, "frame") {
+            Some(frame) => {
+                let at_ms = js::get(&data, "at_ms").and_then(|at| at.as_f64()).unwrap_or_default();
+                let session = session.borrow().clone();
+                spawn_local(async move { on_frame(session, frame.unchecked_into(), at_ms).await });
+            }
+            None => match from_js(data) {
+                Ok(message) => on_message_from_page(&session, message),
+                Err(error) => web_sys::console::error_1(&error.into()),
+            },
+        }
+    });
+    let scope = js_sys::global().unchecked_into::<DedicatedWorkerGlobalScope>();
+    scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+    on_message.forget();
+    post(&FromWorker::Ready);
+}
+
+fn on_message_from_page(current: &Rc<RefCell<Option<Rc<Session>>>>, message: ToWorker) {
+    let session = current.borrow().clone();
+    match (message, session) {
+        (ToWorker::Start { class_code, engine, contribute }, _) => {
+            let current = current.clone();
+            spawn_local(async move {
+                let session = Rc::new(Session::new(class_code, engine, contribute).await);
+                if session.begin().await {
+                    *current.borrow_mut() = Some(session);
+                }
+            });
+        }
+        (ToWorker::Contribute { on }, Some(session)) => {
+            session.contribute.set(on);
+            if on {
+                session.sync_soon();
+            } else {
+                spawn_local(async move { session.withdraw().await });
+            }
+        }
+        (ToWorker::CameraPaused, Some(session)) => session.end_clip(),
+        (ToWorker::Forget, session) => {
+            *current.borrow_mut() = None;
+            spawn_local(async move {
+                if let Some(session) = session {
+                    session.stop();
+                }
+                match Storage::open().await.forget().await {
+                    Ok(()) => post(&FromWorker::Forgotten),
+                    Err(error) => problem(ProblemReport {
+                        message: format!("The browser would not delete what is stored: {}.", js::words(&error)),
+                        way_out: "Clear this site's data in the browser's settings.".to_owned(),
+                        fatal: false,
+                    }),
+                }
+            });
+        }
+        (ToWorker::Contribute { .. } | ToWorker::CameraPaused, None) => {}
+    }
+}
+
+async fn on_frame(session: Option<Rc<Session>>, frame: ImageBitmap, at_ms: f64) {
+    let nothing = FrameReport {
+        at_ms,
+        face: None,
+        faces: 0,
+        dark: false,
+        image: None,
+        video: None,
+        frames_per_second: 0.0,
+    };
+    let report = match session {
+        None => nothing,
+        Some(session) => session.look(&frame, at_ms).await.unwrap_or_else(|error| {
+            problem(error.report(false));
+            nothing
+        }),
+    };
+    frame.close();
+    post(&FromWorker::Frame(report));
+}
+
+impl Session {
+    async fn new(class_code: String, choice: EngineChoice, contribute: bool) -> Self {
+        Self {
+            aggregator: Aggregator::default(),
+            storage: Storage::open().await,
+            class_code,
+            choice,
+            contribute: Cell::new(contribute),
+            saved: RefCell::default(),
+            manifest: RefCell::default(),
+            models: RefCell::default(),
+            central: RefCell::default(),
+            view: RefCell::default(),
+            contribution: RefCell::default(),
+            sync: Sync::default(),
+        }
+    }
+
+    /// Joins and loads, however long the aggregator is away; `false` if waiting cannot help.
+    async fn begin(self: &Rc<Self>) -> bool {
+        if !self.storage.is_available() {
+            problem(ProblemReport {
+                message: "This browser keeps nothing on the device, so a reload starts over.".to_owned(),
+                way_out: "Leave private browsing if you want to go on after a reload.".to_owned(),
+                fatal: false,
+            });
+        }
+        let mut backoff = Backoff::default();
+        loop {
+            match self.prepare().await {
+                Ok(()) => break,
+                Err(error) if error.is_transient() => {
+                    let wait_ms = backoff.next_ms(js_sys::Math::random(), error.retry_after_s());
+                    post(&FromWorker::Connection(ConnectionReport { online: false, retry_in_ms: Some(wait_ms) }));
+                    TimeoutFuture::new(u32::try_from(wait_ms).unwrap_or(u32::MAX)).await;
+                }
+                Err(error) => {
+                    problem(error.report(true));
+                    return false;
+                }
+            }
+        }
+        self.contribution.borrow_mut().restore(self.storage.pending().await);
+        self.follow_events();
+        post(&FromWorker::FramesWanted);
+        self.sync_soon();
+        true
+    }
+
+    async fn prepare(&self) -> Result<(), TabError> {
+        if self.saved.borrow().is_none() {
+            match self.storage.session().await.filter(|saved| saved.class_code == self.class_code) {
+                Some(saved) => {
+                    self.aggregator.resume(saved.token.clone());
+                    *self.saved.borrow_mut() = Some(saved);
+                }
+                None => self.join().await?,
+            }
+        }
+        // A try that failed half-way has seen the manifest, but not used it.
+        self.aggregator.expect_whole_manifest();
+        if let Some(manifest) = self.aggregator.manifest().await? {
+            self.take_manifest(manifest);
+        }
+        post(&FromWorker::Connection(ConnectionReport { online: true, retry_in_ms: None }));
+        self.follow_models().await
+    }
+
+    /// Joins as a new participant.
+    async fn join(&self) -> Result<(), TabError> {
+        let joined = self.aggregator.join(&self.class_code).await?;
+        let saved = SavedSession {
+            class_code: self.class_code.clone(),
+            participant: joined.participant,
+            token: joined.token,
+            acknowledged_round: None,
+        };
+        self.storage.save_session(&saved).await;
+        *self.saved.borrow_mut() = Some(saved);
+        Ok(())
+    }
+
+    fn take_manifest(&self, manifest: Manifest) {
+        post(&FromWorker::Manifest { manifest: Box::new(manifest.clone()) });
+        *self.manifest.borrow_mut() = Some(manifest);
+    }
+
+    fn manifest(&self) -> Result<Manifest, TabError> {
+        self.manifest.borrow().clone().ok_or_else(|| TabError::Answer("there is no manifest yet".to_owned()))
+    }
+
+    /// Loads whatever the manifest names and this session does not have yet.
+    async fn follow_models(&self) -> Result<(), TabError> {
+        let manifest = self.manifest()?;
+        let sha256 = &manifest.backbone.blob.sha256;
+        let fits = self.models.borrow().as_ref().is_some_and(|models| models.backbone_sha256 == *sha256);
+        if !fits {
+            let detector = self.detector(&manifest).await?;
+            let weights = self.blob(Asset::Backbone, &manifest.backbone.blob).await?;
+            let (engine, report) = Engine::start(manifest.backbone.kind, weights, self.choice).await?;
+            post(&FromWorker::Engine(report));
+            self.view.borrow_mut().forget_clips();
+            let models = Models { engine, detector: Rc::new(detector), backbone_sha256: sha256.clone() };
+            *self.models.borrow_mut() = Some(models);
+        }
+        let version = manifest.model.version;
+        if self.central.borrow().as_ref().is_none_or(|central| central.version != version) {
+            let vfer = Rc::new(self.vfer(&manifest).await?);
+            *self.central.borrow_mut() = Some(Central { version, vfer });
+            post(&FromWorker::Adopted { version });
+        }
+        Ok(())
+    }
+}
+
+fn post(message: &FromWorker) {
+    let scope = js_sys::global().unchecked_into::<DedicatedWorkerGlobalScope>();
+    let posted = to_js(message).map_err(JsValue::from).and_then(|object| scope.post_message(&object));
+    if let Err(error) = posted {
+        web_sys::console::error_2(&"the session worker cannot tell the page".into(), &error);
+    }
+}
+
+fn problem(report: ProblemReport) {
+    post(&FromWorker::Problem(report));
+}
+
+/// Whether the participant is not, or no longer, known to the aggregator.
+fn is_unknown_participant(error: &TabError) -> bool {
+    error.code() == Some(ProblemCode::Unauthorized)
+}

@@ -1,0 +1,126 @@
+//! Keeps the tab in step with the aggregator: events are hints, the manifest is the truth, and asking again after a
+//! failure is all there is to recovery.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use gloo::timers::callback::{Interval, Timeout};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{EventSource, MessageEvent};
+
+use super::{Session, is_unknown_participant, post, problem};
+use crate::protocol::path;
+use crate::tab::backoff::Backoff;
+use crate::tab::error::TabError;
+use crate::tab::message::{ConnectionReport, FromWorker};
+
+/// How often the manifest is asked for where no event arrives.
+const POLL_MS: u32 = 15_000;
+
+#[derive(Default)]
+pub(super) struct Sync {
+    running: Cell<bool>,
+    again: Cell<bool>,
+    stopped: Cell<bool>,
+    online: Cell<bool>,
+    backoff: RefCell<Backoff>,
+    retry: RefCell<Option<Timeout>>,
+    poll: RefCell<Option<Interval>>,
+    events: RefCell<Option<(EventSource, Closure<dyn FnMut(MessageEvent)>)>>,
+}
+
+impl Session {
+    /// Subscribes to the aggregator's events, and polls in case none gets through.
+    pub(super) fn follow_events(self: &Rc<Self>) {
+        let weak = Rc::downgrade(self);
+        let hint = move || {
+            if let Some(session) = weak.upgrade() {
+                session.sync_soon();
+            }
+        };
+        *self.sync.poll.borrow_mut() = Some(Interval::new(POLL_MS, hint.clone()));
+        // The browser reconnects by itself; without EventSource there is still the poll.
+        if let Ok(source) = EventSource::new(path::EVENTS) {
+            let on_message = Closure::new(move |_: MessageEvent| hint());
+            source.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+            *self.sync.events.borrow_mut() = Some((source, on_message));
+        }
+    }
+
+    /// Ends everything that would call the aggregator.
+    pub(super) fn stop(&self) {
+        self.sync.stopped.set(true);
+        self.contribute.set(false);
+        self.sync.poll.take();
+        self.sync.retry.take();
+        if let Some((source, _)) = self.sync.events.take() {
+            source.close();
+        }
+    }
+
+    /// Syncs now, or right after the sync that is running.
+    pub(super) fn sync_soon(self: &Rc<Self>) {
+        if self.sync.running.replace(true) {
+            self.sync.again.set(true);
+            return;
+        }
+        let session = self.clone();
+        spawn_local(async move {
+            loop {
+                session.sync.again.set(false);
+                let result = if session.sync.stopped.get() { Ok(()) } else { session.sync_once().await };
+                let failed = result.is_err();
+                session.report_sync(result);
+                if failed || !session.sync.again.get() {
+                    break;
+                }
+            }
+            session.sync.running.set(false);
+        });
+    }
+
+    async fn sync_once(self: &Rc<Self>) -> Result<(), TabError> {
+        if let Some(manifest) = self.aggregator.manifest().await? {
+            self.take_manifest(manifest);
+        }
+        self.follow_models().await?;
+        self.settle_contribution().await?;
+        match self.contribute_if_due().await {
+            Err(error) if is_unknown_participant(&error) => {
+                self.storage.delete_session().await;
+                self.join().await?;
+                self.contribute_if_due().await
+            }
+            result => result,
+        }
+    }
+
+    fn report_sync(self: &Rc<Self>, result: Result<(), TabError>) {
+        match result {
+            Err(error) if error.is_transient() => {
+                let wait_ms =
+                    self.sync.backoff.borrow_mut().next_ms(js_sys::Math::random(), error.retry_after_s());
+                self.sync.online.set(false);
+                post(&FromWorker::Connection(ConnectionReport { online: false, retry_in_ms: Some(wait_ms) }));
+                let weak = Rc::downgrade(self);
+                let retry = Timeout::new(u32::try_from(wait_ms).unwrap_or(u32::MAX), move || {
+                    if let Some(session) = weak.upgrade() {
+                        session.sync_soon();
+                    }
+                });
+                *self.sync.retry.borrow_mut() = Some(retry);
+            }
+            result => {
+                self.sync.backoff.borrow_mut().reset();
+                self.sync.retry.take();
+                if !self.sync.online.replace(true) {
+                    post(&FromWorker::Connection(ConnectionReport { online: true, retry_in_ms: None }));
+                }
+                if let Err(error) = result {
+                    problem(error.report(false));
+                }
+            }
+        }
+    }
+}
