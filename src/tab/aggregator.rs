@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 
-use js_sys::{ArrayBuffer, Reflect, Uint8Array};
+use js_sys::{Reflect, Uint8Array};
 use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -93,12 +93,7 @@ impl Aggregator {
     }
 }
 
-async fn send(
-    method: &str,
-    path: &str,
-    headers: &[(&str, &str)],
-    body: Option<JsValue>,
-) -> Result<Response, TabError> {
+async fn send(method: &str, path: &str, headers: &[(&str, &str)], body: Option<JsValue>) -> Result<Response, TabError> {
     send_cached(method, path, headers, body, RequestCache::NoStore).await
 }
 
@@ -148,7 +143,7 @@ async fn read_body(response: &Response, size: u64, progress: Progress<'_>) -> Re
     let mut bytes = Vec::new();
     let Some(stream) = response.body() else {
         let buffer = JsFuture::from(response.array_buffer().map_err(broken)?).await.map_err(broken)?;
-        return Ok(Uint8Array::new(&buffer.unchecked_into::<ArrayBuffer>()).to_vec());
+        return Ok(Uint8Array::new(&buffer).to_vec());
     };
     let reader = stream.get_reader().unchecked_into::<web_sys::ReadableStreamDefaultReader>();
     loop {

@@ -19,6 +19,7 @@ const TIMED_FRAMES: usize = 3;
 #[derive(Clone)]
 pub struct Engine {
     kind: BackboneKind,
+    input_size: usize,
     weights: Rc<Vec<u8>>,
     runner: Rc<RefCell<Runner>>,
 }
@@ -72,15 +73,17 @@ impl Engine {
                 (Runner::Cpu(Rc::new(cpu)), cpu_report(reason, cpu_ms))
             }
         };
-        Ok((Self { kind, weights: Rc::new(weights), runner: Rc::new(RefCell::new(runner)) }, report))
+        let input_size = match &runner {
+            Runner::Cpu(backbone) => backbone.input_size(),
+            Runner::Gpu(gpu) => gpu.input_size,
+        };
+        let engine = Self { kind, input_size, weights: Rc::new(weights), runner: Rc::new(RefCell::new(runner)) };
+        Ok((engine, report))
     }
 
     /// The side of the square crops it takes, in pixels.
-    ///
-    /// # Errors
-    /// See [`Backbone::load`].
     pub fn input_size(&self) -> usize {
-        Backbone::input_size_of(self.kind)
+        self.input_size
     }
 
     /// Runs the backbone on `crops`, `[frames, 3, size, size]`. If WebGPU fails, for whatever reason, the CPU takes over for

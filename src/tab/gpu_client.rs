@@ -1,7 +1,7 @@
 //! The session worker's side of the GPU worker: start it, load it, ask it, notice when it is gone.
 //!
 //! Messages are plain objects. To the worker: `{ kind: "load", backbone, weights }`, `{ kind: "extract", id, crops }`.
-//! From it: `{ kind: "listening" }`, `{ kind: "loaded", frame_ms }`, `{ kind: "extracted", id, features, logits,
+//! From it: `{ kind: "listening" }`, `{ kind: "loaded", frame_ms, input_size }`, `{ kind: "extracted", id, features, logits,
 //! probabilities }`, `{ kind: "failed", id?, reason }`, `{ kind: "lost", reason }`.
 
 use std::cell::{Cell, RefCell};
@@ -61,6 +61,8 @@ pub struct GpuClient {
     next_id: Cell<u32>,
     /// Median time of one frame, in milliseconds.
     pub frame_ms: f64,
+    /// The side of the square crops it takes, in pixels.
+    pub input_size: usize,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
     _on_error: Closure<dyn FnMut(ErrorEvent)>,
 }
@@ -94,6 +96,7 @@ impl GpuClient {
             waiting,
             next_id: Cell::new(LOADED + 1),
             frame_ms: 0.0,
+            input_size: 0,
             _on_message: on_message,
             _on_error: on_error,
         };
@@ -106,7 +109,10 @@ impl GpuClient {
         js::set(&load, "weights", &weights);
         let loaded = answer(&client.waiting, LOADED, LOAD_TIMEOUT_MS);
         client.post(&load, &weights.buffer())?;
-        client.frame_ms = js::get(&loaded.await?, "frame_ms").and_then(|ms| ms.as_f64()).unwrap_or(f64::NAN);
+        let loaded = loaded.await?;
+        let number = |key| js::get(&loaded, key).and_then(|value| value.as_f64());
+        client.frame_ms = number("frame_ms").unwrap_or(f64::NAN);
+        client.input_size = number("input_size").map_or(0, |size| size as usize);
         Ok(client)
     }
 
@@ -130,9 +136,7 @@ impl GpuClient {
     }
 
     fn post(&self, message: &Object, transfer: &JsValue) -> Result<(), String> {
-        self.worker
-            .post_message_with_transfer(message, &Array::of1(transfer))
-            .map_err(|error| js::words(&error))
+        self.worker.post_message_with_transfer(message, &Array::of1(transfer)).map_err(|error| js::words(&error))
     }
 }
 

@@ -10,8 +10,8 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
 
-use super::js;
 use super::engine::median_frame_ms;
+use super::js;
 use crate::model::{Backbone, device};
 use crate::protocol::BackboneKind;
 use crate::weights::Weights;
@@ -72,6 +72,7 @@ async fn load(data: &JsValue) -> Result<(Backbone, Object), String> {
     let frame_ms = median_frame_ms(&backbone, TIMED_FRAMES).await.map_err(|error| error.to_string())?;
     let loaded = answer("loaded");
     js::set(&loaded, "frame_ms", &frame_ms.into());
+    js::set(&loaded, "input_size", &(backbone.input_size() as f64).into());
     Ok((backbone, loaded))
 }
 

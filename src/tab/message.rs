@@ -245,8 +245,6 @@ pub fn to_js<T: Serialize>(message: &T) -> Result<wasm_bindgen::JsValue, serde_w
 /// # Errors
 /// It is none of ours.
 #[cfg(target_arch = "wasm32")]
-pub fn from_js<T: serde::de::DeserializeOwned>(
-    object: wasm_bindgen::JsValue,
-) -> Result<T, serde_wasm_bindgen::Error> {
+pub fn from_js<T: serde::de::DeserializeOwned>(object: wasm_bindgen::JsValue) -> Result<T, serde_wasm_bindgen::Error> {
     serde_wasm_bindgen::from_value(object)
 }

@@ -3,7 +3,7 @@
 //! The Cache API is the one store: workers have it, it holds bytes under addresses, and blobs have addresses anyway.
 //! Frames, crops, features, labels and predictions are never written.
 
-use js_sys::{ArrayBuffer, Uint8Array};
+use js_sys::Uint8Array;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -48,7 +48,7 @@ impl Storage {
     pub async fn get(&self, address: &str) -> Option<Vec<u8>> {
         let found = JsFuture::from(self.0.as_ref()?.match_with_str(address)).await.ok()?;
         let buffer = JsFuture::from(found.dyn_into::<Response>().ok()?.array_buffer().ok()?).await.ok()?;
-        Some(Uint8Array::new(&buffer.dyn_into::<ArrayBuffer>().ok()?).to_vec())
+        Some(Uint8Array::new(&buffer).to_vec())
     }
 
     /// Keeps `bytes` under `address`; `false` where the browser would not (no store, no room).

@@ -32,8 +32,7 @@ impl Session {
             }
             self.storage.delete(&address).await;
         }
-        let progress =
-            |received, total| post(&FromWorker::Loading { what: asset, received, total });
+        let progress = |received, total| post(&FromWorker::Loading { what: asset, received, total });
         let mut bytes = self.aggregator.blob(blob, false, &progress).await?;
         if !is_right(&bytes) {
             bytes = self.aggregator.blob(blob, true, &progress).await?;

@@ -53,10 +53,7 @@ impl View {
     fn watch(&mut self, central: &Central) -> [f32; 6] {
         let segment = self.segmenter.current();
         let features = segment.features.len() / segment.frames().max(1);
-        let goes_on = self
-            .live
-            .take()
-            .filter(|live| live.version == central.version && live.frames < segment.frames());
+        let goes_on = self.live.take().filter(|live| live.version == central.version && live.frames < segment.frames());
         let mut live =
             goes_on.unwrap_or_else(|| Live { version: central.version, frames: 0, stream: central.vfer.stream() });
         let mut probabilities = [0.0; 6];
@@ -100,8 +97,7 @@ impl View {
         let (_, context) = self.canvas.as_ref().ok_or_else(|| TabError::Frame("there is no canvas".to_owned()))?;
         context.draw_image_with_image_bitmap(bitmap, 0.0, 0.0).map_err(unreadable)?;
         let data = context.get_image_data(0.0, 0.0, f64::from(width), f64::from(height)).map_err(unreadable)?;
-        Frame::new(width as usize, height as usize, data.data().0)
-            .map_err(|error| TabError::Frame(error.to_string()))
+        Frame::new(width as usize, height as usize, data.data().0).map_err(|error| TabError::Frame(error.to_string()))
     }
 }
 

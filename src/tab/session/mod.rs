@@ -131,15 +131,8 @@ fn on_message_from_page(current: &Rc<RefCell<Option<Rc<Session>>>>, message: ToW
 }
 
 async fn on_frame(session: Option<Rc<Session>>, frame: ImageBitmap, at_ms: f64) {
-    let nothing = FrameReport {
-        at_ms,
-        face: None,
-        faces: 0,
-        dark: false,
-        image: None,
-        video: None,
-        frames_per_second: 0.0,
-    };
+    let nothing =
+        FrameReport { at_ms, face: None, faces: 0, dark: false, image: None, video: None, frames_per_second: 0.0 };
     let report = match session {
         None => nothing,
         Some(session) => session.look(&frame, at_ms).await.unwrap_or_else(|error| {

@@ -99,8 +99,7 @@ impl Session {
     fn report_sync(self: &Rc<Self>, result: Result<(), TabError>) {
         match result {
             Err(error) if error.is_transient() => {
-                let wait_ms =
-                    self.sync.backoff.borrow_mut().next_ms(js_sys::Math::random(), error.retry_after_s());
+                let wait_ms = self.sync.backoff.borrow_mut().next_ms(js_sys::Math::random(), error.retry_after_s());
                 self.sync.online.set(false);
                 post(&FromWorker::Connection(ConnectionReport { online: false, retry_in_ms: Some(wait_ms) }));
                 let weak = Rc::downgrade(self);
