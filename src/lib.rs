@@ -10,6 +10,8 @@
 pub mod emotion;
 pub mod learning;
 pub mod model;
+#[cfg(all(target_arch = "wasm32", feature = "page"))]
+pub mod page;
 pub mod protocol;
 pub mod random;
 pub mod tab;

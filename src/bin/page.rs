@@ -1,1 +1,11 @@
-fn main() {}
+//! The page: what students and instructors see. It must not link burn.
+
+#[cfg(target_arch = "wasm32")]
+fn main() {
+    emofed::page::run();
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn main() {
+    eprintln!("this binary is built for wasm32-unknown-unknown, by `make build`");
+}

@@ -1,0 +1,84 @@
+//! Small helpers around the document.
+
+use gloo::events::EventListener;
+use gloo::utils::{document, window};
+use wasm_bindgen::JsCast;
+use web_sys::{Element, Event, HtmlElement, Storage};
+
+/// The element with this id, as the type it has in `www/`.
+pub fn get<T: JsCast>(id: &str) -> T {
+    document()
+        .get_element_by_id(id)
+        .and_then(|element| element.dyn_into().ok())
+        .unwrap_or_else(|| panic!("the markup in www/ has no such #{id}"))
+}
+
+/// Shows or hides the element with this id.
+pub fn show(id: &str, shown: bool) {
+    get::<HtmlElement>(id).set_hidden(!shown);
+}
+
+/// Sets the text of the element with this id, unless it says that already: a status is read out only when it changes.
+pub fn text(id: &str, text: &str) {
+    let element: Element = get(id);
+    if element.text_content().as_deref() != Some(text) {
+        element.set_text_content(Some(text));
+    }
+}
+
+/// Sets an attribute of the element with this id.
+pub fn attribute(id: &str, name: &str, value: &str) {
+    // The names are constants, and valid.
+    let _ = get::<Element>(id).set_attribute(name, value);
+}
+
+/// A new element with a text.
+pub fn element(tag: &str, text: &str) -> Element {
+    let element = document().create_element(tag).expect("tags are constants, and valid");
+    element.set_text_content(Some(text));
+    element
+}
+
+/// Appends children in order.
+pub fn append(parent: &Element, children: &[&Element]) {
+    for child in children {
+        parent.append_child(child).expect("an element takes children");
+    }
+}
+
+/// A term and its description in a list of facts.
+pub fn fact(list: &Element, term: &str, description: &str) {
+    append(list, &[&element("dt", term), &element("dd", description)]);
+}
+
+/// Calls `action` at each `event` on the element with this id.
+pub fn on(id: &str, event: &'static str, action: impl FnMut(&Event) + 'static) {
+    EventListener::new(&get::<Element>(id), event, action).forget();
+}
+
+/// What this tab remembers over a reload, unless the browser refuses.
+pub fn session_storage() -> Option<Storage> {
+    window().session_storage().ok().flatten()
+}
+
+/// A parameter of the page's address.
+pub fn query(name: &str) -> Option<String> {
+    let search = window().location().search().ok()?;
+    web_sys::UrlSearchParams::new_with_str(&search).ok()?.get(name)
+}
+
+/// Shows a problem and the way out.
+pub fn problem(message: &str, way_out: &str) {
+    text("problem-message", message);
+    text("problem-way-out", way_out);
+    show("problem", true);
+}
+
+/// Lets the problem's buttons do what they say.
+pub fn wire_problem() {
+    on("problem-reload", "click", |_| {
+        // A page that cannot reload is being closed.
+        let _ = window().location().reload();
+    });
+    on("problem-dismiss", "click", |_| show("problem", false));
+}

@@ -1,0 +1,136 @@
+//! Shows the class's status, and reads the settings form.
+
+use wasm_bindgen::{JsCast as _, JsValue};
+use web_sys::{Element, Event, HtmlButtonElement, HtmlElement, HtmlInputElement, HtmlProgressElement};
+
+use crate::page::dom;
+use crate::protocol::{ClassStatus, ModelOrigin, ModelVersion, RoundSettings};
+
+/// Rounds that are listed.
+const ROUNDS_SHOWN: usize = 20;
+
+/// Shows everything that changes by itself.
+pub fn status(status: &ClassStatus, student_link: &str) {
+    dom::text("class-name", &format!("{}: instructor", status.class));
+    dom::text("class-code", &status.class_code);
+    dom::get::<HtmlInputElement>("student-link").set_value(student_link);
+    dom::text("connected", &status.connected.to_string());
+    dom::text("participants", &status.participants.to_string());
+    let progress: HtmlProgressElement = dom::get("round-progress");
+    progress.set_hidden(status.round.is_none());
+    match &status.round {
+        Some(round) => {
+            dom::attribute("round", "data-round", &round.id.to_string());
+            let words = format!(
+                "Round {} is open on version {}: {} of {} updates are in. It ends at {} at the latest.",
+                round.id,
+                round.base_version,
+                round.received,
+                round.minimum_clients,
+                time(round.deadline_s)
+            );
+            dom::text("round", &words);
+            progress.set_max(f64::from(round.minimum_clients));
+            progress.set_value(f64::from(round.received));
+        }
+        None => {
+            // An element that does not have the attribute has nothing to remove.
+            let _ = dom::get::<Element>("round").remove_attribute("data-round");
+            dom::text("round", "No round is open.");
+        }
+    }
+    dom::get::<HtmlButtonElement>("open-round").set_disabled(status.round.is_some());
+    dom::get::<HtmlButtonElement>("close-round").set_disabled(status.round.is_none());
+
+    let current = status.models.first().map(|model| model.version);
+    let models: Vec<Element> = status.models.iter().map(|model| model_row(model, current)).collect();
+    fill("models", &models);
+    let rounds: Vec<Element> = status
+        .rounds
+        .iter()
+        .take(ROUNDS_SHOWN)
+        .map(|round| {
+            let (id, base) = (round.id.to_string(), round.base_version.to_string());
+            row(&[&id, &base, &round.received.to_string(), &time(round.opened_at_s), &round.phase])
+        })
+        .collect();
+    fill("rounds", &rounds);
+}
+
+fn model_row(model: &ModelVersion, current: Option<u64>) -> Element {
+    let origin = match model.origin {
+        ModelOrigin::Bootstrap => "bootstrap (a start, not a result)".to_owned(),
+        ModelOrigin::Trained => "trained".to_owned(),
+        ModelOrigin::Federated => model.round.map_or("restored".to_owned(), |round| format!("round {round}")),
+    };
+    let parent = model.parent.map_or_else(|| "–".to_owned(), |parent| parent.to_string());
+    let row = row(&[
+        &model.version.to_string(),
+        &parent,
+        &origin,
+        &model.clients.to_string(),
+        &model.clips.to_string(),
+        &time(model.published_at_s),
+    ]);
+    let action = dom::element("td", if current == Some(model.version) { "current" } else { "" });
+    if current != Some(model.version) {
+        let button = dom::element("button", "Roll back to this");
+        let _ = button.set_attribute("type", "button");
+        let _ = button.set_attribute("data-version", &model.version.to_string());
+        let _ = button.set_attribute("aria-label", &format!("Roll back to version {}", model.version));
+        dom::append(&action, &[&button]);
+    }
+    dom::append(&row, &[&action]);
+    row
+}
+
+fn row(cells: &[&str]) -> Element {
+    let row = dom::element("tr", "");
+    for cell in cells {
+        dom::append(&row, &[&dom::element("td", cell)]);
+    }
+    row
+}
+
+/// Replaces a table's rows, unless they are the same: a button that has the focus keeps it.
+fn fill(id: &str, rows: &[Element]) {
+    let body: Element = dom::get(id);
+    let html: String = rows.iter().map(Element::outer_html).collect();
+    if body.inner_html() != html {
+        body.set_text_content(None);
+        dom::append(&body, &rows.iter().collect::<Vec<_>>());
+    }
+}
+
+/// The round that is shown as open.
+pub fn open_round() -> Option<u64> {
+    dom::get::<HtmlElement>("round").get_attribute("data-round")?.parse().ok()
+}
+
+/// The version whose button was clicked.
+pub fn version_to_restore(event: &Event) -> Option<u64> {
+    event.target()?.dyn_into::<Element>().ok()?.get_attribute("data-version")?.parse().ok()
+}
+
+/// Fills the form.
+pub fn settings(settings: &RoundSettings) {
+    dom::get::<HtmlInputElement>("minimum-clients").set_value(&settings.minimum_clients.to_string());
+    dom::get::<HtmlInputElement>("duration").set_value(&settings.duration_s.div_ceil(60).to_string());
+    dom::get::<HtmlInputElement>("continuous").set_checked(settings.continuous);
+}
+
+/// What the form says.
+pub fn wanted_settings() -> Option<RoundSettings> {
+    let number = |id: &str| dom::get::<HtmlInputElement>(id).value().parse::<u64>().ok();
+    Some(RoundSettings {
+        minimum_clients: u32::try_from(number("minimum-clients")?).ok()?,
+        duration_s: number("duration")?.checked_mul(60)?,
+        continuous: dom::get::<HtmlInputElement>("continuous").checked(),
+    })
+}
+
+/// A time of day, with the date, as this browser writes it.
+fn time(seconds: u64) -> String {
+    let date = js_sys::Date::new(&JsValue::from_f64(seconds as f64 * 1_000.0));
+    date.to_locale_string("en-GB", &JsValue::UNDEFINED).into()
+}

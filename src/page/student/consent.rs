@@ -1,0 +1,85 @@
+//! Consent comes first: nothing runs, and nothing is asked of the camera or the aggregator, before the student agrees. Only the
+//! deployment statement is fetched, to be read.
+
+use std::rc::Rc;
+
+use gloo::utils::window;
+use wasm_bindgen::JsCast as _;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{Element, HtmlButtonElement, HtmlInputElement, HtmlSelectElement, Response};
+
+use super::Student;
+use super::remember::Remembered;
+use crate::page::dom;
+use crate::protocol::{Manifest, path};
+use crate::tab::message::EngineChoice;
+
+impl Student {
+    pub(super) fn wire_consent(self: &Rc<Self>) {
+        let code: HtmlInputElement = dom::get("class-code");
+        if let Some(given) = dom::query("class") {
+            code.set_value(&given);
+        }
+        let engine: HtmlSelectElement = dom::get("engine");
+        if let Some(given) = dom::query("engine").filter(|given| matches!(given.as_str(), "cpu" | "webgpu")) {
+            engine.set_value(&given);
+        }
+        let student = self.clone();
+        dom::on("join-form", "submit", move |event| {
+            event.prevent_default();
+            let engine = match engine.value().as_str() {
+                "webgpu" => EngineChoice::Webgpu,
+                "cpu" => EngineChoice::Cpu,
+                _ => EngineChoice::Auto,
+            };
+            let class_code = code.value().trim().to_uppercase();
+            student.join(Remembered { class_code, engine, contribute: false, paused: false });
+        });
+        dom::on("decline", "click", |_| {
+            dom::show("consent", false);
+            dom::show("declined", true);
+        });
+        dom::on("reconsider", "click", |_| {
+            dom::show("declined", false);
+            dom::show("consent", true);
+        });
+        dom::get::<HtmlButtonElement>("join").set_disabled(false);
+        spawn_local(async {
+            if let Some(manifest) = read_manifest().await {
+                show_deployment(&manifest);
+            }
+        });
+    }
+
+    /// Back to the start, as with a wrong class code.
+    pub(super) fn back_to_consent(&self) {
+        self.worker.take();
+        self.frames.stop();
+        self.camera.stop();
+        self.choice.take();
+        Remembered::forget();
+        dom::show("starting", false);
+        dom::show("classroom", false);
+        dom::show("consent", true);
+        // Focus is a courtesy; a browser that refuses it does no harm.
+        let _ = dom::get::<HtmlInputElement>("class-code").focus();
+    }
+}
+
+async fn read_manifest() -> Option<Manifest> {
+    let response = JsFuture::from(window().fetch_with_str(path::MANIFEST)).await.ok()?;
+    let text = JsFuture::from(response.dyn_into::<Response>().ok()?.text().ok()?).await.ok()?;
+    serde_json::from_str(&text.as_string()?).ok()
+}
+
+fn show_deployment(manifest: &Manifest) {
+    dom::text("class-name", &manifest.class);
+    let Some(statement) = &manifest.deployment else { return };
+    let facts: Element = dom::get("deployment-facts");
+    facts.set_text_content(None);
+    dom::fact(&facts, "Purpose", &statement.purpose);
+    dom::fact(&facts, "Jurisdiction", &statement.jurisdiction);
+    dom::fact(&facts, "Legal basis", &statement.legal_basis);
+    dom::fact(&facts, "Contact", &statement.contact);
+    dom::show("deployment", true);
+}

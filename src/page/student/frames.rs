@@ -1,0 +1,124 @@
+//! Hands frames to the session worker: one at a time, no faster than the plan says, none while nobody looks.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use gloo::timers::callback::Timeout;
+use gloo::utils::{document, window};
+use js_sys::{Array, Object, Promise, Reflect};
+use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{HtmlVideoElement, ImageBitmap, ImageBitmapOptions, VisibilityState};
+
+use super::Student;
+use crate::page::dom;
+
+/// Longest side of a frame that is handed on; faces are found in less.
+const LONGEST_SIDE: u32 = 640;
+/// How soon to look again when the video has no picture yet.
+const NOT_YET_MS: u32 = 100;
+
+/// Paces frames.
+#[derive(Default)]
+pub struct Pump {
+    /// The worker has its models.
+    wanted: Cell<bool>,
+    in_flight: Cell<bool>,
+    last_ms: Cell<f64>,
+    interval_ms: Cell<f64>,
+    next: RefCell<Option<Timeout>>,
+}
+
+impl Pump {
+    /// No frame until the worker wants one again.
+    pub fn stop(&self) {
+        self.wanted.set(false);
+        self.in_flight.set(false);
+        self.next.take();
+    }
+
+    /// The shortest time between two frames, in milliseconds.
+    pub fn pace(&self, interval_ms: f64) {
+        self.interval_ms.set(interval_ms);
+    }
+
+    /// The worker wants frames.
+    pub fn want(&self) {
+        self.wanted.set(true);
+    }
+
+    /// The worker has answered.
+    pub fn answered(&self) {
+        self.in_flight.set(false);
+    }
+}
+
+impl Student {
+    /// Sends the next frame when it is due, if everything is ready for it.
+    pub(super) fn pump(self: &Rc<Self>) {
+        let pump = &self.frames;
+        let is_watched = document().visibility_state() != VisibilityState::Hidden;
+        if !pump.wanted.get() || pump.in_flight.get() || !self.camera.is_on() || !is_watched {
+            return;
+        }
+        let wait_ms = (pump.last_ms.get() + pump.interval_ms.get() - now_ms()).max(0.0);
+        self.pump_in(wait_ms as u32);
+    }
+
+    fn pump_in(self: &Rc<Self>, wait_ms: u32) {
+        let student = Rc::downgrade(self);
+        let next = Timeout::new(wait_ms, move || {
+            if let Some(student) = student.upgrade() {
+                spawn_local(async move { student.send_frame().await });
+            }
+        });
+        // Replaces, and so cancels, what was planned before.
+        *self.frames.next.borrow_mut() = Some(next);
+    }
+
+    async fn send_frame(self: &Rc<Self>) {
+        let pump = &self.frames;
+        if !pump.wanted.get() || !self.camera.is_on() || pump.in_flight.replace(true) {
+            return;
+        }
+        let at_ms = now_ms();
+        let sent = match grab().await {
+            Some(frame) => self.worker.borrow().as_ref().is_some_and(|worker| worker.send_frame(&frame, at_ms)),
+            None => false,
+        };
+        if sent {
+            pump.last_ms.set(at_ms);
+        } else {
+            pump.in_flight.set(false);
+            self.pump_in(NOT_YET_MS);
+        }
+    }
+}
+
+/// The picture that the video shows now, if it shows one.
+async fn grab() -> Option<ImageBitmap> {
+    let video: HtmlVideoElement = dom::get("camera");
+    let (width, height) = (video.video_width(), video.video_height());
+    if width == 0 || height == 0 || video.ready_state() < 2 {
+        return None;
+    }
+    let scale = (f64::from(LONGEST_SIDE) / f64::from(width.max(height))).min(1.0);
+    let options = ImageBitmapOptions::new();
+    options.set_resize_width((f64::from(width) * scale).round().max(1.0) as u32);
+    options.set_resize_height((f64::from(height) * scale).round().max(1.0) as u32);
+    let promise: Promise =
+        window().create_image_bitmap_with_html_video_element_and_image_bitmap_options(&video, &options).ok()?.into();
+    JsFuture::from(promise).await.ok()?.dyn_into().ok()
+}
+
+/// A frame as the worker expects it.
+pub(super) fn message(frame: &ImageBitmap, at_ms: f64) -> Option<(Object, Array)> {
+    let message = Object::new();
+    Reflect::set(&message, &"frame".into(), frame).ok()?;
+    Reflect::set(&message, &"at_ms".into(), &JsValue::from_f64(at_ms)).ok()?;
+    Some((message, Array::of1(frame)))
+}
+
+fn now_ms() -> f64 {
+    window().performance().map_or_else(js_sys::Date::now, |performance| performance.now())
+}

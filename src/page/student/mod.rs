@@ -1,0 +1,172 @@
+//! The student's page: from consent to leaving.
+
+mod camera;
+mod consent;
+mod frames;
+mod remember;
+mod view;
+mod worker;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use gloo::events::EventListener;
+use gloo::utils::{document, window};
+use wasm_bindgen::JsCast as _;
+use web_sys::{HtmlDialogElement, HtmlInputElement, KeyboardEvent, VisibilityState};
+
+use self::camera::Camera;
+use self::remember::Remembered;
+use self::view::View;
+use self::worker::SessionWorker;
+use super::dom;
+use crate::tab::message::ToWorker;
+
+/// The page's state.
+struct Student {
+    /// What the student chose; survives a reload.
+    choice: RefCell<Option<Remembered>>,
+    worker: RefCell<Option<SessionWorker>>,
+    worker_failures: Cell<u32>,
+    camera: Camera,
+    frames: frames::Pump,
+    view: RefCell<View>,
+}
+
+/// Wires up the page.
+pub fn run() {
+    dom::wire_problem();
+    let student = Rc::new(Student {
+        choice: RefCell::default(),
+        worker: RefCell::default(),
+        worker_failures: Cell::default(),
+        camera: Camera::default(),
+        frames: frames::Pump::default(),
+        view: RefCell::new(View::new()),
+    });
+    student.wire_consent();
+    student.wire_classroom();
+    if let Some(remembered) = Remembered::load() {
+        student.join(remembered);
+    }
+}
+
+impl Student {
+    /// Joins as the student chose, now or before a reload.
+    fn join(self: &Rc<Self>, choice: Remembered) {
+        choice.save();
+        dom::get::<HtmlInputElement>("contribute").set_checked(choice.contribute);
+        *self.choice.borrow_mut() = Some(choice);
+        dom::show("consent", false);
+        dom::show("left", false);
+        dom::show("problem", false);
+        dom::show("starting", true);
+        self.show_pause();
+        self.start_worker();
+        self.start_camera();
+    }
+
+    /// Ends the session on this page; the device keeps what it keeps.
+    fn leave(&self, words: &str) {
+        self.worker.take();
+        self.frames.stop();
+        self.camera.stop();
+        self.choice.take();
+        Remembered::forget();
+        *self.view.borrow_mut() = View::new();
+        for (section, shown) in [("starting", false), ("classroom", false), ("connection", false), ("left", true)] {
+            dom::show(section, shown);
+        }
+        dom::show("model-version", false);
+        dom::text("left-text", words);
+    }
+
+    fn wire_classroom(self: &Rc<Self>) {
+        let student = self.clone();
+        dom::on("contribute", "change", move |_| {
+            let on = dom::get::<HtmlInputElement>("contribute").checked();
+            student.remember(|choice| choice.contribute = on);
+            student.tell(&ToWorker::Contribute { on });
+        });
+        let student = self.clone();
+        dom::on("pause", "click", move |_| student.toggle_pause());
+        let student = self.clone();
+        EventListener::new(&document(), "keydown", move |event| {
+            let Some(key) = event.dyn_ref::<KeyboardEvent>() else { return };
+            let typing = document().active_element().is_some_and(|element| {
+                matches!(element.tag_name().as_str(), "INPUT" | "SELECT" | "TEXTAREA")
+                    && element.get_attribute("role").as_deref() != Some("switch")
+            });
+            let plain = !(key.ctrl_key() || key.alt_key() || key.meta_key() || key.repeat());
+            if key.key().eq_ignore_ascii_case("p") && plain && !typing && student.choice.borrow().is_some() {
+                student.toggle_pause();
+            }
+        })
+        .forget();
+        let student = self.clone();
+        EventListener::new(&document(), "visibilitychange", move |_| {
+            if document().visibility_state() == VisibilityState::Hidden {
+                student.tell(&ToWorker::CameraPaused);
+            } else {
+                student.pump();
+            }
+        })
+        .forget();
+        let student = self.clone();
+        dom::on("leave", "click", move |_| student.leave("The camera is off. Nothing more is computed or sent."));
+        dom::on("forget", "click", |_| {
+            // A dialog that is open already needs no opening.
+            let _ = dom::get::<HtmlDialogElement>("forget-dialog").show_modal();
+        });
+        let student = self.clone();
+        dom::on("forget-dialog", "close", move |_| {
+            let dialog: HtmlDialogElement = dom::get("forget-dialog");
+            if dialog.return_value() == "yes" {
+                dialog.set_return_value("");
+                student.frames.stop();
+                student.camera.stop();
+                student.tell(&ToWorker::Forget);
+            }
+        });
+        dom::on("rejoin", "click", |_| {
+            let _ = window().location().reload();
+        });
+        self.wire_camera();
+    }
+
+    fn is_paused(&self) -> bool {
+        self.choice.borrow().as_ref().is_some_and(|choice| choice.paused)
+    }
+
+    fn toggle_pause(self: &Rc<Self>) {
+        let paused = !self.is_paused();
+        self.remember(|choice| choice.paused = paused);
+        self.show_pause();
+        if paused {
+            self.camera.stop();
+            self.tell(&ToWorker::CameraPaused);
+            self.view.borrow_mut().no_picture();
+        } else {
+            self.start_camera();
+        }
+    }
+
+    fn show_pause(&self) {
+        let paused = self.is_paused();
+        dom::attribute("pause", "aria-pressed", if paused { "true" } else { "false" });
+        dom::text("pause", if paused { "Resume camera (P)" } else { "Pause camera (P)" });
+    }
+
+    fn remember(&self, change: impl FnOnce(&mut Remembered)) {
+        if let Some(choice) = self.choice.borrow_mut().as_mut() {
+            change(choice);
+            choice.save();
+        }
+    }
+
+    fn tell(&self, message: &ToWorker) {
+        if let Some(worker) = self.worker.borrow().as_ref() {
+            worker.tell(message);
+        }
+    }
+}

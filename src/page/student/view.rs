@@ -1,0 +1,312 @@
+//! Shows what the session worker reports.
+
+use gloo::utils::document;
+use wasm_bindgen::JsCast as _;
+use web_sys::{
+    CanvasRenderingContext2d, Element, HtmlCanvasElement, HtmlElement, HtmlProgressElement, HtmlVideoElement,
+};
+
+use crate::emotion::{EMOTIONS, Emotion};
+use crate::page::dom;
+use crate::protocol::{Manifest, ModelOrigin, ModelVersion};
+use crate::tab::message::{
+    Asset, ClipReport, ConnectionReport, EngineReport, FaceBox, FrameReport, FromWorker, TrainingReport, UploadReport,
+    UploadState,
+};
+
+/// Clips that stay in the list.
+const CLIPS_SHOWN: u32 = 20;
+
+/// One emotion's bars.
+struct Bar {
+    fills: [HtmlElement; 2],
+    values: [Element; 2],
+}
+
+/// What is shown, as far as it cannot be read off the document.
+pub struct View {
+    bars: Vec<Bar>,
+    manifest: Option<Manifest>,
+    adopted: Option<u64>,
+    kept: u32,
+    sent: u32,
+}
+
+impl View {
+    /// Nothing reported yet.
+    pub fn new() -> Self {
+        let parent: Element = dom::get("bars");
+        parent.set_text_content(None);
+        for list in ["clip-list", "ledger-list"] {
+            dom::get::<Element>(list).set_text_content(None);
+        }
+        let bars = Emotion::ALL.iter().map(|emotion| bar(&parent, *emotion)).collect();
+        let view = Self { bars, manifest: None, adopted: None, kept: 0, sent: 0 };
+        view.face_box(None);
+        view
+    }
+
+    /// The manifest is new.
+    pub fn manifest(&mut self, manifest: Manifest) {
+        dom::text("class-name", &manifest.class);
+        if self.manifest.is_none() {
+            self.ledger(&format!("The class code, once, to join “{}”", manifest.class), &[]);
+        }
+        match &manifest.round {
+            Some(round) => {
+                dom::attribute("round", "data-round", &round.id.to_string());
+                let (received, minimum) = (round.received, round.minimum_clients);
+                let needed = manifest.learning.minimum_clips;
+                dom::text(
+                    "round",
+                    &format!(
+                        "Round {} is open: {received} of {minimum} updates are in. Yours needs {needed} kept clips.",
+                        round.id
+                    ),
+                );
+            }
+            None => dom::text("round", "No round is open."),
+        }
+        self.manifest = Some(manifest);
+        self.model();
+    }
+
+    /// What was seen in a frame.
+    pub fn frame(&mut self, report: &FrameReport) {
+        self.face_box(report.face.as_ref());
+        let words = match (report.dark, report.faces) {
+            (true, _) => "It is too dark to see anything. Turn on a light, or uncover the camera.",
+            (_, 0) => "No face. Move into the picture.",
+            (_, 1) => "Your face is in the picture.",
+            _ => "Several faces: the largest is used.",
+        };
+        dom::text("face-status", words);
+        if report.frames_per_second > 0.0 {
+            dom::text("fps", &format!("{:.1}", report.frames_per_second));
+        }
+        for (row, probabilities) in [report.image, report.video].iter().enumerate() {
+            for (bar, index) in self.bars.iter().zip(0..EMOTIONS) {
+                let probability = probabilities.map(|probabilities| probabilities[index]);
+                let text = probability.map_or_else(|| "–".to_owned(), |p| format!("{:.0} %", 100.0 * p));
+                bar.values[row].set_text_content(Some(&text));
+                // A transform keeps layout and paint out of it.
+                let scale = format!("scaleX({:.3})", probability.unwrap_or(0.0));
+                let _ = bar.fills[row].style().set_property("transform", &scale);
+            }
+        }
+    }
+
+    /// The camera shows nothing.
+    pub fn no_picture(&mut self) {
+        self.face_box(None);
+        dom::text("face-status", "The camera is off.");
+    }
+
+    /// Everything that is only shown.
+    pub fn other(&mut self, message: FromWorker) {
+        match message {
+            FromWorker::Loading { what, received, total } => loading(what, received, total),
+            FromWorker::Engine(report) => engine(&report),
+            FromWorker::Clip(report) => self.clip(&report),
+            FromWorker::Training(report) => training(&report),
+            FromWorker::Upload(report) => self.upload(&report),
+            FromWorker::Adopted { version } => {
+                self.adopted = Some(version);
+                self.model();
+            }
+            FromWorker::Connection(report) => connection(&report),
+            FromWorker::Ready
+            | FromWorker::Manifest { .. }
+            | FromWorker::FramesWanted
+            | FromWorker::Frame(_)
+            | FromWorker::Problem(_)
+            | FromWorker::Forgotten => {}
+        }
+    }
+
+    /// Draws the box, in the video's own pixels.
+    fn face_box(&self, face: Option<&FaceBox>) {
+        let canvas: HtmlCanvasElement = dom::get("face-box");
+        canvas.set_hidden(face.is_none());
+        let video: HtmlVideoElement = dom::get("camera");
+        let (width, height) = (video.video_width(), video.video_height());
+        let context = canvas.get_context("2d").ok().flatten();
+        let (Some(face), Some(context)) = (face, context) else { return };
+        if canvas.width() != width || canvas.height() != height {
+            canvas.set_width(width);
+            canvas.set_height(height);
+        }
+        let context: CanvasRenderingContext2d = context.unchecked_into();
+        let (width, height) = (f64::from(width), f64::from(height));
+        context.clear_rect(0.0, 0.0, width, height);
+        context.set_line_width((width / 200.0).max(2.0));
+        context.set_stroke_style_str("#f2b84b");
+        context.stroke_rect(face.x * width, face.y * height, face.width * width, face.height * height);
+    }
+
+    fn clip(&mut self, report: &ClipReport) {
+        self.kept += u32::from(report.kept);
+        dom::text("clips-kept", &self.kept.to_string());
+        dom::text("clips-dropped", &report.dropped.to_string());
+        let confidence = 100.0 * report.mean[report.label.index()];
+        let opinion = report.video.iter().zip(Emotion::ALL).max_by(|a, b| a.0.total_cmp(b.0));
+        let opinion = opinion.map_or("nothing", |(_, emotion)| emotion.name());
+        let fate = if report.kept { "kept" } else { "dropped" };
+        let words = format!(
+            "{} ({confidence:.0} %), {fate}; {} frames; the video model says {opinion}",
+            report.label.name(),
+            report.frames
+        );
+        let item = dom::element("li", &words);
+        let _ = item.set_attribute("data-label", report.label.name());
+        let _ = item.set_attribute("data-kept", if report.kept { "true" } else { "false" });
+        let list: Element = dom::get("clip-list");
+        let _ = list.insert_before(&item, list.first_child().as_ref());
+        if list.child_element_count() > CLIPS_SHOWN
+            && let Some(oldest) = list.last_element_child()
+        {
+            oldest.remove();
+        }
+    }
+
+    fn upload(&mut self, report: &UploadReport) {
+        dom::show("training", false);
+        let (round, kilobytes) = (report.round, report.bytes as f64 / 1_000.0);
+        let (state, words) = match &report.state {
+            UploadState::Sending => ("sending", format!("Sending the update for round {round} ({kilobytes:.0} kB) …")),
+            UploadState::Acknowledged => (
+                "acknowledged",
+                format!("Your update for round {round} is in ({kilobytes:.0} kB, {} clips).", report.clips),
+            ),
+            UploadState::Refused(reason) => {
+                ("refused", format!("The update for round {round} was not accepted: {reason}"))
+            }
+        };
+        dom::attribute("upload", "data-state", state);
+        dom::text("upload", &words);
+        if report.state == UploadState::Acknowledged {
+            let entry =
+                format!("Update for round {round}: {} bytes, the count of {} clips, and", report.bytes, report.clips);
+            self.ledger(&entry, &report.tensors);
+        }
+    }
+
+    /// Adds an entry to what left the tab.
+    fn ledger(&mut self, words: &str, tensors: &[(String, Vec<usize>)]) {
+        self.sent += 1;
+        dom::text("ledger-count", &self.sent.to_string());
+        let item = dom::element("li", words);
+        let list = dom::element("ul", "");
+        for (name, shape) in tensors {
+            let shape: Vec<String> = shape.iter().map(usize::to_string).collect();
+            dom::append(&list, &[&dom::element("li", &format!("{name}, {}", shape.join(" × ")))]);
+        }
+        if !tensors.is_empty() {
+            dom::append(&item, &[&list]);
+        }
+        dom::append(&dom::get::<Element>("ledger-list"), &[&item]);
+    }
+
+    /// The version in use. The manifest may already tell of a newer one that is still being fetched.
+    fn model(&self) {
+        let (Some(manifest), Some(version)) = (&self.manifest, self.adopted) else { return };
+        dom::attribute("model-version", "data-version", &version.to_string());
+        dom::text("model-version", &format!("Model {version}"));
+        dom::show("model-version", true);
+        if manifest.model.version == version {
+            dom::text("model-report", &lineage(&manifest.model));
+        }
+    }
+}
+
+fn lineage(model: &ModelVersion) -> String {
+    let version = model.version;
+    match model.origin {
+        ModelOrigin::Bootstrap => {
+            format!("Version {version}, a start distilled from the image model: not yet a result")
+        }
+        ModelOrigin::Trained => format!("Version {version}, trained on labelled video"),
+        ModelOrigin::Federated => {
+            let (clients, clips) = (model.clients, model.clips);
+            let parent = model.parent.map_or_else(String::new, |parent| format!(" from version {parent}"));
+            let round = model.round.map_or_else(String::new, |round| format!(" in round {round}"));
+            format!("Version {version}, made{parent}{round} by {clients} students with {clips} clips")
+        }
+    }
+}
+
+fn bar(parent: &Element, emotion: Emotion) -> Bar {
+    let row = dom::element("div", "");
+    row.set_class_name("emotion");
+    let _ = row.set_attribute("data-emotion", emotion.name());
+    let name = dom::element("span", emotion.name());
+    name.set_class_name("name");
+    let tracks = dom::element("div", "");
+    tracks.set_class_name("tracks");
+    dom::append(&row, &[&name, &tracks]);
+    let parts = ["image", "video"].map(|model| {
+        let track = dom::element("div", "");
+        track.set_class_name("track");
+        let rail = document().create_element("div").expect("a constant tag");
+        rail.set_class_name("rail");
+        let fill = dom::element("div", "");
+        fill.set_class_name(&format!("fill {model}"));
+        let value = dom::element("span", "–");
+        let hidden = dom::element("span", &format!("{model} model: "));
+        hidden.set_class_name("hidden-text");
+        dom::append(&rail, &[&fill]);
+        let cell = dom::element("span", "");
+        dom::append(&cell, &[&hidden, &value]);
+        dom::append(&track, &[&rail, &cell]);
+        dom::append(&tracks, &[&track]);
+        (fill.unchecked_into::<HtmlElement>(), value)
+    });
+    dom::append(parent, &[&row]);
+    let [(image_fill, image_value), (video_fill, video_value)] = parts;
+    Bar { fills: [image_fill, video_fill], values: [image_value, video_value] }
+}
+
+fn loading(what: Asset, received: u64, total: u64) {
+    let name = match what {
+        Asset::Backbone => "the backbone",
+        Asset::Detector => "the face detector",
+        Asset::Vfer => "the video model",
+    };
+    let megabytes = total as f64 / 1e6;
+    dom::text("starting-text", &format!("Loading {name} ({megabytes:.1} MB) …"));
+    let progress: HtmlProgressElement = dom::get("starting-progress");
+    progress.set_max(total.max(1) as f64);
+    progress.set_value(received as f64);
+}
+
+fn engine(report: &EngineReport) {
+    dom::attribute("engine-report", "data-engine", if report.webgpu { "webgpu" } else { "cpu" });
+    let place = match (&report.adapter, report.webgpu) {
+        (Some(adapter), true) => format!("WebGPU ({adapter})"),
+        (None, true) => "WebGPU".to_owned(),
+        (_, false) => "the CPU, with SIMD".to_owned(),
+    };
+    dom::text("engine-report", &format!("{place}: {}. One frame takes {:.0} ms.", report.reason, report.frame_ms));
+}
+
+fn training(report: &TrainingReport) {
+    dom::show("training", true);
+    let progress: HtmlProgressElement = dom::get("training-progress");
+    progress.set_max(report.steps as f64);
+    progress.set_value(report.step as f64);
+    let (step, steps) = (report.step, report.steps);
+    dom::text(
+        "training-text",
+        &format!("Training on {} clips: step {step} of {steps}, loss {:.3}", report.clips, report.loss),
+    );
+}
+
+fn connection(report: &ConnectionReport) {
+    dom::attribute("connection", "data-online", if report.online { "true" } else { "false" });
+    dom::show("connection", !report.online);
+    let wait = report
+        .retry_in_ms
+        .map_or_else(String::new, |wait| format!(" Trying again in {:.0} s.", (wait as f64 / 1_000.0).ceil()));
+    let words = format!("The aggregator does not answer. The models go on working here, and nothing is lost.{wait}");
+    dom::text("connection", if report.online { "" } else { &words });
+}

@@ -1,0 +1,127 @@
+//! The session worker, from the page's side.
+
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::*;
+use web_sys::{ErrorEvent, ImageBitmap, MessageEvent, Worker, WorkerOptions, WorkerType, console};
+
+use super::{Student, frames};
+use crate::page::dom;
+use crate::tab::message::{FromWorker, ProblemReport, ToWorker, from_js, to_js};
+
+const SCRIPT: &str = "/worker-cpu_loader.js";
+
+/// A running session worker; dropping it ends it.
+pub struct SessionWorker {
+    worker: Worker,
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_error: Closure<dyn FnMut(ErrorEvent)>,
+}
+
+impl SessionWorker {
+    /// Sends a message.
+    pub fn tell(&self, message: &ToWorker) {
+        let posted = to_js(message).map_err(JsValue::from).and_then(|object| self.worker.post_message(&object));
+        if let Err(error) = posted {
+            console::error_2(&"the page cannot tell the session worker".into(), &error);
+        }
+    }
+
+    /// Hands over a frame; `false` if it cannot be.
+    pub fn send_frame(&self, frame: &ImageBitmap, at_ms: f64) -> bool {
+        frames::message(frame, at_ms)
+            .is_some_and(|(message, transfer)| self.worker.post_message_with_transfer(&message, &transfer).is_ok())
+    }
+}
+
+impl Drop for SessionWorker {
+    fn drop(&mut self) {
+        self.worker.set_onmessage(None);
+        self.worker.set_onerror(None);
+        self.worker.terminate();
+    }
+}
+
+impl Student {
+    pub(super) fn start_worker(self: &Rc<Self>) {
+        self.frames.stop();
+        let options = WorkerOptions::new();
+        options.set_type(WorkerType::Module);
+        let Ok(worker) = Worker::new_with_options(SCRIPT, &options) else {
+            dom::problem("This browser starts no worker for the page.", "Use a current browser.");
+            return;
+        };
+        let student = Rc::downgrade(self);
+        let on_message = Closure::new(move |event: MessageEvent| {
+            if let (Some(student), Ok(message)) = (student.upgrade(), from_js(event.data())) {
+                student.receive(message);
+            }
+        });
+        let student = Rc::downgrade(self);
+        let on_error = Closure::new(move |event: ErrorEvent| {
+            if let Some(student) = student.upgrade() {
+                student.worker_failed(&event.message());
+            }
+        });
+        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        let worker = SessionWorker { worker, _on_message: on_message, _on_error: on_error };
+        *self.worker.borrow_mut() = Some(worker);
+    }
+
+    /// A worker that died is started again, once; what it had stored on the device goes on.
+    fn worker_failed(self: &Rc<Self>, words: &str) {
+        // Dropped later: this runs inside one of the worker's own callbacks.
+        let dead = self.worker.take();
+        gloo::timers::callback::Timeout::new(0, move || drop(dead)).forget();
+        self.worker_failures.set(self.worker_failures.get() + 1);
+        if self.worker_failures.get() == 1 {
+            self.start_worker();
+        } else {
+            self.frames.stop();
+            dom::problem(&format!("The models stopped twice ({words})."), "Reload the page to go on.");
+        }
+    }
+
+    fn receive(self: &Rc<Self>, message: FromWorker) {
+        match message {
+            FromWorker::Ready => {
+                let choice = self.choice.borrow().clone();
+                if let Some(choice) = choice {
+                    let (class_code, engine) = (choice.class_code, choice.engine);
+                    self.tell(&ToWorker::Start { class_code, engine, contribute: choice.contribute });
+                }
+            }
+            FromWorker::Manifest { manifest } => {
+                self.frames.pace(1_000.0 / manifest.capture.max_frames_per_second.max(0.1));
+                self.view.borrow_mut().manifest(*manifest);
+            }
+            FromWorker::FramesWanted => {
+                dom::show("starting", false);
+                dom::show("classroom", true);
+                self.frames.want();
+                self.pump();
+            }
+            FromWorker::Frame(report) => {
+                self.frames.answered();
+                self.view.borrow_mut().frame(&report);
+                self.pump();
+            }
+            FromWorker::Problem(report) => self.show_problem(&report),
+            FromWorker::Forgotten => {
+                let dead = self.worker.take();
+                gloo::timers::callback::Timeout::new(0, move || drop(dead)).forget();
+                self.leave("Everything this page had stored on the device is deleted, and the camera is off.");
+            }
+            message => self.view.borrow_mut().other(message),
+        }
+    }
+
+    fn show_problem(&self, report: &ProblemReport) {
+        dom::problem(&report.message, &report.way_out);
+        let is_starting = !dom::get::<web_sys::HtmlElement>("starting").hidden();
+        if report.fatal && is_starting {
+            self.back_to_consent();
+        }
+    }
+}

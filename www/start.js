@@ -1,0 +1,3 @@
+import init from './page.js';
+
+init().catch(() => document.body.classList.add('unsupported'));
