@@ -1,0 +1,187 @@
+//! A class on a free port, over a store in a temporary folder, with a model of a few values.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use emofed::protocol::{
+    BackboneKind, BackboneRef, CapturePlan, ClientUpdate, JoinResponse, LearningSettings, Manifest, ModelOrigin,
+    Problem, RoundSettings, SAFETENSORS, UpdateLimits, path, sha256_hex,
+};
+use emofed::weights::{Tensor, Weights};
+use emofed_server::clock::Clock;
+use emofed_server::round::{ClassConfig, Classroom, SanityGate, publish_first};
+use emofed_server::serve::{App, JoinLimiter, serve};
+use emofed_server::store::{BackboneRecord, ClassRecord, EmbeddedStore, Records, Store};
+use reqwest::{Client, Response};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+pub const CODE: &str = "ABCD-EFGH";
+pub const INSTRUCTOR: &str = "the instructor's token";
+
+/// A clock that stands still until it is set.
+pub struct TestClock(pub AtomicU64);
+
+impl Clock for TestClock {
+    fn now_s(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// A running aggregator.
+pub struct Class {
+    pub address: SocketAddr,
+    pub client: Client,
+    pub clock: Arc<TestClock>,
+    pub room: Arc<Classroom>,
+    stop: Option<oneshot::Sender<()>>,
+    stopping: watch::Sender<bool>,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+/// A participant.
+pub struct Participant {
+    pub token: String,
+}
+
+pub fn model() -> Weights {
+    let mut weights = Weights::new();
+    weights.insert("head.bias", Tensor::new([3], vec![0.5, -1.0, 0.25]));
+    weights.insert("head.weight", Tensor::new([2, 2], vec![0.1, 0.2, 0.3, 0.4]));
+    weights
+}
+
+/// The model's layout with every value `value`.
+pub fn delta(value: f32) -> Weights {
+    let mut weights = model();
+    weights.iter_mut().for_each(|(_, tensor)| tensor.values.fill(value));
+    weights
+}
+
+/// Puts a backbone, a detector and a first model into a new store.
+pub fn prepare(folder: &Path) {
+    let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(folder).unwrap());
+    let records = Records(store);
+    let backbone =
+        BackboneRef { kind: BackboneKind::Lite, blob: records.put_blob(&model().to_safetensors(None)).unwrap() };
+    records.put_backbone(&BackboneRecord { backbone: backbone.clone(), imported_at_s: 0 }).unwrap();
+    records.put_detector(&backbone.blob).unwrap();
+    publish_first(&records, &backbone, ModelOrigin::Bootstrap, &model().to_safetensors(None), 0).unwrap();
+}
+
+pub fn fresh() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    prepare(folder.path());
+    folder
+}
+
+impl Class {
+    pub async fn start(folder: &Path) -> Self {
+        Self::start_with(folder, RoundSettings::default()).await
+    }
+
+    pub async fn start_with(folder: &Path, rounds: RoundSettings) -> Self {
+        let clock = Arc::new(TestClock(AtomicU64::new(1_000)));
+        let config = ClassConfig {
+            class: "test".to_owned(),
+            deployment: None,
+            learning: LearningSettings::default(),
+            capture: CapturePlan::default(),
+            rounds,
+            limits: UpdateLimits::default(),
+        };
+        let store = Arc::new(EmbeddedStore::open(folder).unwrap());
+        let gate = Box::new(SanityGate { max_norm: config.limits.max_norm });
+        let room = Arc::new(Classroom::open(store, clock.clone(), config, gate).unwrap());
+        let (stopping, receiver) = watch::channel(false);
+        let record = ClassRecord { code: CODE.to_owned(), instructor_token_sha256: sha256_hex(INSTRUCTOR.as_bytes()) };
+        let app = App {
+            class: room.clone(),
+            record: Arc::new(record),
+            joins: Arc::new(JoinLimiter::default()),
+            loopback_only: true,
+            stopping: receiver,
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let server = tokio::spawn(serve(listener, app, None, async move {
+            let _ = stopped.await;
+        }));
+        Self { address, client: Client::new(), clock, room, stop: Some(stop), stopping, server }
+    }
+
+    /// Stops the aggregator and lets go of the store.
+    pub async fn stop(mut self) {
+        let _ = self.stopping.send(true);
+        let _ = self.stop.take().unwrap().send(());
+        let Self { server, room, client, .. } = self;
+        drop(client);
+        server.await.unwrap().unwrap();
+        // The tick may hold the class for a moment longer.
+        while Arc::strong_count(&room) > 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub async fn manifest(&self) -> Manifest {
+        self.client.get(self.url(path::MANIFEST)).send().await.unwrap().json().await.unwrap()
+    }
+
+    pub async fn vfer(&self) -> Weights {
+        let sha256 = self.manifest().await.model.vfer.sha256;
+        let bytes = self.client.get(self.url(&path::blob(&sha256))).send().await.unwrap().bytes().await.unwrap();
+        assert_eq!(sha256_hex(&bytes), sha256);
+        Weights::from_safetensors(&bytes).unwrap()
+    }
+
+    pub async fn join(&self) -> Participant {
+        let body = format!("{{\"class_code\":\"{CODE}\"}}");
+        let request = self.client.post(self.url(path::PARTICIPANTS)).header("content-type", "application/json");
+        let joined: JoinResponse = request.body(body).send().await.unwrap().json().await.unwrap();
+        Participant { token: joined.token }
+    }
+
+    /// An update for the open round.
+    pub async fn update(&self, clips: u32, delta: Weights) -> ClientUpdate {
+        let round = self.manifest().await.round.unwrap();
+        ClientUpdate { round: round.id, base_version: round.base_version, clips, delta }
+    }
+
+    pub async fn put(&self, who: &Participant, round: u64, body: Vec<u8>) -> Response {
+        let request = self.client.put(self.url(&path::update(round))).header("content-type", SAFETENSORS);
+        request.bearer_auth(&who.token).body(body).send().await.unwrap()
+    }
+
+    pub async fn send(&self, who: &Participant, update: &ClientUpdate) -> Response {
+        self.put(who, update.round, update.encode()).await
+    }
+
+    /// Waits until the central model has this version.
+    pub async fn wait_for_version(&self, version: u64) {
+        for _ in 0..1_000 {
+            if self.manifest().await.model.version >= version {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("version {version} was not published");
+    }
+}
+
+pub async fn problem(response: Response) -> Problem {
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    let status = response.status().as_u16();
+    let problem: Problem = response.json().await.unwrap();
+    assert_eq!(problem.status, status);
+    problem
+}

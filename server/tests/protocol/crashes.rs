@@ -1,0 +1,88 @@
+//! What a stop at a bad moment must not lose. Phases are entered by writing what a crash would have left.
+
+use std::sync::Arc;
+
+use emofed::protocol::{CloseReason, RoundSettings};
+use emofed_server::store::{EmbeddedStore, Phase, Records, RoundRecord};
+
+use super::class::{Class, delta, fresh, model};
+
+#[tokio::test]
+async fn an_open_round_goes_on_with_what_was_acknowledged() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    let one = class.join().await;
+    let update = class.update(3, delta(0.25)).await;
+    assert!(class.send(&one, &update).await.status().is_success());
+    class.stop().await;
+
+    let class = Class::start(folder.path()).await;
+    assert_eq!(class.manifest().await.round.unwrap().received, 1);
+    // The tab did not hear the acknowledgement and sends again.
+    assert!(class.send(&one, &update).await.status().is_success());
+    assert_eq!(class.manifest().await.round.unwrap().received, 1);
+    let two = class.join().await;
+    assert!(class.send(&two, &class.update(1, delta(0.25)).await).await.status().is_success());
+    class.wait_for_version(2).await;
+    assert_eq!(class.manifest().await.model.clips, 4);
+}
+
+/// Runs a round up to one update, then leaves it in the phase that `phase` makes of it, and starts again.
+async fn restarted_in(phase: impl FnOnce(&Records, &RoundRecord) -> Phase) -> (tempfile::TempDir, Class) {
+    let folder = fresh();
+    let by_hand = RoundSettings { continuous: false, ..RoundSettings::default() };
+    let class = Class::start_with(folder.path(), by_hand.clone()).await;
+    class.room.open_round().unwrap();
+    let one = class.join().await;
+    assert!(class.send(&one, &class.update(3, delta(0.25)).await).await.status().is_success());
+    class.stop().await;
+    {
+        let records = Records(Arc::new(EmbeddedStore::open(folder.path()).unwrap()));
+        let round = records.rounds().unwrap().pop().unwrap();
+        let phase = phase(&records, &round);
+        records.put_round(&RoundRecord { phase, ..round }).unwrap();
+    }
+    let class = Class::start_with(folder.path(), by_hand).await;
+    (folder, class)
+}
+
+async fn assert_published_once(class: &Class) {
+    let manifest = class.manifest().await;
+    assert_eq!((manifest.model.version, manifest.model.clients, manifest.model.clips), (2, 1, 3));
+    for ((_, published), (_, base)) in class.vfer().await.iter().zip(model().iter()) {
+        let expected: Vec<f32> = base.values.iter().map(|value| (f64::from(*value) + 0.25) as f32).collect();
+        assert_eq!(published.values, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_crash_while_aggregating_aggregates_again() {
+    let (_folder, class) = restarted_in(|_, _| Phase::Aggregating { reason: CloseReason::Instructor }).await;
+    assert_published_once(&class).await;
+}
+
+#[tokio::test]
+async fn a_crash_while_evaluating_publishes_the_stored_candidate() {
+    let (_folder, class) = restarted_in(|records, _| {
+        let mut candidate = model();
+        candidate.iter_mut().for_each(|(_, tensor)| {
+            tensor.values.iter_mut().for_each(|value| *value = (f64::from(*value) + 0.25) as f32);
+        });
+        let candidate = records.put_blob(&candidate.to_safetensors(None)).unwrap();
+        Phase::Evaluating { candidate, clients: 1, clips: 3 }
+    })
+    .await;
+    assert_published_once(&class).await;
+}
+
+#[tokio::test]
+async fn a_candidate_that_fails_the_gate_is_rejected_and_the_model_stays() {
+    let (_folder, class) = restarted_in(|records, _| {
+        let candidate = records.put_blob(&delta(1e6).to_safetensors(None)).unwrap();
+        Phase::Evaluating { candidate, clients: 1, clips: 3 }
+    })
+    .await;
+    assert_eq!(class.manifest().await.model.version, 1);
+    let phase = class.room.rounds().unwrap()[0].phase.clone();
+    assert!(phase.starts_with("rejected: the model would move"), "{phase}");
+}

@@ -1,0 +1,123 @@
+//! Joining, the manifest, blobs, events, headers.
+
+use emofed::protocol::{Event, ProblemCode, path};
+use reqwest::Response;
+
+use super::class::{CODE, Class, INSTRUCTOR, delta, fresh, problem};
+
+async fn join(class: &Class, body: &str) -> Response {
+    let request = class.client.post(class.url(path::PARTICIPANTS)).header("content-type", "application/json");
+    request.body(body.to_owned()).send().await.unwrap()
+}
+
+#[tokio::test]
+async fn joining_needs_the_code_and_guessing_is_slowed_down() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    let kind = format!("{{\"class_code\":\" {} \"}}", CODE.to_lowercase().replace('-', ""));
+    assert_eq!(join(&class, &kind).await.status(), 201);
+    assert_eq!(problem(join(&class, "{").await).await.code, ProblemCode::BadRequest);
+    assert_eq!(problem(join(&class, &"x".repeat(5_000)).await).await.code, ProblemCode::BadRequest);
+    for _ in 0..10 {
+        assert_eq!(problem(join(&class, r#"{"class_code":"x"}"#).await).await.code, ProblemCode::WrongClassCode);
+    }
+    let limited = join(&class, r#"{"class_code":"x"}"#).await;
+    assert!(limited.headers().contains_key("retry-after"));
+    assert_eq!(problem(limited).await.code, ProblemCode::RateLimited);
+}
+
+#[tokio::test]
+async fn the_manifest_is_not_sent_twice() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    let get = |tag: String| class.client.get(class.url(path::MANIFEST)).header("if-none-match", tag).send();
+    let etag = get(String::new()).await.unwrap().headers()["etag"].to_str().unwrap().to_owned();
+    assert_eq!(get(etag.clone()).await.unwrap().status(), 304);
+    let one = class.join().await;
+    class.send(&one, &class.update(1, delta(0.1)).await).await;
+    assert_eq!(get(etag).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn blobs_have_ranges_and_never_change() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    let blob = class.manifest().await.model.vfer;
+    let get = |range: &str| class.client.get(class.url(&path::blob(&blob.sha256))).header("range", range).send();
+    let whole = get("").await.unwrap();
+    assert!(whole.headers()["cache-control"].to_str().unwrap().contains("immutable"));
+    assert_eq!(whole.headers()["etag"], format!("\"{}\"", blob.sha256));
+    let whole = whole.bytes().await.unwrap();
+    let part = get("bytes=4-7").await.unwrap();
+    assert_eq!(part.status(), 206);
+    assert_eq!(part.headers()["content-range"], format!("bytes 4-7/{}", blob.size));
+    assert_eq!(part.bytes().await.unwrap(), whole.slice(4..8));
+    assert_eq!(get("bytes=99999-").await.unwrap().status(), 416);
+    for name in ["0".repeat(64), "../records.redb".to_owned(), "%2e%2e%2frecords.redb".to_owned()] {
+        let response = class.client.get(class.url(&path::blob(&name))).send().await.unwrap();
+        assert_eq!(response.status(), 404, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn events_arrive_and_resume() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    let stream = class.client.get(class.url(path::EVENTS)).send().await.unwrap();
+    let one = class.join().await;
+    class.send(&one, &class.update(1, delta(0.1)).await).await;
+    let (first_id, event) = next_event(stream).await;
+    assert_eq!(event, Event::UpdateReceived { round: 1, received: 1 });
+
+    let two = class.join().await;
+    class.send(&two, &class.update(1, delta(0.1)).await).await;
+    class.wait_for_version(2).await;
+    let request = class.client.get(class.url(path::EVENTS)).header("last-event-id", first_id);
+    let (_, event) = next_event(request.send().await.unwrap()).await;
+    assert_eq!(event, Event::UpdateReceived { round: 1, received: 2 });
+}
+
+async fn next_event(mut stream: Response) -> (String, Event) {
+    let mut text = String::new();
+    while !text.contains("\n\n") {
+        text += std::str::from_utf8(&stream.chunk().await.unwrap().unwrap()).unwrap();
+    }
+    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+    (field("id:"), serde_json::from_str(&field("data:")).unwrap())
+}
+
+#[tokio::test]
+async fn every_answer_is_protected_and_foreign_hosts_are_refused() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    for path in ["/api/v1/manifest", "/nothing", "/healthz", "/blobs/x"] {
+        let response = class.client.get(class.url(path)).send().await.unwrap();
+        assert!(response.headers()["content-security-policy"].to_str().unwrap().contains("default-src 'none'"));
+        assert_eq!(response.headers()["x-content-type-options"], "nosniff", "{path}");
+    }
+    let rebound = class.client.get(class.url("/api/v1/manifest")).header("host", "evil.example").send().await.unwrap();
+    assert_eq!(rebound.status(), 400);
+}
+
+#[tokio::test]
+async fn the_description_names_every_route() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    let text = class.client.get(class.url("/api/v1/openapi.json")).send().await.unwrap().text().await.unwrap();
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let url =
+            class.url(&path.replace("{round}", "1").replace("{version}", "1").replace("{sha256}", &"0".repeat(64)));
+        for method in methods.as_object().unwrap().keys() {
+            let method = method.to_uppercase().parse().unwrap();
+            let request = class.client.request(method, &url).bearer_auth(INSTRUCTOR);
+            let status = request.send().await.unwrap().status();
+            assert!(status != 405 && (status != 404 || path.starts_with("/blobs/")), "{path}: {status}");
+        }
+    }
+    let source = include_str!("../../src/serve/mod.rs");
+    let routes = source.split(".route(").skip(1).filter_map(|rest| rest.split('"').nth(1));
+    for route in routes.filter(|route| *route != "/api/{*path}") {
+        assert!(document["paths"].get(route).is_some(), "{route} is not described");
+    }
+}

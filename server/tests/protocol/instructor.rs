@@ -1,0 +1,107 @@
+//! The instructor's calls.
+
+use std::sync::atomic::Ordering;
+
+use emofed::protocol::{ClassStatus, ProblemCode, RoundSettings, instructor_path};
+use reqwest::{Method, Response};
+
+use super::class::{Class, INSTRUCTOR, delta, fresh, model, problem};
+
+async fn call(class: &Class, method: Method, path: &str) -> Response {
+    class.client.request(method, class.url(path)).bearer_auth(INSTRUCTOR).send().await.unwrap()
+}
+
+async fn status(class: &Class) -> ClassStatus {
+    call(class, Method::GET, instructor_path::STATUS).await.json().await.unwrap()
+}
+
+fn by_hand() -> RoundSettings {
+    RoundSettings { continuous: false, ..RoundSettings::default() }
+}
+
+#[tokio::test]
+async fn rounds_are_opened_and_closed_by_hand() {
+    let folder = fresh();
+    let class = Class::start_with(folder.path(), by_hand()).await;
+    assert_eq!(class.manifest().await.round, None);
+    assert_eq!(call(&class, Method::POST, instructor_path::ROUNDS).await.status(), 201);
+    let again = call(&class, Method::POST, instructor_path::ROUNDS).await;
+    assert_eq!(problem(again).await.code, ProblemCode::Conflict);
+    let one = class.join().await;
+    class.send(&one, &class.update(2, delta(0.5)).await).await;
+    assert_eq!(call(&class, Method::POST, &instructor_path::close(1)).await.status(), 204);
+    let status = status(&class).await;
+    assert_eq!((status.models.len(), status.models[0].clients, status.participants), (2, 1, 1));
+    assert_eq!((status.round, status.rounds[0].phase.as_str()), (None, "published as version 2"));
+    let again = call(&class, Method::POST, &instructor_path::close(1)).await;
+    assert_eq!(problem(again).await.code, ProblemCode::RoundNotOpen);
+}
+
+#[tokio::test]
+async fn rolling_back_publishes_the_old_weights_anew() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    for _ in 0..2 {
+        let one = class.join().await;
+        class.send(&one, &class.update(2, delta(0.5)).await).await;
+    }
+    class.wait_for_version(2).await;
+    assert_ne!(class.vfer().await, model());
+    assert_eq!(call(&class, Method::POST, &instructor_path::restore(1)).await.status(), 201);
+    let manifest = class.manifest().await;
+    assert_eq!((manifest.model.version, manifest.model.parent), (3, Some(1)));
+    assert_eq!(class.vfer().await, model());
+    assert_eq!(manifest.round.unwrap().base_version, 3);
+    let missing = call(&class, Method::POST, &instructor_path::restore(9)).await;
+    assert_eq!(problem(missing).await.code, ProblemCode::NotFound);
+}
+
+#[tokio::test]
+async fn a_late_round_with_too_few_updates_is_abandoned_and_the_next_one_opens() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    let one = class.join().await;
+    class.send(&one, &class.update(2, delta(0.5)).await).await;
+    class.clock.0.fetch_add(RoundSettings::default().duration_s, Ordering::SeqCst);
+    class.room.advance().unwrap();
+    let manifest = class.manifest().await;
+    assert_eq!((manifest.model.version, manifest.round.unwrap().id), (1, 2));
+    assert_eq!(status(&class).await.rounds[1].phase, "abandoned");
+}
+
+#[tokio::test]
+async fn settings_are_merged_checked_and_kept() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    let patch = |body: &'static str| {
+        let request = class.client.patch(class.url(instructor_path::SETTINGS)).bearer_auth(INSTRUCTOR);
+        request.header("content-type", "application/json").body(body).send()
+    };
+    assert_eq!(patch(r#"{"minimum_clients":5}"#).await.unwrap().status(), 200);
+    for bad in [r#"{"minimum_clients":0}"#, r#"{"minimum_client":3}"#, r#"{"continuous":"yes"}"#, "[]"] {
+        assert_eq!(problem(patch(bad).await.unwrap()).await.code, ProblemCode::BadRequest, "{bad}");
+    }
+    class.stop().await;
+    let class = Class::start(folder.path()).await;
+    let expected = RoundSettings { minimum_clients: 5, ..RoundSettings::default() };
+    assert_eq!(status(&class).await.settings, expected);
+}
+
+#[tokio::test]
+async fn nobody_else_may() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    let one = class.join().await;
+    for (method, path) in [
+        (Method::GET, instructor_path::STATUS.to_owned()),
+        (Method::POST, instructor_path::ROUNDS.to_owned()),
+        (Method::POST, instructor_path::close(1)),
+        (Method::POST, instructor_path::restore(1)),
+        (Method::PATCH, instructor_path::SETTINGS.to_owned()),
+    ] {
+        for token in ["", "wrong", one.token.as_str()] {
+            let request = class.client.request(method.clone(), class.url(&path)).bearer_auth(token);
+            assert_eq!(problem(request.send().await.unwrap()).await.code, ProblemCode::Unauthorized, "{path}");
+        }
+    }
+}

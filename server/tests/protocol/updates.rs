@@ -1,0 +1,128 @@
+//! Client updates: good ones are averaged exactly, bad ones change nothing.
+
+use emofed::protocol::{ClientUpdate, ProblemCode, SAFETENSORS, UpdateReceipt, path, sha256_hex};
+use emofed::weights::{Tensor, Weights};
+
+use super::class::{Class, Participant, delta, fresh, model, problem};
+
+#[tokio::test]
+async fn a_round_publishes_the_weighted_mean_and_the_next_one_opens() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    let (one, other) = (class.join().await, class.join().await);
+    let first = class.update(3, delta(0.25)).await;
+    let second = class.update(1, delta(-0.5)).await;
+    let receipt: UpdateReceipt = class.send(&one, &first).await.json().await.unwrap();
+    assert_eq!(receipt, UpdateReceipt { round: 1, sha256: sha256_hex(&first.encode()) });
+    assert_eq!(class.manifest().await.round.unwrap().received, 1);
+    assert!(class.send(&other, &second).await.status().is_success());
+    class.wait_for_version(2).await;
+
+    let manifest = class.manifest().await;
+    let head = &manifest.model;
+    assert_eq!((head.parent, head.round, head.clients, head.clips), (Some(1), Some(1), 2, 4));
+    let mean = (3.0 * 0.25 - 0.5) / 4.0;
+    for ((name, published), (_, base)) in class.vfer().await.iter().zip(model().iter()) {
+        let expected: Vec<f32> = base.values.iter().map(|value| (f64::from(*value) + mean) as f32).collect();
+        assert_eq!(published.values, expected, "{name}");
+    }
+    let round = manifest.round.unwrap();
+    assert_eq!((round.id, round.base_version, round.received), (2, 2, 0));
+    // What was averaged is no longer kept.
+    let bodies = walk(&folder.path().join("updates"));
+    assert!(bodies.is_empty(), "{bodies:?}");
+}
+
+#[tokio::test]
+async fn the_same_body_counts_once_and_another_is_refused() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    let one = class.join().await;
+    let update = class.update(3, delta(0.25)).await;
+    for _ in 0..3 {
+        assert!(class.send(&one, &update).await.status().is_success());
+    }
+    assert_eq!(class.manifest().await.round.unwrap().received, 1);
+    let other = ClientUpdate { clips: 4, ..update.clone() };
+    assert_eq!(problem(class.send(&one, &other).await).await.code, ProblemCode::AlreadyReceived);
+    // After the round, too: the first answer may have got lost.
+    let second = class.join().await;
+    assert!(class.send(&second, &update).await.status().is_success());
+    class.wait_for_version(2).await;
+    assert!(class.send(&one, &update).await.status().is_success());
+    assert_eq!(class.manifest().await.round.unwrap().received, 0);
+}
+
+#[tokio::test]
+async fn hostile_updates_change_nothing() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    let one = class.join().await;
+    let good = class.update(3, delta(0.25)).await;
+    let with = |name: &str, tensor: Tensor| {
+        let mut weights = delta(0.25);
+        weights.insert(name, tensor);
+        ClientUpdate { delta: weights, ..good.clone() }.encode()
+    };
+    let mut without = Weights::new();
+    without.insert("head.bias", Tensor::new([3], vec![0.0; 3]));
+    let whole = good.encode();
+
+    let bad: Vec<(&str, Vec<u8>, ProblemCode, Option<&str>)> = vec![
+        (
+            "NaN",
+            with("head.bias", Tensor::new([3], vec![0.0, f32::NAN, 0.0])),
+            ProblemCode::BadUpdate,
+            Some("head.bias"),
+        ),
+        (
+            "infinity",
+            with("head.weight", Tensor::new([2, 2], vec![f32::INFINITY; 4])),
+            ProblemCode::BadUpdate,
+            Some("head.weight"),
+        ),
+        ("1e38", with("head.weight", Tensor::new([2, 2], vec![1e38; 4])), ProblemCode::BadUpdate, None),
+        ("shape", with("head.weight", Tensor::new([4], vec![0.0; 4])), ProblemCode::BadUpdate, Some("head.weight")),
+        ("more", with("extra", Tensor::new([1], vec![0.0])), ProblemCode::BadUpdate, Some("extra")),
+        ("less", ClientUpdate { delta: without, ..good.clone() }.encode(), ProblemCode::BadUpdate, Some("head.weight")),
+        ("no clips", ClientUpdate { clips: 0, ..good.clone() }.encode(), ProblemCode::BadUpdate, None),
+        ("many clips", ClientUpdate { clips: u32::MAX, ..good.clone() }.encode(), ProblemCode::BadUpdate, None),
+        ("stale", ClientUpdate { base_version: 7, ..good.clone() }.encode(), ProblemCode::StaleBase, None),
+        ("other round", ClientUpdate { round: 9, ..good.clone() }.encode(), ProblemCode::StaleBase, None),
+        ("empty", Vec::new(), ProblemCode::BadUpdate, None),
+        ("one byte", vec![b'x'], ProblemCode::BadUpdate, None),
+        ("huge header", [u64::MAX.to_le_bytes().to_vec(), vec![b'{'; 100]].concat(), ProblemCode::BadUpdate, None),
+        ("cut", whole[..whole.len() - 1].to_vec(), ProblemCode::BadUpdate, None),
+        ("no header", delta(0.0).to_safetensors(None), ProblemCode::BadUpdate, None),
+        ("too large", vec![0; ClientUpdate::max_size(&model()) + 1], ProblemCode::TooLarge, None),
+    ];
+    for (what, body, code, tensor) in bad {
+        let problem = problem(class.put(&one, 1, body).await).await;
+        assert_eq!((problem.code, problem.tensor.as_deref()), (code, tensor), "{what}: {}", problem.detail);
+    }
+    assert_eq!(problem(class.put(&one, 2, whole.clone()).await).await.code, ProblemCode::RoundNotOpen);
+
+    let request = class.client.put(class.url(&path::update(1))).bearer_auth(&one.token);
+    let response = request.header("content-type", "application/json").body(whole.clone()).send().await.unwrap();
+    assert_eq!(problem(response).await.code, ProblemCode::BadRequest);
+    let stranger = Participant { token: "made up".to_owned() };
+    assert_eq!(problem(class.put(&stranger, 1, whole.clone()).await).await.code, ProblemCode::Unauthorized);
+    let request = class.client.put(class.url(&path::update(1))).header("content-type", SAFETENSORS);
+    let response = request.body(whole).send().await.unwrap();
+    assert_eq!(problem(response).await.code, ProblemCode::Unauthorized);
+
+    let manifest = class.manifest().await;
+    assert_eq!((manifest.model.version, manifest.round.unwrap().received), (1, 0));
+    assert_eq!(class.vfer().await, model());
+    assert!(walk(&folder.path().join("updates")).is_empty());
+    assert!(class.send(&one, &good).await.status().is_success());
+}
+
+/// All files below a folder.
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() { files.extend(walk(&entry)) } else { files.push(entry) }
+    }
+    files
+}
