@@ -1,5 +1,7 @@
 //! Frozen layers over burn's functional operations. There is nothing to train here, so there are no modules.
 
+use std::{cell::RefCell, collections::BTreeSet};
+
 use burn::tensor::{
     Device, Tensor, TensorData,
     activation::relu,
@@ -15,13 +17,14 @@ pub(super) struct Loader<'a> {
     weights: &'a Weights,
     device: &'a Device,
     prefix: &'static str,
+    used: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Loader<'a> {
     /// A loader of `weights`, which must be finite.
     pub fn new(weights: &'a Weights, device: &'a Device) -> Result<Self, ModelError> {
         weights.check_finite()?;
-        Ok(Self { weights, device, prefix: "" })
+        Ok(Self { weights, device, prefix: "", used: RefCell::default() })
     }
 
     /// The same, for weights whose names all start with `prefix`.
@@ -36,7 +39,18 @@ impl<'a> Loader<'a> {
 
     /// The values of the tensor `name`, which must have `shape`.
     pub fn values(&self, name: &str, shape: &[usize]) -> Result<&'a [f32], ModelError> {
-        Ok(&self.weights.get_shaped(&format!("{}{name}", self.prefix), shape)?.values)
+        let tensor = self.weights.get_shaped(&format!("{}{name}", self.prefix), shape)?;
+        self.used.borrow_mut().insert(name.to_owned());
+        Ok(&tensor.values)
+    }
+
+    /// All tensors that were read so far, without the prefix.
+    pub fn used(&self) -> Result<Weights, ModelError> {
+        let mut used = Weights::new();
+        for name in self.used.borrow().iter() {
+            used.insert(name.as_str(), self.weights.get(&format!("{}{name}", self.prefix))?.clone());
+        }
+        Ok(used)
     }
 
     /// `values` on the device.

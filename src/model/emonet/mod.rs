@@ -64,6 +64,23 @@ pub struct Output {
     pub attention: Tensor<4>,
 }
 
+/// The tensors of `weights` that an EmoNet reads, under their published names.
+///
+/// # Errors
+/// As [`EmoNet::load`].
+pub fn used_tensors(weights: &Weights, device: &Device) -> Result<Weights, ModelError> {
+    let loader = loader(weights, device)?;
+    EmoNet::read(&loader)?;
+    loader.used()
+}
+
+/// Names in files that were trained on several cards start with `module.`.
+fn loader<'a>(weights: &'a Weights, device: &'a Device) -> Result<Loader<'a>, ModelError> {
+    let loader = Loader::new(weights, device)?;
+    let prefixed = loader.shape("conv1.weight").is_none() && loader.shape("module.conv1.weight").is_some();
+    Ok(if prefixed { loader.with_prefix("module.") } else { loader })
+}
+
 impl EmoNet {
     /// Reads a state dict of any size. Names may carry the prefix `module.`; tensors that the network does not
     /// have are passed over.
@@ -71,38 +88,39 @@ impl EmoNet {
     /// # Errors
     /// A tensor is missing, misshapen or not finite.
     pub fn load(weights: &Weights, device: &Device) -> Result<Self, ModelError> {
-        let loader = Loader::new(weights, device)?;
-        let prefixed = loader.shape("conv1.weight").is_none() && loader.shape("module.conv1.weight").is_some();
-        let loader = loader.with_prefix(if prefixed { "module." } else { "" });
-        let config = Config::infer(&loader)?;
+        Self::read(&loader(weights, device)?)
+    }
+
+    fn read(loader: &Loader) -> Result<Self, ModelError> {
+        let config = Config::infer(loader)?;
         let w = config.width;
 
-        let stem = fold::conv_norm(&loader, "conv1", "bn1", [w / 4, 3, 7, 7])?.with_stride(2).with_padding(3, 3);
+        let stem = fold::conv_norm(loader, "conv1", "bn1", [w / 4, 3, 7, 7])?.with_stride(2).with_padding(3, 3);
         let early = [
-            Block::load(&loader, "conv2", w / 4, w / 2)?,
-            Block::load(&loader, "conv3", w / 2, w / 2)?,
-            Block::load(&loader, "conv4", w / 2, w)?,
+            Block::load(loader, "conv2", w / 4, w / 2)?,
+            Block::load(loader, "conv3", w / 2, w / 2)?,
+            Block::load(loader, "conv4", w / 2, w)?,
         ];
-        let entry = Map::load(&loader, "conv1x1_input_emo_2", w * (config.modules + 1), w)?;
+        let entry = Map::load(loader, "conv1x1_input_emo_2", w * (config.modules + 1), w)?;
         let stacks = (0..config.modules)
-            .map(|index| Stack::load(&loader, &config, index, &entry.columns(w * (index + 1), w)))
+            .map(|index| Stack::load(loader, &config, index, &entry.columns(w * (index + 1), w)))
             .collect::<Result<_, _>>()?;
-        let heatmaps = Map::load(&loader, &format!("l{}", config.modules - 1), w, LANDMARKS)?;
+        let heatmaps = Map::load(loader, &format!("l{}", config.modules - 1), w, LANDMARKS)?;
         let emotion = (0..config.blocks)
-            .map(|index| Block::load(&loader, &format!("emo_net_2.{}", 2 * index), w, w))
+            .map(|index| Block::load(loader, &format!("emo_net_2.{}", 2 * index), w, w))
             .collect::<Result<_, _>>()?;
-        let hidden = Map::load(&loader, "emo_fc_2.0", w, w / 2)?.then_affine(&norm(&loader, "emo_fc_2.1", w / 2)?);
-        let output = Map::load(&loader, "emo_fc_2.3", w / 2, config.expressions + 2)?;
+        let hidden = Map::load(loader, "emo_fc_2.0", w, w / 2)?.then_affine(&norm(loader, "emo_fc_2.1", w / 2)?);
+        let output = Map::load(loader, "emo_fc_2.3", w / 2, config.expressions + 2)?;
         Ok(Self {
             config,
             stem,
             early,
             stacks,
-            attention: heatmaps.sum_of_outputs().conv(&loader),
-            ungated: entry.columns(0, w).with_bias_of(&entry).conv(&loader),
+            attention: heatmaps.sum_of_outputs().conv(loader),
+            ungated: entry.columns(0, w).with_bias_of(&entry).conv(loader),
             emotion,
-            hidden: hidden.linear(&loader),
-            output: output.linear(&loader),
+            hidden: hidden.linear(loader),
+            output: output.linear(loader),
         })
     }
 
