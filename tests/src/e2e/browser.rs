@@ -36,23 +36,31 @@ pub struct Browser {
     _folder: TempDir,
 }
 
-/// Switches for every browser: headless with WebGPU, and none of Chromium's own requests.
-const SWITCHES: [&str; 15] = [
+/// Switches for every browser: headless, WebGPU without a card, all traffic through the proxy, and as little as possible of
+/// what Chromium sends on its own account. What is left of that goes to names that only Chromium is told
+/// ([`super::proxy::BROWSERS_OWN`]), so that it cannot be confused with what a page sends.
+const SWITCHES: [&str; 21] = [
     "--headless=new",
     "--no-sandbox",
     "--disable-dev-shm-usage",
     "--enable-unsafe-webgpu",
+    "--window-size=1280,900",
+    "--proxy-bypass-list=<-loopback>",
+    "--no-first-run",
+    "--no-default-browser-check",
     "--disable-background-networking",
+    "--disable-client-side-phishing-detection",
     "--disable-component-update",
     "--disable-default-apps",
     "--disable-domain-reliability",
-    "--disable-features=OptimizationHints,Translate,MediaRouter,AutofillServerCommunication",
+    "--disable-extensions",
     "--disable-quic",
     "--disable-sync",
-    "--no-first-run",
-    "--no-default-browser-check",
-    "--proxy-bypass-list=<-loopback>",
-    "--window-size=1280,900",
+    "--disable-features=NetworkTimeServiceQuerying,OptimizationHints,MediaRouter,Translate",
+    "--allow-browser-signin=false",
+    "--gaia-url=http://accounts.chromium.invalid",
+    "--google-apis-url=http://apis.chromium.invalid",
+    "--component-updater=url-source=http://update.chromium.invalid/",
 ];
 
 impl Browser {
@@ -82,6 +90,9 @@ impl Browser {
         for argument in &arguments {
             capabilities.add_arg(argument).expect("a string is JSON");
         }
+        // Otherwise the first window is the start page of Debian's search engine.
+        let preferences = json!({ "session.restore_on_startup": 4, "session.startup_urls": ["about:blank"] });
+        capabilities.add_experimental_option("prefs", preferences).expect("it is JSON");
         capabilities.set_browser_log_level(LoggingPrefsLogLevel::All).expect("a level is JSON");
 
         let server = format!("http://127.0.0.1:{port}");

@@ -18,6 +18,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinHandle};
 
+/// Where [`super::browser::Browser`] sends what Chromium asks for on its own account (updates of its components, the state of its
+/// accounts). No page is told these names and none can resolve: such requests are refused, and not recorded.
+pub const BROWSERS_OWN: &str = ".chromium.invalid";
+
 /// A request as the browser sent it, and what became of it.
 #[derive(Clone, Debug)]
 pub struct Exchange {
@@ -145,6 +149,9 @@ enum NoAnswer {
 }
 
 async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Response<Body>, NoAnswer> {
+    if request.uri().host().is_some_and(|host| host.ends_with(BROWSERS_OWN)) {
+        return Ok(refusal());
+    }
     let (mut head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
     let index = state.record(Exchange {
@@ -229,7 +236,7 @@ mod tests {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let service = service_fn(move |_: Request<Incoming>| async move {
-                    Ok::<_, Infallible>(Response::new(Full::from(answer)))
+                    Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(answer))))
                 });
                 let connection = hyper::server::conn::http1::Builder::new();
                 tokio::spawn(connection.serve_connection(TokioIo::new(stream), service));

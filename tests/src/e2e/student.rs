@@ -1,10 +1,13 @@
 //! A student: a browser on the student's page, and what a person would see and do there.
 
+use std::time::{Duration, Instant};
+
 use emofed::emotion::Emotion;
 use emofed::protocol::{ClientUpdate, path};
 use hyper::Method;
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::time::sleep;
 
 use super::browser::{Browser, Camera};
 use super::proxy::Exchange;
@@ -28,10 +31,15 @@ pub struct Smoothness {
 }
 
 impl Student {
+    /// The address of the page with models on `engine`.
+    pub fn address(link: &str, engine: &str) -> String {
+        format!("{link}&engine={engine}")
+    }
+
     /// Opens `link` in a browser of its own, with models on `engine` (`cpu`, `webgpu` or `auto`).
     pub async fn open(link: &str, engine: &str, camera: Camera) -> Self {
         let browser = Browser::start(camera).await;
-        browser.open(&format!("{link}&engine={engine}")).await;
+        browser.open(&Self::address(link, engine)).await;
         browser.wait::<bool>("the consent screen", 60, "!!document.querySelector('#consent')?.checkVisibility()").await;
         Self { browser }
     }
@@ -54,7 +62,7 @@ impl Student {
         self.browser.click("#join").await;
     }
 
-    /// Opts in to contributing.
+    /// Opts in to contributing, or out again.
     pub async fn contribute(&self) {
         self.browser.click("#contribute").await;
     }
@@ -103,6 +111,21 @@ impl Student {
         self.browser.script("return +document.querySelector('#model-version').dataset.version").await
     }
 
+    /// From now on remembers each version that the tab uses.
+    pub async fn watch_versions(&self) {
+        let script = "
+            const shown = document.querySelector('#model-version');
+            const versions = window.emofedVersions = [+shown.dataset.version];
+            new MutationObserver(() => versions.at(-1) === +shown.dataset.version || versions.push(+shown.dataset.version))
+                .observe(shown, { attributes: true });";
+        self.browser.script::<Value>(script).await;
+    }
+
+    /// The versions since [`Self::watch_versions`], in order.
+    pub async fn versions(&self) -> Vec<u64> {
+        self.browser.script("return window.emofedVersions").await
+    }
+
     /// Waits until the problem shown contains `words` (in any case), and returns all of it.
     pub async fn wait_for_problem(&self, words: &str, limit_s: u64) -> String {
         let words = words.to_lowercase();
@@ -137,10 +160,21 @@ impl Student {
         self.browser.script(script).await
     }
 
+    /// Waits until the aggregator has acknowledged this student's update for `round`.
+    pub async fn wait_for_acknowledgement(&self, round: u64) {
+        let start = Instant::now();
+        while self.acknowledged_updates(round).is_empty() {
+            assert!(start.elapsed() < Duration::from_secs(180), "no acknowledged update for round {round}");
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// The client updates for `round` that the aggregator acknowledged, as they were sent.
     pub fn acknowledged_updates(&self, round: u64) -> Vec<ClientUpdate> {
         let bodies = self.browser.proxy().exchanges().into_iter().filter(|exchange| is_acknowledged(exchange, round));
-        bodies.map(|exchange| ClientUpdate::decode(&exchange.body).expect("what was acknowledged is an update")).collect()
+        bodies
+            .map(|exchange| ClientUpdate::decode(&exchange.body).expect("what was acknowledged is an update"))
+            .collect()
     }
 }
 
