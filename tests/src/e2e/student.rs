@@ -111,6 +111,47 @@ impl Student {
         self.browser.script("return +document.querySelector('#model-version').dataset.version").await
     }
 
+    /// Corrects the class code on the consent screen.
+    pub async fn type_class_code(&self, code: &str) {
+        let script = format!(
+            "const field = document.querySelector('#class-code');
+             field.value = {code:?};
+             for (const kind of ['input', 'change']) field.dispatchEvent(new Event(kind, {{ bubbles: true }}));"
+        );
+        self.browser.script::<Value>(&script).await;
+    }
+
+    /// Waits until the page says `words` (in any case) about the face it looks for.
+    pub async fn wait_for_face_status(&self, words: &str) {
+        let shown = format!("document.querySelector('#face-status').innerText.toLowerCase().includes({words:?})");
+        self.browser.wait::<bool>(&format!("“{words}” about the face"), 60, &shown).await;
+    }
+
+    /// Waits until frames are looked at, with a face or without.
+    pub async fn wait_for_frames(&self) {
+        self.browser.wait::<f64>("frames", 60, "parseFloat(document.querySelector('#fps').innerText)").await;
+    }
+
+    /// Checks that for `seconds` no clip ends, though frames are looked at.
+    pub async fn assert_no_clips_for(&self, seconds: u64) {
+        self.wait_for_frames().await;
+        sleep(Duration::from_secs(seconds)).await;
+        let clips: u64 = self.browser.script("return document.querySelectorAll('#clip-list > li').length").await;
+        assert_eq!(clips, 0);
+    }
+
+    /// Waits until the page says whether the aggregator answers.
+    pub async fn wait_for_connection(&self, online: bool) {
+        let shown = format!("document.querySelector('#connection').dataset.online === '{online}'");
+        self.browser.wait::<bool>(&format!("online: {online}"), 60, &shown).await;
+    }
+
+    /// Waits until a client update is ready, but not acknowledged.
+    pub async fn wait_for_pending_update(&self) {
+        let shown = "document.querySelector('#upload').dataset.state === 'sending'";
+        self.browser.wait::<bool>("a pending update", 120, shown).await;
+    }
+
     /// From now on remembers each version that the tab uses.
     pub async fn watch_versions(&self) {
         let script = "
