@@ -1,5 +1,8 @@
 //! What the tests share: the generator behind the golden numbers in `fixtures/`.
 
+#[cfg(not(target_arch = "wasm32"))]
+pub mod e2e;
+
 use emofed::random::SplitMix64;
 use emofed::weights::Tensor;
 

@@ -1,0 +1,141 @@
+//! The real aggregator: the binary `emofed`, on a free port, with a folder of its own.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use emofed::protocol::{BlobRef, Manifest, path};
+use emofed::weights::Weights;
+use tempfile::TempDir;
+use tokio::time::sleep;
+
+use super::path_from_env;
+use super::process::{Process, free_port};
+
+/// Small numbers, so that a round takes seconds.
+const CONFIGURATION: &str = "
+[round]
+minimum_clients = 2
+
+[learning]
+minimum_clips = 2
+
+[capture]
+clip_ms = 2000
+minimum_frames = 3
+";
+
+/// A running `emofed serve`. Killed when dropped, and its folder deleted.
+pub struct Aggregator {
+    process: Process,
+    folder: TempDir,
+    port: u16,
+    student_link: String,
+    instructor_link: String,
+}
+
+impl Aggregator {
+    /// Imports the lite backbone into a new folder and serves it for classes of two.
+    pub async fn start() -> Self {
+        Self::start_with(CONFIGURATION).await
+    }
+
+    /// The same with another `configuration` (TOML).
+    pub async fn start_with(configuration: &str) -> Self {
+        let folder = tempfile::tempdir().expect("the folder for temporary files can be written");
+        std::fs::write(folder.path().join("emofed.toml"), configuration).expect("a new folder can be written");
+        let weights = path_from_env("EMOFED_NODE_MODULES").join("@vladmandic/face-api/model");
+        let import = Command::new(path_from_env("EMOFED_BIN"))
+            .args(["import", "lite"])
+            .arg(weights)
+            .arg("--data")
+            .arg(folder.path().join("data"))
+            .output()
+            .expect("EMOFED_BIN is a program");
+        assert!(import.status.success(), "`emofed import lite` failed: {}", String::from_utf8_lossy(&import.stderr));
+
+        let port = free_port();
+        let process = serve(folder.path(), port);
+        let (student_link, instructor_link) = (String::new(), String::new());
+        let mut aggregator = Self { process, folder, port, student_link, instructor_link };
+        aggregator.student_link = aggregator.link("?class=").await;
+        aggregator.instructor_link = aggregator.link("/instructor").await;
+        aggregator
+    }
+
+    /// Kills it at once, as a power cut does.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again on the same folder and port.
+    pub async fn restart(&mut self) {
+        self.kill();
+        self.process = serve(self.folder.path(), self.port);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while reqwest::get(self.url("/readyz")).await.is_err() {
+            assert!(Instant::now() < deadline, "the aggregator does not come back:\n{}", self.process.output());
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// The link for students, which holds the class code.
+    pub fn student_link(&self) -> &str {
+        &self.student_link
+    }
+
+    /// The link for the instructor, which holds the token.
+    pub fn instructor_link(&self) -> &str {
+        &self.instructor_link
+    }
+
+    /// The address of `path` on this aggregator.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// The manifest now.
+    pub async fn manifest(&self) -> Manifest {
+        let answer = reqwest::get(self.url(path::MANIFEST)).await.expect("the aggregator answers");
+        answer.json().await.expect("the manifest is one")
+    }
+
+    /// The weights in `blob`.
+    pub async fn weights(&self, blob: &BlobRef) -> Weights {
+        let answer = reqwest::get(self.url(&path::blob(&blob.sha256))).await.expect("the aggregator answers");
+        let bytes = answer.error_for_status().expect("the blob is there").bytes().await.expect("the blob is complete");
+        Weights::from_safetensors(&bytes).expect("the blob is safetensors")
+    }
+
+    /// `POST`s `body` to the instructor's `call`.
+    pub async fn instruct(&self, call: &str, body: serde_json::Value) {
+        let token = self.instructor_link.rsplit_once('=').expect("the instructor's link ends in its token").1;
+        let url = self.url(&format!("/api/v1/instructor/{call}"));
+        let answer = reqwest::Client::new().post(&url).bearer_auth(token).json(&body).send().await;
+        let answer = answer.expect("the aggregator answers");
+        let status = answer.status();
+        assert!(status.is_success(), "{url}: {status} {}", answer.text().await.unwrap_or_default());
+    }
+
+    /// The printed link that contains `part`.
+    async fn link(&mut self, part: &str) -> String {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        loop {
+            let output = self.process.output();
+            let mut words = output.split_whitespace();
+            if let Some(link) = words.find(|word| word.starts_with("http://") && word.contains(part)) {
+                return link.to_owned();
+            }
+            let failed = self.process.has_ended() || Instant::now() > deadline;
+            assert!(!failed, "`emofed serve` printed no link with {part}:\n{output}");
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+fn serve(folder: &Path, port: u16) -> Process {
+    let mut command = Command::new(path_from_env("EMOFED_BIN"));
+    command.arg("serve").arg("--data").arg(folder.join("data")).arg("--dist").arg(path_from_env("EMOFED_DIST"));
+    command.arg("--config").arg(folder.join("emofed.toml")).args(["--port", &port.to_string()]);
+    Process::start(&mut command, &folder.join("aggregator.log"))
+}

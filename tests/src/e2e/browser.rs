@@ -1,0 +1,240 @@
+//! A Chromium of its own for each student: own camera film, own profile, own recording proxy.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use thirtyfour::{ChromiumLikeCapabilities, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver};
+use tokio::time::sleep;
+
+use super::camera::Film;
+use super::process::{Process, family, free_port, kill_all};
+use super::proxy::Proxy;
+
+/// How the browser answers when the page asks for the camera.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Camera {
+    /// It is granted and shows the film.
+    Granted(Film),
+    /// It exists but is refused, until [`Browser::grant_camera`].
+    Refused,
+    /// The machine has none.
+    Missing,
+}
+
+/// A running Chromium with one window. It ends, with everything it started, when dropped; where that happens in a
+/// failing test, its state is printed first.
+pub struct Browser {
+    driver: WebDriver,
+    proxy: Proxy,
+    /// Part of the command line of every process of this browser.
+    profile_argument: String,
+    session_url: String,
+    _chromedriver: Process,
+    _folder: TempDir,
+}
+
+/// Switches for every browser: headless, WebGPU without a card, all traffic through the proxy, and as little as possible of
+/// what Chromium sends on its own account. What is left of that goes to names that only Chromium is told
+/// ([`super::proxy::BROWSERS_OWN`]), so that it cannot be confused with what a page sends.
+const SWITCHES: [&str; 21] = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--enable-unsafe-webgpu",
+    "--window-size=1280,900",
+    "--proxy-bypass-list=<-loopback>",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--disable-background-networking",
+    "--disable-client-side-phishing-detection",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-domain-reliability",
+    "--disable-extensions",
+    "--disable-quic",
+    "--disable-sync",
+    "--disable-features=NetworkTimeServiceQuerying,OptimizationHints,MediaRouter,Translate",
+    "--allow-browser-signin=false",
+    "--gaia-url=http://accounts.chromium.invalid",
+    "--google-apis-url=http://apis.chromium.invalid",
+    "--component-updater=url-source=http://update.chromium.invalid/",
+];
+
+impl Browser {
+    /// Starts chromedriver and a browser with `camera`.
+    pub async fn start(camera: Camera) -> Self {
+        let folder = tempfile::tempdir().expect("the folder for temporary files can be written");
+        let proxy = Proxy::start().await.expect("loopback has a free port");
+        let port = free_port();
+        let log = folder.path().join("chromedriver.log");
+        let mut chromedriver = Process::start(Command::new("chromedriver").arg(format!("--port={port}")), &log);
+
+        let film = folder.path().join("film.y4m");
+        let profile_argument = format!("--user-data-dir={}", folder.path().join("profile").display());
+        let mut arguments: Vec<String> = SWITCHES.map(String::from).into();
+        arguments.push(profile_argument.clone());
+        arguments.push(format!("--proxy-server={}", proxy.address()));
+        if camera != Camera::Missing {
+            let shown = if let Camera::Granted(film) = camera { film } else { Film::Portrait(0) };
+            shown.write(&film).expect("the fixture can be read and the film written");
+            arguments.push("--use-fake-device-for-media-stream".into());
+            arguments.push(format!("--use-file-for-fake-video-capture={}", film.display()));
+        }
+        if camera != Camera::Refused {
+            arguments.push("--use-fake-ui-for-media-stream".into());
+        }
+        let mut capabilities = DesiredCapabilities::chrome();
+        for argument in &arguments {
+            capabilities.add_arg(argument).expect("a string is JSON");
+        }
+        // Otherwise the first window is the start page of Debian's search engine.
+        let preferences = json!({ "session.restore_on_startup": 4, "session.startup_urls": ["about:blank"] });
+        capabilities.add_experimental_option("prefs", preferences).expect("it is JSON");
+        capabilities.set_browser_log_level(LoggingPrefsLogLevel::All).expect("a level is JSON");
+
+        let server = format!("http://127.0.0.1:{port}");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let driver = loop {
+            match WebDriver::new(&server, capabilities.clone()).await {
+                Ok(driver) => break driver,
+                Err(error) if Instant::now() > deadline || chromedriver.has_ended() => panic!(
+                    "chromedriver could not start a browser: {error}\n{}\nway out: `make setup`, and check that \
+                     `chromium` and `chromedriver` are of the same version",
+                    chromedriver.output()
+                ),
+                Err(_) => sleep(Duration::from_millis(200)).await,
+            }
+        };
+        let session_url = format!("{server}/session/{}", driver.session_id());
+        let browser =
+            Self { driver, proxy, profile_argument, session_url, _chromedriver: chromedriver, _folder: folder };
+        if camera == Camera::Refused {
+            browser.set_camera_permission("denied").await;
+        }
+        browser
+    }
+
+    /// What this browser sends, and what happens on the way.
+    pub fn proxy(&self) -> &Proxy {
+        &self.proxy
+    }
+
+    /// Loads `url` in the current window.
+    pub async fn open(&self, url: &str) {
+        self.driver.goto(url).await.unwrap_or_else(|error| panic!("cannot open {url}: {error}"));
+    }
+
+    /// Loads the page anew.
+    pub async fn reload(&self) {
+        self.driver.refresh().await.expect("the page can be reloaded");
+    }
+
+    /// Runs `body`, JavaScript with a `return`, in the page.
+    pub async fn script<T: DeserializeOwned>(&self, body: &str) -> T {
+        let result = self.driver.execute(body, Vec::new()).await;
+        let result = result.unwrap_or_else(|error| panic!("the page could not run `{body}`: {error}"));
+        result.convert().unwrap_or_else(|error| panic!("`{body}` gave something else than expected: {error}"))
+    }
+
+    /// Waits until `expression`, JavaScript, is truthy, and returns its value.
+    pub async fn wait<T: DeserializeOwned>(&self, what: &str, limit_s: u64, expression: &str) -> T {
+        let start = Instant::now();
+        loop {
+            let value: Value = self.script(&format!("return ({expression})")).await;
+            let truthy = !(value.is_null() || value == json!(false) || value == json!("") || value == json!(0));
+            if truthy {
+                return serde_json::from_value(value)
+                    .unwrap_or_else(|error| panic!("{what}: `{expression}` gave something else: {error}"));
+            }
+            assert!(start.elapsed().as_secs() < limit_s, "waited {limit_s} s in vain for {what} (`{expression}`)");
+            sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Clicks the element that `selector` finds, once it is shown and enabled.
+    pub async fn click(&self, selector: &str) {
+        let element = format!("document.querySelector({selector:?})");
+        let ready = format!("(e => e && e.checkVisibility() && !e.disabled)({element})");
+        self.wait::<bool>(&format!("{selector} to be clickable"), 20, &ready).await;
+        self.script::<Value>(&format!("{element}.click()")).await;
+    }
+
+    /// The visible text of the first element that `selector` finds, empty where there is none.
+    pub async fn text(&self, selector: &str) -> String {
+        self.script(&format!("return document.querySelector({selector:?})?.innerText ?? ''")).await
+    }
+
+    /// A command of the Chrome DevTools Protocol.
+    pub async fn devtools(&self, method: &str, parameters: Value) -> Value {
+        let answer = self.driver.cdp().send_raw(method, parameters).await;
+        answer.unwrap_or_else(|error| panic!("{method} failed: {error}"))
+    }
+
+    /// From now on the page gets the camera that was refused before.
+    pub async fn grant_camera(&self) {
+        self.set_camera_permission("granted").await;
+    }
+
+    async fn set_camera_permission(&self, setting: &str) {
+        let parameters = json!({ "permission": { "name": "camera" }, "setting": setting });
+        self.devtools("Browser.setPermission", parameters).await;
+    }
+
+    /// Crashes the browser's GPU process, and with it every WebGPU device.
+    pub fn kill_gpu_process(&self) {
+        let family = family(&self.profile_argument);
+        let gpu: Vec<u32> =
+            family.iter().filter(|(_, command)| command.contains("--type=gpu-process")).map(|(id, _)| *id).collect();
+        assert!(!gpu.is_empty(), "no GPU process among {family:?}");
+        kill_all(&gpu);
+    }
+
+    /// Prints what the page shows and what it wrote to the console.
+    async fn print_state(session_url: &str) -> Result<(), reqwest::Error> {
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build()?;
+        let post = async |call: &str, body: Value| -> Result<Value, reqwest::Error> {
+            client.post(format!("{session_url}/{call}")).json(&body).send().await?.json().await
+        };
+        let script = "return [location.href, document.body?.innerText,
+            ...[...document.querySelectorAll('[data-version], [data-round], [data-engine], [data-label]')]
+                .map(e => e.id + JSON.stringify(e.dataset))].join('\\n')";
+        let page = post("execute/sync", json!({ "script": script, "args": [] })).await?;
+        eprintln!("--- the page\n{}", page["value"].as_str().unwrap_or(&page.to_string()));
+        let log = post("se/log", json!({ "type": "browser" })).await?;
+        eprintln!("--- its console");
+        for entry in log["value"].as_array().into_iter().flatten() {
+            eprintln!("{} {}", entry["level"].as_str().unwrap_or_default(), entry["message"]);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let session_url = self.session_url.clone();
+            // The test's own runtime is unwinding.
+            let printed = std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.expect("a runtime can be started").block_on(Self::print_state(&session_url))
+            });
+            match printed.join() {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => eprintln!("--- the page's state cannot be had: {error}"),
+                Err(_) => eprintln!("--- the page's state cannot be had"),
+            }
+            eprintln!("--- what the browser sent");
+            for exchange in self.proxy.exchanges() {
+                let status = exchange.status.map_or("no answer".to_owned(), |status| status.to_string());
+                eprintln!("{} {} ({} bytes) → {status}", exchange.method, exchange.url, exchange.body.len());
+            }
+        }
+        // Chromium leaves chromedriver's process group, so it has to be found by its profile.
+        let ids: Vec<u32> = family(&self.profile_argument).into_iter().map(|(id, _)| id).collect();
+        kill_all(&ids);
+        let _ = self.driver.clone().leak();
+    }
+}

@@ -1,0 +1,27 @@
+//! What end-to-end tests, screenshots and benchmarks need: real browsers with made cameras, a proxy that records what
+//! they send, and the real aggregator.
+//!
+//! This is support for tests: where something is missing or does not happen in time it panics, saying what was awaited
+//! and, for a missing tool, the way out.
+
+pub mod aggregator;
+pub mod browser;
+pub mod camera;
+mod process;
+pub mod proxy;
+pub mod student;
+
+use std::path::PathBuf;
+
+/// The path in environment variable `name`, which `.tools/env.sh` sets and which must exist.
+///
+/// # Panics
+/// If it is not set or nothing is there.
+pub fn path_from_env(name: &str) -> PathBuf {
+    let path = std::env::var_os(name).unwrap_or_else(|| {
+        panic!("{name} is not set; way out: run this through `make test`, or first `source .tools/env.sh`")
+    });
+    let path = PathBuf::from(path);
+    assert!(path.exists(), "{name} is {}, where there is nothing; way out: `make build`", path.display());
+    path
+}

@@ -1,0 +1,11 @@
+//! The product end to end: real Chromium tabs with made cameras against the real aggregator.
+//!
+//! Run by `make test`, one test at a time: each drives whole browsers.
+
+mod bad_input;
+mod engine;
+mod harness;
+mod network;
+mod recording;
+mod rounds;
+mod wire;

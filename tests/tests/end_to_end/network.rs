@@ -1,0 +1,73 @@
+//! An aggregator that goes away, a tab that is reloaded, an instructor who decides otherwise.
+
+use emofed_tests::e2e::aggregator::Aggregator;
+use emofed_tests::e2e::browser::Camera;
+use emofed_tests::e2e::camera::Film;
+use emofed_tests::e2e::student::Student;
+use hyper::Method;
+use serde_json::json;
+
+const CAMERA: Camera = Camera::Granted(Film::Portrait(4));
+
+#[tokio::test]
+async fn a_killed_aggregator_is_found_again_and_gets_the_update_once() {
+    let mut aggregator = Aggregator::start().await;
+    let student = Student::join(aggregator.student_link(), CAMERA).await;
+    let round = aggregator.manifest().await.round.unwrap().id;
+    student.wait_for_expressions().await;
+    aggregator.kill();
+    student.wait_for_connection(false).await;
+    // Clips and training go on without it.
+    student.wait_for_clips(2).await;
+    student.contribute().await;
+    student.wait_for_pending_update().await;
+
+    aggregator.restart().await;
+    student.wait_for_connection(true).await;
+    student.wait_for_acknowledgement(round).await;
+    assert_eq!(aggregator.manifest().await.round.unwrap().received, 1);
+    assert_eq!(joins(&student), 1);
+}
+
+#[tokio::test]
+async fn a_reload_resumes_as_the_same_participant_with_the_pending_update() {
+    let aggregator = Aggregator::start().await;
+    let student = Student::join(aggregator.student_link(), CAMERA).await;
+    let round = aggregator.manifest().await.round.unwrap().id;
+    student.wait_for_clips(2).await;
+    student.browser().proxy().set_down(true);
+    student.contribute().await;
+    student.wait_for_pending_update().await;
+
+    student.browser().proxy().set_down(false);
+    student.browser().reload().await;
+    student.consent().await;
+    student.wait_for_acknowledgement(round).await;
+    assert_eq!(joins(&student), 1);
+    assert_eq!(aggregator.manifest().await.round.unwrap().received, 1);
+    student.wait_for_expressions().await;
+}
+
+#[tokio::test]
+async fn the_instructor_closes_a_round_and_rolls_back() {
+    let aggregator = Aggregator::start().await;
+    let student = Student::join(aggregator.student_link(), CAMERA).await;
+    let before = aggregator.manifest().await;
+    student.wait_for_clips(2).await;
+    student.contribute().await;
+    student.wait_for_acknowledgement(before.round.as_ref().unwrap().id).await;
+    student.contribute().await;
+
+    aggregator.instruct("rounds/close", json!({})).await;
+    student.wait_for_version(before.model.version + 1).await;
+    assert_ne!(aggregator.manifest().await.model.vfer, before.model.vfer);
+
+    aggregator.instruct("rollback", json!({ "version": before.model.version })).await;
+    student.wait_for_version(before.model.version + 2).await;
+    assert_eq!(aggregator.manifest().await.model.vfer, before.model.vfer);
+}
+
+/// How often this student's browser joined the class.
+fn joins(student: &Student) -> usize {
+    student.browser().proxy().exchanges().iter().filter(|exchange| exchange.method == Method::POST).count()
+}
