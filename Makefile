@@ -6,7 +6,7 @@ SHELL := /bin/bash
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-serve: build ## build the page, start the aggregator on loopback, print the links (ARGS="--port 9000")
+serve: build ## build the page, start the aggregator on loopback, print the links (ARGS="--listen 127.0.0.1:9000")
 	@.tools/serve $(ARGS)
 
 build: ## build the page, its workers and the aggregator

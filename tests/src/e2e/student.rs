@@ -40,7 +40,13 @@ impl Student {
     pub async fn open(link: &str, engine: &str, camera: Camera) -> Self {
         let browser = Browser::start(camera).await;
         browser.open(&Self::address(link, engine)).await;
-        browser.wait::<bool>("the consent screen", 60, "!!document.querySelector('#consent')?.checkVisibility()").await;
+        browser
+            .wait::<bool>(
+                "the consent screen",
+                60,
+                "!!document.querySelector('#consent')?.checkVisibility() && !document.querySelector('#join').disabled",
+            )
+            .await;
         Self { browser }
     }
 
