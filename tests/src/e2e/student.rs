@@ -181,6 +181,13 @@ impl Student {
         self.browser.wait(&format!("a problem about “{words}”"), limit_s, &shown).await
     }
 
+    /// Waits until the page says `words` (in any case) in place of the camera's picture.
+    pub async fn wait_for_camera_problem(&self, words: &str) {
+        let words = words.to_lowercase();
+        let shown = format!("document.querySelector('#camera-problem').innerText.toLowerCase().includes({words:?})");
+        self.browser.wait::<bool>(&format!("“{words}” about the camera"), 60, &shown).await;
+    }
+
     /// From now on measures how smoothly the page runs.
     pub async fn watch_smoothness(&self) {
         let script = "
