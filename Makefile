@@ -21,12 +21,12 @@ test: ## everything CI checks
 bench: ## ours beside the peers: make bench [NAMES="…"]
 	@.tools/setup test
 	@.tools/build-page
-	@. .tools/env.sh && cargo build --quiet --release -p emofed-server && cargo run --release -p emofed-tests --bin bench -- $(NAMES) $(filter-out $@,$(MAKECMDGOALS))
+	@. .tools/env.sh && cargo build --quiet --release -p emofed-server && cargo run --quiet --release -p emofed-tests --features e2e --bin bench -- $(NAMES) $(filter-out $@,$(MAKECMDGOALS))
 
 screenshots: ## the page in each state, into docs/screenshots
 	@.tools/setup test
 	@.tools/build-page
-	@. .tools/env.sh && cargo build --quiet --release -p emofed-server && cargo run --release -p emofed-tests --bin screenshots -- docs/screenshots
+	@. .tools/env.sh && cargo build --quiet --release -p emofed-server && cargo run --quiet --release -p emofed-tests --features e2e --bin screenshots -- docs/screenshots
 
 setup: ## only install the tools
 	@.tools/setup test
