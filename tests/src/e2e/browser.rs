@@ -56,7 +56,7 @@ const SWITCHES: [&str; 21] = [
     "--disable-extensions",
     "--disable-quic",
     "--disable-sync",
-    "--disable-features=NetworkTimeServiceQuerying,OptimizationHints,MediaRouter,Translate",
+    "--disable-features=NetworkTimeServiceQuerying,AutofillServerCommunication,OptimizationHints,MediaRouter,Translate",
     "--allow-browser-signin=false",
     "--gaia-url=http://accounts.chromium.invalid",
     "--google-apis-url=http://apis.chromium.invalid",

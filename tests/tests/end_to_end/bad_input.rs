@@ -17,7 +17,8 @@ async fn a_refused_camera_can_be_allowed_after_all() {
     student.browser().grant_camera().await;
     student.browser().click("#camera-retry").await;
     student.wait_for_expressions().await;
-    assert_eq!(student.browser().text("#problem").await, "");
+    let hidden = "return ['#problem', '#camera-problem'].every(id => !document.querySelector(id).checkVisibility())";
+    assert!(student.browser().script::<bool>(hidden).await);
 }
 
 #[tokio::test]
