@@ -120,6 +120,8 @@ pub trait Store: Send + Sync + 'static {
 mod conformance {
     //! What every store must do. A second implementation runs the same functions.
 
+    use std::sync::atomic::Ordering;
+
     use super::*;
 
     pub fn records_are_all_or_none(store: &dyn Store) {
@@ -151,15 +153,18 @@ mod conformance {
     }
 
     pub fn folders_go_without_disturbing_who_writes(store: &dyn Store) {
+        let writing = std::sync::atomic::AtomicUsize::new(4);
         std::thread::scope(|scope| {
-            for writer in 0..3 {
+            for writer in 0..writing.load(Ordering::SeqCst) {
+                let writing = &writing;
                 scope.spawn(move || {
-                    for _ in 0..60 {
-                        store.put_object(&format!("updates/2/{writer}"), b"weights").unwrap();
-                    }
+                    let name = format!("updates/2/{writer}");
+                    let result = (0..200).try_for_each(|_| store.put_object(&name, b"weights"));
+                    writing.fetch_sub(1, Ordering::SeqCst);
+                    result.unwrap();
                 });
             }
-            for _ in 0..200 {
+            while writing.load(Ordering::SeqCst) > 0 {
                 store.delete_objects("updates/2").unwrap();
             }
         });
