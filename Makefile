@@ -6,7 +6,7 @@ SHELL := /bin/bash
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-serve: build ## build the page, start the aggregator on loopback, print the links (ARGS="--port 9000")
+serve: build ## build the page, start the aggregator on loopback, print the links (ARGS="--listen 127.0.0.1:9000")
 	@.tools/serve $(ARGS)
 
 build: ## build the page, its workers and the aggregator
@@ -21,12 +21,12 @@ test: ## everything CI checks
 bench: ## ours beside the peers: make bench [NAMES="…"]
 	@.tools/setup test
 	@.tools/build-page
-	@. .tools/env.sh && cargo build --quiet --release -p emofed-server && cargo run --release -p emofed-tests --bin bench -- $(NAMES) $(filter-out $@,$(MAKECMDGOALS))
+	@. .tools/env.sh && cargo build --quiet --release -p emofed-server && cargo run --quiet --release -p emofed-tests --features e2e --bin bench -- $(NAMES) $(filter-out $@,$(MAKECMDGOALS))
 
 screenshots: ## the page in each state, into docs/screenshots
 	@.tools/setup test
 	@.tools/build-page
-	@. .tools/env.sh && cargo build --quiet --release -p emofed-server && cargo run --release -p emofed-tests --bin screenshots -- docs/screenshots
+	@. .tools/env.sh && cargo build --quiet --release -p emofed-server && cargo run --quiet --release -p emofed-tests --features e2e --bin screenshots -- docs/screenshots
 
 setup: ## only install the tools
 	@.tools/setup test

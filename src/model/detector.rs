@@ -83,19 +83,16 @@ impl FaceDetector {
 
     /// `[batch, 3, 320, 320]` RGB in [0, 1] to `[batch, 25, 10, 10]`.
     fn forward(&self, images: Tensor<4>) -> Tensor<4> {
+        // Both poolings follow TensorFlow's padding `same`; the last one keeps the size.
+        let halving = MaxPoolOptions::new([2, 2]).with_ceil_mode(true);
+        let keeping = MaxPoolOptions::new([2, 2]).with_stride([1, 1]).with_padding_pairs([(0, 1), (0, 1)]);
         let mut x = leaky_relu(self.first.forward(images - self.mean.clone()), 0.1);
-        for (index, conv) in self.others.iter().enumerate() {
-            // Both follow TensorFlow's padding `same`; the last one keeps the size.
-            let last = index + 1 == self.others.len();
-            x = max_pool2d(x, if last { keeping_pool() } else { MaxPoolOptions::new([2, 2]).with_ceil_mode(true) });
-            x = leaky_relu(conv.forward(x), 0.1);
+        for conv in &self.others {
+            x = leaky_relu(conv.forward(max_pool2d(x, halving.clone())), 0.1);
         }
+        x = max_pool2d(x, keeping);
         self.boxes.forward(x)
     }
-}
-
-fn keeping_pool() -> MaxPoolOptions<2> {
-    MaxPoolOptions::new([2, 2]).with_stride([1, 1]).with_padding_pairs([(0, 1), (0, 1)])
 }
 
 /// The boxes in the network's output `[25, 10, 10]` that are likely faces.

@@ -105,7 +105,7 @@ impl Engine {
         let (backbone, cpu_ms) = load_on_cpu(self.kind, &self.weights).await?;
         let backbone = Rc::new(backbone);
         *self.runner.borrow_mut() = Runner::Cpu(backbone.clone());
-        let report = cpu_report(format!("{reason}; the CPU has taken over"), cpu_ms);
+        let report = cpu_report(format!("WebGPU was lost ({reason}), and the CPU has taken over"), cpu_ms);
         Ok(Extracted { extraction: backbone.extract(crops).await?, fell_back: Some(report) })
     }
 }

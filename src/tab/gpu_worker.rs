@@ -63,7 +63,7 @@ async fn load(data: &JsValue) -> Result<(Backbone, Object), String> {
     let weights = Weights::from_safetensors(&bytes).map_err(|error| error.to_string())?;
     let device = device::webgpu(|reason| {
         let lost = answer("lost");
-        js::set(&lost, "reason", &format!("the GPU was lost: {reason}").into());
+        js::set(&lost, "reason", &format!("its device is gone: {reason}").into());
         post(&lost);
     })
     .await

@@ -32,3 +32,24 @@ pub fn assert_close(what: &str, found: &[f32], expected: &[f64], tolerance: f64)
     let worst = worst.fold(0.0_f64, |worst, error| if error.is_nan() { f64::NAN } else { worst.max(error) });
     assert!(worst <= tolerance * largest, "{what}: off by {:e} of the largest value {largest}", worst / largest);
 }
+
+/// One tensor of EmoNet's state dict, generated as the reference does: its values keep every activation of order one.
+pub fn emonet_parameter(name: &str, shape: &[usize]) -> Tensor {
+    let count: usize = shape.iter().product();
+    let (offset, scale) = match name.rsplit('.').next() {
+        Some("running_var") => (1.0, 0.2),
+        Some("running_mean" | "bias") => (0.0, 0.1),
+        _ if shape.len() == 1 => (1.0, 0.2),
+        _ => {
+            let gain = if name.starts_with('l') { 0.1 } else { 0.6 };
+            let fan_in: usize = shape[1..].iter().product();
+            (0.0, (gain * (3.0 / fan_in as f64).sqrt()) as f32)
+        }
+    };
+    Tensor::new(shape, values(name, count).into_iter().map(|value| offset + scale * value).collect())
+}
+
+/// A generated input, `[3, size, size]` RGB in [0, 1].
+pub fn input_image(name: &str, size: usize) -> Vec<f32> {
+    values(name, 3 * size * size).into_iter().map(|value| (value + 1.0) * 0.5).collect()
+}

@@ -61,6 +61,7 @@ impl Student {
         dom::show("left", false);
         dom::show("problem", false);
         dom::show("starting", true);
+        dom::show("classroom", true);
         self.show_pause();
         self.start_worker();
         self.start_camera();

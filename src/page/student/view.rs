@@ -141,6 +141,7 @@ impl View {
         context.clear_rect(0.0, 0.0, width, height);
         context.set_line_width((width / 200.0).max(2.0));
         context.set_stroke_style_str("#f2b84b");
+        dom::attribute("face-box", "data-width", &format!("{:.3}", face.width));
         context.stroke_rect(face.x * width, face.y * height, face.width * width, face.height * height);
     }
 

@@ -98,7 +98,6 @@ impl Student {
             }
             FromWorker::FramesWanted => {
                 dom::show("starting", false);
-                dom::show("classroom", true);
                 self.frames.want();
                 self.pump();
             }

@@ -31,7 +31,9 @@ pub(super) struct View {
     live: Option<Live>,
     canvas: Option<(OffscreenCanvas, OffscreenCanvasRenderingContext2d)>,
     last_frame_ms: Option<f64>,
-    frames_per_second: f64,
+    pub(super) frames_per_second: f64,
+    /// What was wrong with the last frame: told once, not with each frame.
+    complaint: Option<String>,
 }
 
 /// The VFER's state over the clip being collected.
@@ -63,6 +65,11 @@ impl View {
         live.frames = segment.frames();
         self.live = Some(live);
         probabilities
+    }
+
+    /// Whether this is not what was wrong with the frame before.
+    pub(super) fn is_new_complaint(&mut self, words: &str) -> bool {
+        self.complaint.replace(words.to_owned()).as_deref() != Some(words)
     }
 
     fn count_frame(&mut self) -> f64 {
@@ -110,7 +117,9 @@ impl Session {
         let manifest = self.manifest()?;
         let models = self.models.borrow().clone();
         let models = models.ok_or_else(|| TabError::Frame("models are not loaded yet".to_owned()))?;
+        let frames_per_second = self.view.borrow_mut().count_frame();
         let frame = self.view.borrow_mut().pixels(bitmap)?;
+        self.view.borrow_mut().complaint = None;
         let mut report = FrameReport {
             at_ms,
             face: None,
@@ -118,7 +127,7 @@ impl Session {
             dark: frame.mean_luminance() < DARK,
             image: None,
             video: None,
-            frames_per_second: self.view.borrow_mut().count_frame(),
+            frames_per_second,
         };
         let faces = if report.dark { Vec::new() } else { models.detector.detect(&frame).await? };
         report.faces = faces.len();

@@ -131,13 +131,23 @@ fn on_message_from_page(current: &Rc<RefCell<Option<Rc<Session>>>>, message: ToW
 }
 
 async fn on_frame(session: Option<Rc<Session>>, frame: ImageBitmap, at_ms: f64) {
-    let nothing =
-        FrameReport { at_ms, face: None, faces: 0, dark: false, image: None, video: None, frames_per_second: 0.0 };
+    let nothing = |frames_per_second| FrameReport {
+        at_ms,
+        face: None,
+        faces: 0,
+        dark: false,
+        image: None,
+        video: None,
+        frames_per_second,
+    };
     let report = match session {
-        None => nothing,
+        None => nothing(0.0),
         Some(session) => session.look(&frame, at_ms).await.unwrap_or_else(|error| {
-            problem(error.report(false));
-            nothing
+            let mut view = session.view.borrow_mut();
+            if view.is_new_complaint(&error.to_string()) {
+                problem(error.report(false));
+            }
+            nothing(view.frames_per_second)
         }),
     };
     frame.close();

@@ -81,8 +81,16 @@ impl Session {
     }
 
     async fn sync_once(self: &Rc<Self>) -> Result<(), TabError> {
-        if let Some(manifest) = self.aggregator.manifest().await? {
-            self.take_manifest(manifest);
+        match self.aggregator.manifest().await {
+            Ok(Some(manifest)) => self.take_manifest(manifest),
+            Ok(None) => {}
+            Err(error) => {
+                // Training needs no aggregator: the update is ready, and on the device, when it comes back.
+                if error.is_transient() {
+                    self.contribute_if_due().await?;
+                }
+                return Err(error);
+            }
         }
         self.follow_models().await?;
         self.settle_contribution().await?;

@@ -1,1 +1,90 @@
-fn main() {}
+//! `screenshots DIR`: drives the real product and writes a picture of each state, at 1280 and 390 pixels, light and dark.
+
+use std::path::{Path, PathBuf};
+
+use emofed_tests::e2e::aggregator::Aggregator;
+use emofed_tests::e2e::browser::{Browser, Camera};
+use emofed_tests::e2e::camera::Film;
+use emofed_tests::e2e::student::Student;
+use serde_json::{Value, json};
+
+const WIDTHS: [u32; 2] = [1280, 390];
+const SCHEMES: [&str; 2] = ["light", "dark"];
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let Some(folder) = std::env::args_os().nth(1).map(PathBuf::from) else {
+        eprintln!("usage: screenshots DIR (see `make screenshots`)");
+        std::process::exit(2);
+    };
+    std::fs::create_dir_all(&folder).expect("the folder can be made");
+    let mut aggregator = Aggregator::start().await;
+    let link = aggregator.student_link().to_owned();
+
+    let refused = Student::open(&link, "cpu", Camera::Refused).await;
+    shoot(refused.browser(), &folder, "student-consent").await;
+    refused.consent().await;
+    refused.wait_for_camera_problem("allow").await;
+    refused.wait_for_engine("cpu").await;
+    shoot(refused.browser(), &folder, "student-camera-refused").await;
+    drop(refused);
+
+    let first = Student::join(&link, Camera::Granted(Film::Portrait(1))).await;
+    first.wait_for_expressions().await;
+    first.wait_for_clips(3).await;
+    shoot(first.browser(), &folder, "student-running").await;
+    first.contribute().await;
+    first.wait_for_acknowledgement(1).await;
+    shoot(first.browser(), &folder, "student-contributed").await;
+
+    let instructor = Browser::start(Camera::Missing).await;
+    instructor.open(aggregator.instructor_link()).await;
+    instructor.wait::<bool>("the desk", 30, "document.querySelector('#models').children.length > 0").await;
+    shoot(&instructor, &folder, "instructor-round-open").await;
+    let second = Student::join(&link, Camera::Granted(Film::Portrait(2))).await;
+    second.contribute().await;
+    first.wait_for_version(2).await;
+    instructor.wait::<bool>("version 2", 30, "document.querySelector('#models').children.length > 1").await;
+    shoot(&instructor, &folder, "instructor-published").await;
+    drop(instructor);
+    drop(second);
+
+    aggregator.kill();
+    first.wait_for_connection(false).await;
+    shoot(first.browser(), &folder, "student-offline").await;
+    first.browser().click("#leave").await;
+    shoot(first.browser(), &folder, "student-left").await;
+    aggregator.restart().await;
+    drop(first);
+
+    let wrong = Student::open(&link.replace("class=", "class=X"), "cpu", Camera::Granted(Film::NoFace)).await;
+    wrong.consent().await;
+    wrong.wait_for_problem("code", 60).await;
+    shoot(wrong.browser(), &folder, "student-wrong-code").await;
+    wrong.browser().click("#decline").await;
+    shoot(wrong.browser(), &folder, "student-declined").await;
+}
+
+/// Writes `{state}-{width}-{scheme}.png` of the whole page, for each width and scheme.
+async fn shoot(browser: &Browser, folder: &Path, state: &str) {
+    for scheme in SCHEMES {
+        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        browser.devtools("Emulation.setEmulatedMedia", media).await;
+        for width in WIDTHS {
+            resize(browser, width, 900).await;
+            let height: u32 = browser.script("return document.documentElement.scrollHeight").await;
+            resize(browser, width, height.max(600)).await;
+            let wide: bool = browser.script("return document.documentElement.scrollWidth > innerWidth").await;
+            assert!(!wide, "{state} is wider than {width} pixels");
+            let file = folder.join(format!("{state}-{width}-{scheme}.png"));
+            std::fs::write(&file, browser.screenshot().await).expect("the folder can be written");
+            println!("{}", file.display());
+        }
+    }
+    browser.devtools("Emulation.clearDeviceMetricsOverride", Value::Object(serde_json::Map::new())).await;
+}
+
+async fn resize(browser: &Browser, width: u32, height: u32) {
+    let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
+    browser.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+}

@@ -14,7 +14,7 @@ use super::process::{Process, free_port};
 
 /// Small numbers, so that a round takes seconds.
 const CONFIGURATION: &str = "
-[round]
+[rounds]
 minimum_clients = 2
 
 [learning]
@@ -38,6 +38,11 @@ impl Aggregator {
     /// Imports the lite backbone into a new folder and serves it for classes of two.
     pub async fn start() -> Self {
         Self::start_with(CONFIGURATION).await
+    }
+
+    /// The configuration for tests that open each round themselves.
+    pub fn by_hand() -> String {
+        CONFIGURATION.replace("minimum_clients = 2", "minimum_clients = 2\ncontinuous = false")
     }
 
     /// The same with another `configuration` (TOML).
@@ -136,6 +141,6 @@ impl Aggregator {
 fn serve(folder: &Path, port: u16) -> Process {
     let mut command = Command::new(path_from_env("EMOFED_BIN"));
     command.arg("serve").arg("--data").arg(folder.join("data")).arg("--dist").arg(path_from_env("EMOFED_DIST"));
-    command.arg("--config").arg(folder.join("emofed.toml")).args(["--port", &port.to_string()]);
+    command.arg("--config").arg(folder.join("emofed.toml")).args(["--listen", &format!("127.0.0.1:{port}")]);
     Process::start(&mut command, &folder.join("aggregator.log"))
 }

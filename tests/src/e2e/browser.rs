@@ -173,6 +173,11 @@ impl Browser {
         answer.unwrap_or_else(|error| panic!("{method} failed: {error}"))
     }
 
+    /// A picture of the window, as PNG.
+    pub async fn screenshot(&self) -> Vec<u8> {
+        self.driver.screenshot_as_png().await.expect("the browser takes a picture")
+    }
+
     /// From now on the page gets the camera that was refused before.
     pub async fn grant_camera(&self) {
         self.set_camera_permission("granted").await;

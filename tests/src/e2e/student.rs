@@ -40,7 +40,13 @@ impl Student {
     pub async fn open(link: &str, engine: &str, camera: Camera) -> Self {
         let browser = Browser::start(camera).await;
         browser.open(&Self::address(link, engine)).await;
-        browser.wait::<bool>("the consent screen", 60, "!!document.querySelector('#consent')?.checkVisibility()").await;
+        browser
+            .wait::<bool>(
+                "the consent screen",
+                60,
+                "!!document.querySelector('#consent')?.checkVisibility() && !document.querySelector('#join').disabled",
+            )
+            .await;
         Self { browser }
     }
 
@@ -173,6 +179,13 @@ impl Student {
         let text = "document.querySelector('#problem').innerText";
         let shown = format!("{text}.toLowerCase().includes({words:?}) && {text}");
         self.browser.wait(&format!("a problem about “{words}”"), limit_s, &shown).await
+    }
+
+    /// Waits until the page says `words` (in any case) in place of the camera's picture.
+    pub async fn wait_for_camera_problem(&self, words: &str) {
+        let words = words.to_lowercase();
+        let shown = format!("document.querySelector('#camera-problem').innerText.toLowerCase().includes({words:?})");
+        self.browser.wait::<bool>(&format!("“{words}” about the camera"), 60, &shown).await;
     }
 
     /// From now on measures how smoothly the page runs.

@@ -13,7 +13,7 @@ async fn a_refused_camera_can_be_allowed_after_all() {
     let aggregator = Aggregator::start().await;
     let student = Student::open(aggregator.student_link(), "cpu", Camera::Refused).await;
     student.consent().await;
-    student.wait_for_problem("camera", 60).await;
+    student.wait_for_camera_problem("allow").await;
     student.browser().grant_camera().await;
     student.browser().click("#camera-retry").await;
     student.wait_for_expressions().await;
@@ -25,7 +25,7 @@ async fn a_machine_without_camera_is_told_so() {
     let aggregator = Aggregator::start().await;
     let student = Student::open(aggregator.student_link(), "cpu", Camera::Missing).await;
     student.consent().await;
-    student.wait_for_problem("camera", 60).await;
+    student.wait_for_camera_problem("no camera").await;
     assert!(student.browser().script::<bool>("return document.querySelector('#camera-retry').checkVisibility()").await);
 }
 
@@ -52,13 +52,7 @@ async fn of_two_faces_the_larger_counts() {
     student.wait_for_expressions().await;
     student.wait_for_face_status("largest").await;
     // The large face takes 0.36 of the film's width, the small one 0.19.
-    let width: f64 = student
-        .browser()
-        .script(
-            "const [box, stage] = ['#face-box', '#camera'].map(id => document.querySelector(id).getBoundingClientRect());
-             return box.width / stage.width;",
-        )
-        .await;
+    let width: f64 = student.browser().script("return +document.querySelector('#face-box').dataset.width").await;
     assert!((0.27..0.6).contains(&width), "the box is {width} of the picture");
 }
 
@@ -103,7 +97,7 @@ async fn weights_damaged_again_are_a_clear_error() {
     let student = Student::open(aggregator.student_link(), "cpu", Camera::Granted(Film::Portrait(1))).await;
     student.browser().proxy().damage(Damage::Flip, &blob, usize::MAX);
     student.consent().await;
-    student.wait_for_problem("damaged", 60).await;
+    student.wait_for_problem("altered", 60).await;
     assert_eq!(requests(&student, &blob), 2);
 }
 

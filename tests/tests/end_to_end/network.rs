@@ -41,7 +41,6 @@ async fn a_reload_resumes_as_the_same_participant_with_the_pending_update() {
 
     student.browser().proxy().set_down(false);
     student.browser().reload().await;
-    student.consent().await;
     student.wait_for_acknowledgement(round).await;
     assert_eq!(joins(&student), 1);
     assert_eq!(aggregator.manifest().await.round.unwrap().received, 1);
@@ -58,11 +57,12 @@ async fn the_instructor_closes_a_round_and_rolls_back() {
     student.wait_for_acknowledgement(before.round.as_ref().unwrap().id).await;
     student.contribute().await;
 
-    aggregator.instruct("rounds/close", json!({})).await;
+    let round = before.round.as_ref().unwrap().id;
+    aggregator.instruct(&format!("rounds/{round}/close"), json!({})).await;
     student.wait_for_version(before.model.version + 1).await;
     assert_ne!(aggregator.manifest().await.model.vfer, before.model.vfer);
 
-    aggregator.instruct("rollback", json!({ "version": before.model.version })).await;
+    aggregator.instruct(&format!("models/{}/restore", before.model.version), json!({})).await;
     student.wait_for_version(before.model.version + 2).await;
     assert_eq!(aggregator.manifest().await.model.vfer, before.model.vfer);
 }

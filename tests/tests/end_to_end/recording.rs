@@ -10,6 +10,7 @@ use emofed_tests::e2e::browser::Camera;
 use emofed_tests::e2e::camera::Film;
 use emofed_tests::e2e::proxy::Exchange;
 use emofed_tests::e2e::student::{Smoothness, Student};
+use serde_json::json;
 use tokio::sync::OnceCell;
 
 /// How many rounds are recorded.
@@ -53,7 +54,7 @@ pub async fn recording() -> &'static Recording {
 }
 
 async fn record() -> Recording {
-    let aggregator = Aggregator::start().await;
+    let aggregator = Aggregator::start_with(&Aggregator::by_hand()).await;
     let link = aggregator.student_link();
     let films = [Film::Portrait(1), Film::Portrait(2)].map(Camera::Granted);
     let (first, second) = tokio::join!(Student::join(link, films[0]), Student::join(link, films[1]));
@@ -68,21 +69,13 @@ async fn record() -> Recording {
         student.contribute().await;
     }
     let mut manifests = vec![aggregator.manifest().await];
-    for number in 1..=ROUNDS {
-        let manifest = &manifests[manifests.len() - 1];
-        let round = manifest.round.as_ref().expect("a round follows the last").id;
-        let version = manifest.model.version + 1;
+    for round in 1..=ROUNDS {
+        aggregator.instruct("rounds", json!({})).await;
         for student in &students {
             student.wait_for_acknowledgement(round).await;
         }
-        if number == ROUNDS {
-            // Opting out ends the recording at a round's end.
-            for student in &students {
-                student.contribute().await;
-            }
-        }
         for student in &students {
-            student.wait_for_version(version).await;
+            student.wait_for_version(round + 1).await;
         }
         manifests.push(aggregator.manifest().await);
     }

@@ -1,0 +1,135 @@
+//! EmoNet against ONNX Runtime's numbers: the same tests natively and in the browser, there with feature `gpu` on WebGPU, too.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use emofed::model::emonet::EmoNet;
+use emofed::model::{Backbone, ModelError, device};
+use emofed::protocol::BackboneKind;
+use emofed::weights::{Weights, WeightsError};
+use emofed_tests::{assert_close, emonet_parameter, input_image};
+use serde_json::Value;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+const TOLERANCE: f64 = 1e-4;
+
+fn tiny() -> Value {
+    serde_json::from_str(include_str!("../fixtures/emonet_tiny.json")).unwrap()
+}
+
+fn official() -> Value {
+    serde_json::from_str(include_str!("../fixtures/emonet_official.json")).unwrap()
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+}
+
+fn weights(golden: &Value, prefix: &str) -> Weights {
+    let mut weights = Weights::new();
+    for (name, shape) in golden["shapes"].as_object().unwrap() {
+        let shape: Vec<usize> = numbers(shape).into_iter().map(|length| length as usize).collect();
+        weights.insert(format!("{prefix}{name}"), emonet_parameter(name, &shape));
+    }
+    for (name, first) in golden["first_values"].as_object().unwrap() {
+        let generated = &weights.get(&format!("{prefix}{name}")).unwrap().values[..3];
+        assert_close(name, generated, &numbers(first), 1e-6);
+    }
+    weights
+}
+
+/// Checks a network as the tab uses it, and its inner values: features, all ten outputs of the head, the attention.
+async fn check(golden: &Value, weights: &Weights, device: &Device, cases: usize) {
+    let backbone = Backbone::load(BackboneKind::Emonet, weights, device).unwrap();
+    let network = EmoNet::load(weights, device).unwrap();
+    let size = golden["config"]["input"].as_u64().unwrap() as usize;
+    assert_eq!((backbone.input_size(), backbone.feature_count()), (size, network.config().width));
+    for case in golden["cases"].as_array().unwrap().iter().take(cases) {
+        let image = input_image(case["image"].as_str().unwrap(), size);
+        let extraction = backbone.extract(&image).await.unwrap();
+        assert_close("features", &extraction.features, &numbers(&case["features"]), TOLERANCE);
+        assert_close("expression", &extraction.logits, &numbers(&case["expression"]), TOLERANCE);
+
+        let output = network.forward(Tensor::from_data(TensorData::new(image, [1, 3, size, size]), device));
+        let head = read(network.head(output.features)).await;
+        let expected = [numbers(&case["expression"]), numbers(&case["valence_arousal"])].concat();
+        assert_close("head", &head, &expected, TOLERANCE);
+        let attention = read(output.attention).await;
+        let row = numbers(&case["attention_first_row"]);
+        assert_close("attention's first row", &attention[..row.len()], &row, TOLERANCE);
+        let sum: f64 = attention.iter().map(|value| f64::from(*value)).sum();
+        let expected = case["attention_sum"].as_f64().unwrap();
+        assert!((sum - expected).abs() <= TOLERANCE * expected.abs(), "attention sums up to {sum}, not {expected}");
+    }
+}
+
+async fn read<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data_async().await.unwrap().try_to_vec().unwrap()
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn emonet_tiny_on_the_cpu() {
+    check(&tiny(), &weights(&tiny(), ""), &device::cpu(), 2).await;
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn emonet_official_on_the_cpu() {
+    check(&official(), &weights(&official(), ""), &device::cpu(), if cfg!(target_arch = "wasm32") { 1 } else { 2 })
+        .await;
+}
+
+#[cfg(all(target_arch = "wasm32", feature = "gpu"))]
+#[wasm_bindgen_test]
+async fn emonet_tiny_on_webgpu() {
+    let device = device::webgpu(|reason| panic!("the device was lost: {reason}")).await.unwrap();
+    check(&tiny(), &weights(&tiny(), ""), &device, 2).await;
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn names_of_files_from_several_cards_are_understood() {
+    check(&tiny(), &weights(&tiny(), "module."), &device::cpu(), 1).await;
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_batch_is_each_of_its_images() {
+    let backbone = Backbone::load(BackboneKind::Emonet, &weights(&tiny(), ""), &device::cpu()).unwrap();
+    let images = ["image/0", "image/1"].map(|name| input_image(name, backbone.input_size()));
+    let batch = backbone.extract(&images.concat()).await.unwrap();
+    for (image, features) in images.iter().zip(batch.features.chunks(backbone.feature_count())) {
+        let alone: Vec<f64> = backbone.extract(image).await.unwrap().features.into_iter().map(f64::from).collect();
+        assert_close("features", features, &alone, 1e-5);
+    }
+    let classified = backbone.classify(&batch.features).await.unwrap();
+    assert_close("the head alone", classified.as_flattened(), &flat(&batch.probabilities), 1e-5);
+}
+
+fn flat(rows: &[[f32; 6]]) -> Vec<f64> {
+    rows.as_flattened().iter().map(|&value| f64::from(value)).collect()
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn bad_input_is_refused() {
+    let good = weights(&tiny(), "");
+    let backbone = Backbone::load(BackboneKind::Emonet, &good, &device::cpu()).unwrap();
+    let mut image = input_image("image/0", backbone.input_size());
+    assert!(backbone.extract(&image[1..]).await.is_err());
+    assert!(backbone.extract(&[]).await.is_err());
+    for pixel in [f32::NAN, f32::INFINITY] {
+        image[7] = pixel;
+        assert!(backbone.extract(&image).await.is_err());
+    }
+
+    let load = |weights: &Weights| Backbone::load(BackboneKind::Emonet, weights, &device::cpu()).map(drop);
+    let mut missing = Weights::new();
+    good.iter().filter(|(name, _)| *name != "m1.b2_1.conv2.weight").for_each(|(n, t)| missing.insert(n, t.clone()));
+    let error = load(&missing).unwrap_err();
+    assert!(matches!(&error, ModelError::Weights(WeightsError::Missing { name }) if name == "m1.b2_1.conv2.weight"));
+    let mut wrong = good.clone();
+    wrong.insert("bn1.bias", emofed_tests::tensor("x", &[3], 1.0));
+    assert!(matches!(load(&wrong), Err(ModelError::Weights(WeightsError::Shape { .. }))));
+    let mut broken = good.clone();
+    broken.iter_mut().last().unwrap().1.values[0] = f32::NAN;
+    assert!(matches!(load(&broken), Err(ModelError::Weights(WeightsError::NotFinite { .. }))));
+    assert!(load(&Weights::new()).is_err());
+}
