@@ -34,6 +34,14 @@ impl ServeError {
         Self::Problem(Problem::new(code, detail))
     }
 
+    /// Whether something stored is not what was stored, so that trying again gives the same.
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Update(_) | Self::Weights(_) | Self::Store(StoreError::Missing(_) | StoreError::Damaged { .. })
+        )
+    }
+
     /// What the client is told. Inner failures are logged, not told.
     pub fn into_problem(self) -> Problem {
         match self {

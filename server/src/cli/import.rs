@@ -39,6 +39,9 @@ enum What {
     Lite {
         /// The package's folder `model`
         folder: PathBuf,
+        /// Go back to the lite backbone where EmoNet is in use
+        #[arg(long)]
+        replace_emonet: bool,
         #[command(flatten)]
         data: DataFolder,
     },
@@ -68,13 +71,18 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             use_backbone(&records, BackboneKind::Emonet, &weights)?;
             println!("EmoNet is imported; the next `emofed serve` uses it.");
         }
-        What::Lite { folder, data } => {
+        What::Lite { folder, replace_emonet, data } => {
             let records = open(&data.path()?)?;
             let pack = lite::convert(folder)?;
             let detector = records.put_blob(&pack.detector.to_safetensors(None))?;
             records.put_detector(&detector)?;
-            use_backbone(&records, BackboneKind::Lite, &pack.backbone)?;
-            println!("The lite backbone and the face detector are imported; the next `emofed serve` uses them.");
+            let in_use = records.backbone()?.map(|record| record.backbone.kind);
+            if in_use == Some(BackboneKind::Emonet) && !replace_emonet {
+                println!("The face detector is imported. EmoNet stays in use; --replace-emonet goes back to lite.");
+            } else {
+                use_backbone(&records, BackboneKind::Lite, &pack.backbone)?;
+                println!("The lite backbone and the face detector are imported; the next `emofed serve` uses them.");
+            }
         }
     }
     Ok(())

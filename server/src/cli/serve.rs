@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use emofed::model::{Backbone, device};
-use emofed::protocol::{ModelOrigin, sha256_hex};
+use emofed::protocol::{ModelOrigin, RoundSettings, sha256_hex};
 use emofed::weights::Weights;
 use emofed_server::clock::{Clock as _, SystemClock};
 use emofed_server::config::Config;
@@ -37,8 +37,8 @@ pub struct Arguments {
     /// The configuration, in TOML
     #[arg(long, env = "EMOFED_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Close a round when so many updates are in [default: 2, or as configured]
-    #[arg(long, value_name = "N")]
+    /// Close a round when so many updates are in, from the next round on [default: 2, or as configured]
+    #[arg(long, env = "EMOFED_MINIMUM_CLIENTS", value_name = "N")]
     minimum_clients: Option<u32>,
     #[command(flatten)]
     data: DataFolder,
@@ -83,9 +83,10 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
     first_model(&records).await?;
 
     let class_config = config.class_config();
-    if arguments.minimum_clients.is_some() {
-        // A flag is newer than what the instructor set on the page some time ago.
-        records.put_settings(&class_config.rounds)?;
+    if let Some(minimum_clients) = arguments.minimum_clients {
+        // A flag is newer than what the instructor set on the page some time ago, but says nothing of the other settings.
+        let settings = records.settings()?.unwrap_or_else(|| class_config.rounds.clone());
+        records.put_settings(&RoundSettings { minimum_clients, ..settings })?;
     }
     let gate = Box::new(SanityGate { max_norm: class_config.limits.max_norm });
     let classroom = Arc::new(Classroom::open(store, Arc::new(SystemClock), class_config, gate)?);
@@ -95,6 +96,7 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
         record: Arc::new(class.clone()),
         joins: Arc::new(JoinLimiter::default()),
         loopback_only: arguments.listen.ip().is_loopback(),
+        trusted_proxy: config.trusted_proxy,
         stopping,
     };
     let address = listener.local_addr().unwrap_or(arguments.listen);

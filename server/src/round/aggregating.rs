@@ -1,13 +1,20 @@
 //! Aggregating: from the stored updates to a candidate, one update in memory at a time.
 
 use emofed::learning::FedAvg;
-use emofed::protocol::{ClientUpdate, CloseReason};
+use emofed::protocol::{ClientUpdate, CloseReason, Event};
 
 use super::{Classroom, load};
 use crate::error::ServeError;
-use crate::store::{Phase, RoundRecord, update_name};
+use crate::store::{Phase, RoundRecord};
 
 impl Classroom {
+    /// Tells the tabs that a round takes no more updates. The manifest says so already.
+    pub(super) fn tell_closed(&self, round: &RoundRecord) {
+        if let Phase::Aggregating { reason } = round.phase {
+            self.events.push(Event::RoundClosed { round: round.id, reason });
+        }
+    }
+
     /// Sums up the round and stores the candidate.
     pub(super) fn aggregate(&self, round: &RoundRecord, reason: CloseReason) -> Result<Phase, ServeError> {
         let updates = self.records.updates(round.id)?;
@@ -17,8 +24,7 @@ impl Classroom {
         }
         let mut average = FedAvg::new(load(&self.records, &self.head()?.vfer)?.as_ref().clone());
         for record in updates {
-            let name = update_name(round.id, &record.participant, &record.sha256);
-            let update = ClientUpdate::decode(&self.records.0.object(&name)?)?;
+            let update = ClientUpdate::decode(&self.records.update_body(round.id, &record)?)?;
             average.add(&update.delta, update.clips)?;
         }
         let (clients, clips) = (average.clients(), average.clips());

@@ -4,7 +4,7 @@ use emofed::protocol::{CloseReason, Event};
 
 use super::Classroom;
 use crate::error::ServeError;
-use crate::store::{Phase, RoundRecord, update_name};
+use crate::store::{Phase, RoundRecord, updates_folder};
 
 impl Classroom {
     /// Writes a round that has reached its next phase. A published one was written together with its model.
@@ -18,25 +18,19 @@ impl Classroom {
     /// Deletes the bodies of the round's updates; the records (hash and weight) stay. What cannot be deleted now is of no
     /// harm, only of use to nobody.
     pub(super) fn clean_up(&self, round: &RoundRecord) {
-        let updates = self.records.updates(round.id).unwrap_or_default();
-        for update in updates {
-            let name = update_name(round.id, &update.participant, &update.sha256);
-            if let Err(error) = self.records.0.delete_object(&name) {
-                tracing::warn!(%error, round = round.id, "an update of a finished round stays on disk");
-            }
+        if let Err(error) = self.records.0.delete_objects(&updates_folder(round.id)) {
+            tracing::warn!(%error, round = round.id, "updates of a finished round stay on disk");
         }
     }
 
     pub(super) fn tell_end(&self, round: &RoundRecord) {
-        let reason = match &round.phase {
-            Phase::Published { .. } => CloseReason::Complete,
-            Phase::Rejected { .. } => CloseReason::Rejected,
-            _ => CloseReason::Deadline,
-        };
         tracing::info!(round = round.id, phase = %super::words(&round.phase), "round ended");
-        self.events.push(Event::RoundClosed { round: round.id, reason });
-        if let Phase::Published { version } = round.phase {
-            self.events.push(Event::ModelPublished { version });
+        match round.phase {
+            Phase::Published { version } => self.events.push(Event::ModelPublished { version }),
+            Phase::Rejected { .. } => {
+                self.events.push(Event::RoundClosed { round: round.id, reason: CloseReason::Rejected });
+            }
+            _ => {}
         }
     }
 }

@@ -191,6 +191,11 @@ impl Classroom {
                 .ok_or_else(|| {
                     ServeError::problem(ProblemCode::NotFound, format!("There is no version {version} to restore."))
                 })?;
+            if let Err(error) = load(&self.records, &restored.vfer) {
+                tracing::error!(%error, version, "a version cannot be restored");
+                let detail = format!("The stored weights of version {version} cannot be read.");
+                return Err(ServeError::problem(ProblemCode::Conflict, detail));
+            }
             let model = ModelVersion {
                 version: next_version(&models),
                 parent: Some(version),
@@ -225,12 +230,10 @@ impl Classroom {
             let next = match &round.phase {
                 Phase::Open => match self.why_close(&round, state.received) {
                     None => return Ok(()),
-                    Some(reason) => Phase::Aggregating { reason },
+                    Some(reason) => Ok(Phase::Aggregating { reason }),
                 },
-                Phase::Aggregating { reason } => self.aggregate(&round, *reason)?,
-                Phase::Evaluating { candidate, clients, clips } => {
-                    self.evaluate(&round, candidate, *clients, *clips)?
-                }
+                Phase::Aggregating { reason } => self.aggregate(&round, *reason),
+                Phase::Evaluating { candidate, clients, clips } => self.evaluate(&round, candidate, *clients, *clips),
                 Phase::Published { .. } | Phase::Rejected { .. } | Phase::Abandoned => {
                     self.clean_up(&round);
                     state.round = None;
@@ -239,10 +242,19 @@ impl Classroom {
                     continue;
                 }
             };
-            let next = RoundRecord { phase: next, ..round };
+            let phase = match next {
+                // Trying again would not help, and the class has to go on.
+                Err(error) if error.is_damage() => {
+                    tracing::error!(%error, round = round.id, "the round cannot be completed");
+                    Phase::Rejected { reason: error.to_string() }
+                }
+                next => next?,
+            };
+            let next = RoundRecord { phase, ..round };
             self.enter(&next)?;
-            state.round = Some(next);
+            state.round = Some(next.clone());
             self.refresh(&state)?;
+            self.tell_closed(&next);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use emofed::protocol::{ClientUpdate, CloseReason, Event, Problem, ProblemCode, UpdateReceipt, sha256_hex};
 
-use super::{Classroom, State};
+use super::{Classroom, State, is_over};
 use crate::error::ServeError;
 use crate::store::{Phase, RoundRecord, UpdateRecord, update_name};
 
@@ -32,10 +32,12 @@ impl Classroom {
             phase: Phase::Open,
         };
         self.records.put_round(&round)?;
-        self.events.push(Event::RoundOpened { round: id, base_version: round.base_version });
+        let opened = Event::RoundOpened { round: id, base_version: round.base_version };
         state.round = Some(round);
         state.received = 0;
+        // The manifest first: an event makes tabs read it.
         self.refresh(state)?;
+        self.events.push(opened);
         Ok(id)
     }
 
@@ -45,11 +47,12 @@ impl Classroom {
     /// The update does not fit the round or the model, or the store fails: then it does not count.
     pub fn submit(&self, participant: &str, round: u64, body: &[u8]) -> Result<UpdateReceipt, ServeError> {
         let receipt = UpdateReceipt { round, sha256: sha256_hex(body) };
+        // Taken before the records are asked: an update that made its round close is in them by then.
+        let snapshot = self.snapshot();
         // A repeated body is acknowledged again even when its round is over: the first answer may have got lost.
         if let Some(known) = self.records.update(round, participant)? {
             return self.repeated(&known, receipt);
         }
-        let snapshot = self.snapshot();
         let open = snapshot.manifest.round.as_ref().filter(|open| open.id == round);
         let open = open.ok_or_else(|| not_open(round))?;
         let update = ClientUpdate::decode(body)?;
@@ -68,29 +71,30 @@ impl Classroom {
             UpdateRecord { participant: participant.to_owned(), sha256: receipt.sha256.clone(), clips: update.clips };
         let mut state = self.state();
         let result = self.count_in(&mut state, round, &record);
-        drop(state);
-        // Refused after all (the round closed, or another body was faster): the object is nobody's then.
-        let is_counted = result.is_ok()
-            || self.records.update(round, participant)?.is_some_and(|known| known.sha256 == receipt.sha256);
-        if !is_counted {
+        // Nobody will read the object if the round has ended meanwhile, or if another body was faster.
+        let is_wanted = state.round.as_ref().is_some_and(|current| current.id == round && !is_over(&current.phase))
+            && self.records.update(round, participant)?.is_some_and(|known| known.sha256 == receipt.sha256);
+        if !is_wanted {
             self.records.0.delete_object(&object)?;
         }
         result.map(|()| receipt)
     }
 
     fn count_in(&self, state: &mut State, round: u64, record: &UpdateRecord) -> Result<(), ServeError> {
-        let is_open = state.round.as_ref().is_some_and(|open| open.id == round && open.phase == Phase::Open);
-        if !is_open {
-            return Err(not_open(round));
-        }
+        // Asked first: of two requests with the same body, the other may have counted and closed the round.
         if let Some(known) = self.records.update(round, &record.participant)? {
             let receipt = UpdateReceipt { round, sha256: record.sha256.clone() };
             return self.repeated(&known, receipt).map(|_| ());
         }
+        let is_open = state.round.as_ref().is_some_and(|open| open.id == round && open.phase == Phase::Open);
+        if !is_open {
+            return Err(not_open(round));
+        }
         self.records.insert_update(round, record)?;
         state.received += 1;
+        self.refresh(state)?;
         self.events.push(Event::UpdateReceived { round, received: state.received });
-        self.refresh(state)
+        Ok(())
     }
 
     fn repeated(&self, known: &UpdateRecord, receipt: UpdateReceipt) -> Result<UpdateReceipt, ServeError> {
@@ -112,8 +116,9 @@ impl Classroom {
             let open = open.ok_or_else(|| not_open(id))?;
             let closed = RoundRecord { phase: Phase::Aggregating { reason: CloseReason::Instructor }, ..open.clone() };
             self.records.put_round(&closed)?;
-            state.round = Some(closed);
+            state.round = Some(closed.clone());
             self.refresh(&state)?;
+            self.tell_closed(&closed);
         }
         self.advance()
     }
@@ -135,7 +140,10 @@ impl Classroom {
         if round.base_version != head && !matches!(round.phase, Phase::Published { .. }) {
             let abandoned = RoundRecord { phase: Phase::Abandoned, ..round };
             self.records.put_round(&abandoned)?;
+            let closed = Event::RoundClosed { round: abandoned.id, reason: CloseReason::Instructor };
             state.round = Some(abandoned);
+            self.refresh(state)?;
+            self.events.push(closed);
         }
         Ok(())
     }

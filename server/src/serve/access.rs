@@ -52,6 +52,13 @@ impl JoinLimiter {
     }
 }
 
+/// Where a request comes from. Behind a proxy, the proxy's last entry tells; earlier ones are the client's own words.
+pub(super) fn address(trusted_proxy: bool, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    let forwarded = || headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?.rsplit(',').next();
+    let told = trusted_proxy.then(forwarded).flatten().and_then(|address| address.trim().parse().ok());
+    told.unwrap_or(peer)
+}
+
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
@@ -78,6 +85,19 @@ pub(super) fn instructor(app: &App, headers: &HeaderMap) -> Result<(), ServeErro
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_trusted_proxy_says_where_a_request_comes_from() {
+        let peer = IpAddr::from([10, 0, 0, 1]);
+        let mut headers = HeaderMap::new();
+        assert_eq!(address(true, peer, &headers), peer);
+        headers.append("x-forwarded-for", "203.0.113.9".parse().unwrap());
+        headers.append("x-forwarded-for", "198.51.100.1, 192.0.2.7".parse().unwrap());
+        assert_eq!(address(true, peer, &headers), IpAddr::from([192, 0, 2, 7]));
+        assert_eq!(address(false, peer, &headers), peer);
+        headers.append("x-forwarded-for", "nobody".parse().unwrap());
+        assert_eq!(address(true, peer, &headers), peer);
+    }
 
     #[test]
     fn guessing_is_slowed_down_by_address() {

@@ -1,18 +1,24 @@
 //! Files: immutable weights by hash, and the built page.
 
+use std::ops::Range;
 use std::path::Path as FilePath;
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use emofed::protocol::{ProblemCode, SAFETENSORS};
+use futures::{Stream, stream};
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::App;
 use crate::error::ServeError;
+use crate::store::blob_name;
+
+/// A blob is read in parts of this many bytes, so that a class that loads EmoNet at once does not fill the memory.
+const PART: u64 = 256 * 1024;
 
 /// `GET /blobs/{sha256}`, whole or a range.
 pub(super) async fn blob(
@@ -34,33 +40,55 @@ pub(super) async fn blob(
     if headers.get(header::IF_NONE_MATCH).is_some_and(|tags| tags == etag.as_str()) {
         return Ok((StatusCode::NOT_MODIFIED, fields).into_response());
     }
-    let bytes = Bytes::from(app.blocking(move |class| Ok(class.records().blob(&sha256)?)).await?);
+    let name = blob_name(&sha256);
+    let sized = name.clone();
+    let size = app.blocking(move |class| Ok(class.records().0.object_size(&sized)?)).await?;
     let wanted = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
     // A range of another representation is no range of this one.
     let is_current = headers.get(header::IF_RANGE).is_none_or(|tag| tag == etag.as_str());
-    let Some(range) = wanted.filter(|_| is_current).and_then(|range| parse_range(range, bytes.len())) else {
-        return Ok((fields, bytes).into_response());
+    let Some(range) = wanted.filter(|_| is_current).and_then(|range| parse_range(range, size)) else {
+        let length = [(header::CONTENT_LENGTH, size.to_string())];
+        return Ok((fields, length, Body::from_stream(parts(app, name, 0..size))).into_response());
     };
     Ok(match range {
         Some((start, end)) => {
-            let content_range = format!("bytes {start}-{}/{}", end - 1, bytes.len());
-            let part = bytes.slice(start..end);
-            (StatusCode::PARTIAL_CONTENT, fields, [(header::CONTENT_RANGE, content_range)], part).into_response()
+            let content_range = format!("bytes {start}-{}/{size}", end - 1);
+            let length = (end - start).to_string();
+            let more = [(header::CONTENT_RANGE, content_range), (header::CONTENT_LENGTH, length)];
+            let body = Body::from_stream(parts(app, name, start..end));
+            (StatusCode::PARTIAL_CONTENT, fields, more, body).into_response()
         }
         None => {
-            let content_range = format!("bytes */{}", bytes.len());
+            let content_range = format!("bytes */{size}");
             (StatusCode::RANGE_NOT_SATISFIABLE, [(header::CONTENT_RANGE, content_range)]).into_response()
         }
     })
 }
 
+/// The bytes of an object in `range`, part by part. One that ends too early breaks the answer off: its length was told.
+fn parts(app: App, name: String, range: Range<u64>) -> impl Stream<Item = Result<Vec<u8>, ServeError>> {
+    stream::try_unfold(range.start, move |at| {
+        let (app, name) = (app.clone(), name.clone());
+        let length = (range.end - at).min(PART);
+        async move {
+            if length == 0 {
+                return Ok(None);
+            }
+            let part =
+                app.blocking(move |class| Ok(class.records().0.object_part(&name, at, length as usize)?)).await?;
+            let next = at + part.len() as u64;
+            Ok((!part.is_empty()).then_some((part, next)))
+        }
+    })
+}
+
 /// `None`: not a single byte range, to be ignored. `Some(None)`: outside of the file.
-fn parse_range(range: &str, length: usize) -> Option<Option<(usize, usize)>> {
+fn parse_range(range: &str, length: u64) -> Option<Option<(u64, u64)>> {
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
     let (start, end) = match (first, last) {
         ("", last) => (length.saturating_sub(last.parse().ok()?), length),
         (first, "") => (first.parse().ok()?, length),
-        (first, last) => (first.parse().ok()?, last.parse::<usize>().ok()?.checked_add(1)?.min(length)),
+        (first, last) => (first.parse().ok()?, last.parse::<u64>().ok()?.checked_add(1)?.min(length)),
     };
     Some((start < end).then_some((start, end)))
 }

@@ -1,12 +1,12 @@
 //! The instructor's calls.
 
 use axum::Json;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use emofed::protocol::{ClassStatus, ProblemCode, RoundSettings};
 
-use super::{App, access};
+use super::{App, Number, access};
 use crate::error::ServeError;
 
 /// `GET /api/v1/instructor/status`.
@@ -44,7 +44,7 @@ pub(super) async fn open(
 /// `POST /api/v1/instructor/rounds/{round}/close`.
 pub(super) async fn close(
     State(app): State<App>,
-    Path(round): Path<u64>,
+    Number(round): Number,
     headers: HeaderMap,
 ) -> Result<StatusCode, ServeError> {
     access::instructor(&app, &headers)?;
@@ -55,7 +55,7 @@ pub(super) async fn close(
 /// `POST /api/v1/instructor/models/{version}/restore`.
 pub(super) async fn restore(
     State(app): State<App>,
-    Path(version): Path<u64>,
+    Number(version): Number,
     headers: HeaderMap,
 ) -> Result<(StatusCode, Json<serde_json::Value>), ServeError> {
     access::instructor(&app, &headers)?;

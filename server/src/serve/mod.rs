@@ -14,7 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, post, put};
@@ -31,6 +32,8 @@ use crate::store::ClassRecord;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// A body that pauses for longer than this is given up.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long requests under way may take to finish when the aggregator stops.
+const GRACE: Duration = Duration::from_secs(5);
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -45,6 +48,8 @@ pub struct App {
     pub joins: Arc<JoinLimiter>,
     /// Whether foreign `Host` headers are refused, as they must be on loopback.
     pub loopback_only: bool,
+    /// Whether a proxy in front says where requests come from (`X-Forwarded-For`).
+    pub trusted_proxy: bool,
     /// Becomes true when the aggregator stops; ends event streams.
     pub stopping: tokio::sync::watch::Receiver<bool>,
 }
@@ -73,6 +78,20 @@ impl IntoResponse for ServeError {
     }
 }
 
+/// The number in a path, of a round or a version.
+struct Number(u64);
+
+impl<S: Send + Sync> FromRequestParts<S> for Number {
+    type Rejection = ServeError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ServeError> {
+        let number = Path::<u64>::from_request_parts(parts, state).await;
+        let Path(number) = number
+            .map_err(|_| ServeError::problem(ProblemCode::BadRequest, "Rounds and versions are whole numbers."))?;
+        Ok(Self(number))
+    }
+}
+
 /// All routes. `dist` is the built page.
 pub fn router(app: App, dist: Option<PathBuf>) -> Router {
     let max_update = ClientUpdate::max_size(&app.class.snapshot().base);
@@ -95,6 +114,7 @@ pub fn router(app: App, dist: Option<PathBuf>) -> Router {
     let router = calls
         .route("/api/v1/events", get(events::events))
         .route("/api/{*path}", axum::routing::any(nothing_here))
+        .method_not_allowed_fallback(other_method)
         .with_state(app.clone());
     let router = match dist {
         Some(dist) => router.fallback_service(files::page(&dist)),
@@ -107,7 +127,13 @@ async fn nothing_here() -> ServeError {
     ServeError::problem(ProblemCode::NotFound, "There is nothing at this path.")
 }
 
-/// Serves until `stop` resolves, then lets requests under way finish.
+async fn other_method() -> ServeError {
+    let detail = "This path does not take this method; /api/v1/openapi.json says which.";
+    let problem = Problem::new(ProblemCode::BadRequest, detail);
+    Problem { status: StatusCode::METHOD_NOT_ALLOWED.as_u16(), ..problem }.into()
+}
+
+/// Serves until `stop` resolves, then lets requests under way finish for up to [`GRACE`].
 ///
 /// # Errors
 /// The listener fails.
@@ -132,7 +158,25 @@ pub async fn serve(
         }
     });
     let service = router(app, dist).into_make_service_with_connect_info::<SocketAddr>();
-    let result = axum::serve(listener, service).with_graceful_shutdown(stop).await;
+    let (stopped, stopping) = tokio::sync::oneshot::channel();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
+        stop.await;
+        // Nobody waits any more only if serving has failed.
+        let _ = stopped.send(());
+    });
+    let out_of_patience = async move {
+        match stopping.await {
+            Ok(()) => tokio::time::sleep(GRACE).await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let result = tokio::select! {
+        result = serving => result,
+        () = out_of_patience => {
+            tracing::info!("requests that took too long were cut off");
+            Ok(())
+        }
+    };
     ticking.abort();
     result
 }

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, JsonRejection};
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{ConnectInfo, FromRequest as _, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use emofed::protocol::{ClientUpdate, JoinRequest, JoinResponse, ProblemCode, SAFETENSORS, UpdateReceipt, sha256_hex};
 
-use super::{App, access};
+use super::{App, Number, access};
 use crate::error::ServeError;
 use crate::secret;
 use crate::store::ParticipantRecord;
@@ -30,12 +30,14 @@ pub(super) async fn manifest(State(app): State<App>, headers: HeaderMap) -> Resp
 pub(super) async fn join(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
     request: Result<Json<JoinRequest>, JsonRejection>,
 ) -> Result<(StatusCode, Json<JoinResponse>), ServeError> {
     let Json(request) = request.map_err(|error| ServeError::problem(ProblemCode::BadRequest, error.body_text()))?;
-    app.joins.check(peer.ip())?;
+    let address = access::address(app.trusted_proxy, peer.ip(), &headers);
+    app.joins.check(address)?;
     if !secret::same(&secret::normalized_code(&request.class_code), &secret::normalized_code(&app.record.code)) {
-        app.joins.count_wrong(peer.ip());
+        app.joins.count_wrong(address);
         return Err(ServeError::problem(ProblemCode::WrongClassCode, "No class has this code."));
     }
     let joined = JoinResponse { participant: secret::id()?, token: secret::token()? };
@@ -48,20 +50,26 @@ pub(super) async fn join(
 /// `PUT /api/v1/rounds/{round}/update`.
 pub(super) async fn update(
     State(app): State<App>,
-    Path(round): Path<u64>,
+    Number(round): Number,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    request: Request,
 ) -> Result<Json<UpdateReceipt>, ServeError> {
+    let most = ClientUpdate::max_size(&app.class.snapshot().base);
+    let too_large = || ServeError::problem(ProblemCode::TooLarge, format!("An update has {most} bytes at the most."));
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: u64| length > most as u64) {
+        return Err(too_large());
+    }
+    // What is not too large is read before anything else is refused: a browser that is still sending when the connection
+    // closes reports a network error, and its tab would never hear that it has to join again.
+    let body = Bytes::from_request(request, &app).await;
     let participant = access::participant(&app, &headers).await?;
     if headers.get(header::CONTENT_TYPE).is_none_or(|kind| kind != SAFETENSORS) {
         let detail = format!("An update's content type is {SAFETENSORS}.");
         return Err(ServeError::problem(ProblemCode::BadRequest, detail));
     }
     let body = body.map_err(|error| match error.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            let most = ClientUpdate::max_size(&app.class.snapshot().base);
-            ServeError::problem(ProblemCode::TooLarge, format!("An update has {most} bytes at the most."))
-        }
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
         _ => ServeError::problem(ProblemCode::BadRequest, "The body did not arrive whole."),
     })?;
     let receipt = app.blocking(move |class| class.submit(&participant, round, &body)).await?;

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::App;
 use crate::error::ServeError;
-use crate::store::blob_name;
+use crate::store::{StoreError, blob_name};
 
 const OPENAPI: &str = include_str!("../../../docs/openapi.json");
 
@@ -15,15 +15,19 @@ pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: the store can be written and every blob of the manifest is there.
+/// `GET /readyz`: records and objects can be written, and every blob of the manifest is there as a whole.
 pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, ServeError> {
     app.blocking(|class| {
+        class.records().check_writable()?;
         let store = &class.records().0;
         store.put_object("updates/ready", b"")?;
         store.delete_object("updates/ready")?;
         let manifest = &class.snapshot().manifest;
         for blob in [&manifest.model.vfer, &manifest.backbone.blob, &manifest.detector] {
-            store.object(&blob_name(&blob.sha256))?;
+            let name = blob_name(&blob.sha256);
+            if store.object_size(&name)? != blob.size {
+                return Err(StoreError::Damaged { key: name, reason: "its length has changed".to_owned() }.into());
+            }
         }
         Ok("ready\n")
     })

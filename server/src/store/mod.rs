@@ -9,6 +9,7 @@ mod records;
 pub use embedded::EmbeddedStore;
 pub use records::{
     BackboneRecord, ClassRecord, ParticipantRecord, Phase, Records, RoundRecord, UpdateRecord, blob_name, update_name,
+    updates_folder,
 };
 
 /// Why the store failed.
@@ -20,10 +21,10 @@ pub enum StoreError {
     /// The database failed.
     #[error("the store's database failed: {0}")]
     Database(String),
-    /// A record is not what it should be.
-    #[error("the record `{key}` is damaged: {reason}")]
+    /// A record or an object is not what it should be.
+    #[error("`{key}` in the store is damaged: {reason}")]
     Damaged {
-        /// Its key.
+        /// Its key or name.
         key: String,
         /// What is wrong.
         reason: String,
@@ -90,16 +91,36 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Missing`], or the store fails.
     fn object(&self, name: &str) -> Result<Vec<u8>, StoreError>;
 
+    /// How many bytes the object called `name` has.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], or the store fails.
+    fn object_size(&self, name: &str) -> Result<u64, StoreError>;
+
+    /// A part of the object called `name`: fewer bytes than asked for where it ends, none behind its end.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], or the store fails.
+    fn object_part(&self, name: &str, start: u64, length: usize) -> Result<Vec<u8>, StoreError>;
+
     /// Deletes an object, if it is there.
     ///
     /// # Errors
     /// The store fails.
     fn delete_object(&self, name: &str) -> Result<(), StoreError>;
+
+    /// Deletes every object whose name begins with `folder` and a `/`.
+    ///
+    /// # Errors
+    /// The store fails; some may be deleted then.
+    fn delete_objects(&self, folder: &str) -> Result<(), StoreError>;
 }
 
 #[cfg(test)]
 mod conformance {
     //! What every store must do. A second implementation runs the same functions.
+
+    use std::sync::atomic::Ordering;
 
     use super::*;
 
@@ -122,12 +143,48 @@ mod conformance {
         store.delete_object("updates/1/x").unwrap();
         store.delete_object("updates/1/x").unwrap();
         assert!(matches!(store.object("updates/1/x"), Err(StoreError::Missing(_))));
+        store.delete_objects("updates/1").unwrap();
+        store.put_object("updates/1/x", b"1").unwrap();
+        store.put_object("updates/1/y", b"2").unwrap();
+        store.put_object("updates/10/x", b"3").unwrap();
+        store.delete_objects("updates/1").unwrap();
+        assert!(matches!(store.object("updates/1/y"), Err(StoreError::Missing(_))));
+        assert_eq!(store.object("updates/10/x").unwrap(), b"3");
+    }
+
+    pub fn folders_go_without_disturbing_who_writes(store: &dyn Store) {
+        let writing = std::sync::atomic::AtomicUsize::new(4);
+        std::thread::scope(|scope| {
+            for writer in 0..writing.load(Ordering::SeqCst) {
+                let writing = &writing;
+                scope.spawn(move || {
+                    let name = format!("updates/2/{writer}");
+                    let result = (0..200).try_for_each(|_| store.put_object(&name, b"weights"));
+                    writing.fetch_sub(1, Ordering::SeqCst);
+                    result.unwrap();
+                });
+            }
+            while writing.load(Ordering::SeqCst) > 0 {
+                store.delete_objects("updates/2").unwrap();
+            }
+        });
+    }
+
+    pub fn objects_are_read_in_parts(store: &dyn Store) {
+        store.put_object("blobs/x", b"weights").unwrap();
+        assert_eq!(store.object_size("blobs/x").unwrap(), 7);
+        assert_eq!(store.object_part("blobs/x", 2, 3).unwrap(), b"igh");
+        assert_eq!(store.object_part("blobs/x", 5, 9).unwrap(), b"ts");
+        assert_eq!(store.object_part("blobs/x", 7, 1).unwrap(), b"");
+        assert!(matches!(store.object_size("blobs/y"), Err(StoreError::Missing(_))));
+        assert!(matches!(store.object_part("blobs/y", 0, 1), Err(StoreError::Missing(_))));
     }
 
     pub fn names_cannot_leave_the_store(store: &dyn Store) {
         for name in ["../x", "/etc/passwd", "a/../../b", "a//b", "", "a\\b"] {
             assert!(store.put_object(name, b"x").is_err(), "{name}");
             assert!(store.object(name).is_err(), "{name}");
+            assert!(store.delete_objects(name).is_err(), "{name}");
         }
     }
 }

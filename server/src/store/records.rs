@@ -101,9 +101,14 @@ pub fn blob_name(sha256: &str) -> String {
     format!("blobs/{sha256}")
 }
 
+/// Where the bodies of a round's updates are stored.
+pub fn updates_folder(round: u64) -> String {
+    format!("updates/{round}")
+}
+
 /// Where an update's body is stored. Its own name each, so that deleting one never touches another.
 pub fn update_name(round: u64, participant: &str, sha256: &str) -> String {
-    format!("updates/{round}/{participant}-{sha256}")
+    format!("{}/{participant}-{sha256}", updates_folder(round))
 }
 
 /// Typed access to the records of a store.
@@ -114,6 +119,7 @@ const CLASS: &str = "class";
 const SETTINGS: &str = "settings";
 const BACKBONE: &str = "backbone";
 const DETECTOR: &str = "detector";
+const WRITABLE: &str = "writable";
 
 fn model_key(version: u64) -> String {
     format!("model/{version:020}")
@@ -138,6 +144,11 @@ impl Records {
 
     fn scan<T: DeserializeOwned>(&self, prefix: &str) -> Result<Vec<T>, StoreError> {
         self.0.scan(prefix)?.iter().map(|(key, value)| read(key, value)).collect()
+    }
+
+    /// Commits a record of no meaning, to see that records can be written.
+    pub fn check_writable(&self) -> Result<(), StoreError> {
+        self.0.commit(&[Write::Put { key: WRITABLE.to_owned(), value: Vec::new() }])
     }
 
     /// The class, once there is one.
@@ -245,9 +256,23 @@ impl Records {
         Ok(blob)
     }
 
-    /// Weights by their hash.
+    /// Weights by their hash, which is checked.
     pub fn blob(&self, sha256: &str) -> Result<Vec<u8>, StoreError> {
-        self.0.object(&blob_name(sha256))
+        self.checked(&blob_name(sha256), sha256)
+    }
+
+    /// The body of an update, unchanged since it was acknowledged.
+    pub fn update_body(&self, round: u64, update: &UpdateRecord) -> Result<Vec<u8>, StoreError> {
+        self.checked(&update_name(round, &update.participant, &update.sha256), &update.sha256)
+    }
+
+    fn checked(&self, name: &str, sha256: &str) -> Result<Vec<u8>, StoreError> {
+        let bytes = self.0.object(name)?;
+        if sha256_hex(&bytes) != sha256 {
+            let reason = "its hash is not the one it was stored under".to_owned();
+            return Err(StoreError::Damaged { key: name.to_owned(), reason });
+        }
+        Ok(bytes)
     }
 }
 

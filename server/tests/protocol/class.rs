@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use emofed::protocol::{
     BackboneKind, BackboneRef, CapturePlan, ClientUpdate, JoinResponse, LearningSettings, Manifest, ModelOrigin,
-    Problem, RoundSettings, SAFETENSORS, UpdateLimits, path, sha256_hex,
+    OpenRound, Problem, RoundSettings, SAFETENSORS, UpdateLimits, path, sha256_hex,
 };
 use emofed::weights::{Tensor, Weights};
 use emofed_server::clock::Clock;
@@ -105,6 +105,7 @@ impl Class {
             record: Arc::new(record),
             joins: Arc::new(JoinLimiter::default()),
             loopback_only: true,
+            trusted_proxy: false,
             stopping: receiver,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -151,9 +152,20 @@ impl Class {
         Participant { token: joined.token }
     }
 
+    /// The open round. Between the end of one and the next there is none for a moment, so this waits for it.
+    pub async fn open_round(&self) -> OpenRound {
+        for _ in 0..1_000 {
+            if let Some(round) = self.manifest().await.round {
+                return round;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("no round was opened");
+    }
+
     /// An update for the open round.
     pub async fn update(&self, clips: u32, delta: Weights) -> ClientUpdate {
-        let round = self.manifest().await.round.unwrap();
+        let round = self.open_round().await;
         ClientUpdate { round: round.id, base_version: round.base_version, clips, delta }
     }
 

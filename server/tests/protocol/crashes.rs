@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use emofed::protocol::{CloseReason, RoundSettings};
-use emofed_server::store::{EmbeddedStore, Phase, Records, RoundRecord};
+use emofed::protocol::{CloseReason, RoundSettings, sha256_hex};
+use emofed_server::store::{EmbeddedStore, Phase, Records, RoundRecord, update_name};
 
 use super::class::{Class, delta, fresh, model};
 
@@ -17,10 +17,10 @@ async fn an_open_round_goes_on_with_what_was_acknowledged() {
     class.stop().await;
 
     let class = Class::start(folder.path()).await;
-    assert_eq!(class.manifest().await.round.unwrap().received, 1);
+    assert_eq!(class.open_round().await.received, 1);
     // The tab did not hear the acknowledgement and sends again.
     assert!(class.send(&one, &update).await.status().is_success());
-    assert_eq!(class.manifest().await.round.unwrap().received, 1);
+    assert_eq!(class.open_round().await.received, 1);
     let two = class.join().await;
     assert!(class.send(&two, &class.update(1, delta(0.25)).await).await.status().is_success());
     class.wait_for_version(2).await;
@@ -85,4 +85,36 @@ async fn a_candidate_that_fails_the_gate_is_rejected_and_the_model_stays() {
     assert_eq!(class.manifest().await.model.version, 1);
     let phase = class.room.rounds().unwrap()[0].phase.clone();
     assert!(phase.starts_with("rejected: the model would move"), "{phase}");
+}
+
+#[tokio::test]
+async fn a_crash_before_cleaning_up_leaves_nothing_behind() {
+    let (folder, class) = restarted_in(|records, round| {
+        // A body whose record was never written, as a crash between the two leaves it.
+        records.0.put_object(&update_name(round.id, "nobody", "0"), b"half a story").unwrap();
+        Phase::Abandoned
+    })
+    .await;
+    assert_eq!(class.manifest().await.model.version, 1);
+    assert!(!folder.path().join("updates/1").exists());
+}
+
+#[tokio::test]
+async fn a_damaged_update_costs_its_round_not_the_class() {
+    let (_folder, class) = restarted_in(|records, round| {
+        let update = records.updates(round.id).unwrap().remove(0);
+        let name = update_name(round.id, &update.participant, &update.sha256);
+        let mut body = records.0.object(&name).unwrap();
+        // Still finite and well-formed: only the hash tells.
+        let last = body.len() - 1;
+        body[last] ^= 1;
+        assert_ne!(sha256_hex(&body), update.sha256);
+        records.0.put_object(&name, &body).unwrap();
+        Phase::Aggregating { reason: CloseReason::Instructor }
+    })
+    .await;
+    assert_eq!(class.manifest().await.model.version, 1);
+    let phase = class.room.rounds().unwrap()[0].phase.clone();
+    assert!(phase.starts_with("rejected: ") && phase.contains("damaged"), "{phase}");
+    assert_eq!(class.room.open_round().unwrap(), 2);
 }

@@ -1,7 +1,7 @@
 //! Joining, the manifest, blobs, events, headers.
 
-use emofed::protocol::{Event, ProblemCode, path};
-use reqwest::Response;
+use emofed::protocol::{CloseReason, Event, ProblemCode, path};
+use reqwest::{Method, Response};
 
 use super::class::{CODE, Class, INSTRUCTOR, delta, fresh, problem};
 
@@ -60,6 +60,36 @@ async fn blobs_have_ranges_and_never_change() {
 }
 
 #[tokio::test]
+async fn large_blobs_arrive_whole_although_they_are_read_in_parts() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    let bytes: Vec<u8> = (0..700_001_u32).map(|index| (index % 251) as u8).collect();
+    let blob = class.room.records().put_blob(&bytes).unwrap();
+    let get = |range: &str| class.client.get(class.url(&path::blob(&blob.sha256))).header("range", range).send();
+    let whole = get("").await.unwrap();
+    assert_eq!(whole.content_length(), Some(700_001));
+    assert_eq!(whole.bytes().await.unwrap(), bytes);
+    let part = get("bytes=262000-525000").await.unwrap();
+    assert_eq!(part.content_length(), Some(263_001));
+    assert_eq!(part.bytes().await.unwrap(), bytes[262_000..=525_000]);
+    assert_eq!(get("bytes=-5").await.unwrap().bytes().await.unwrap(), bytes[699_996..]);
+    let head = class.client.head(class.url(&path::blob(&blob.sha256))).send().await.unwrap();
+    assert_eq!(head.headers()["content-length"], "700001");
+}
+
+#[tokio::test]
+async fn readiness_is_honest() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    assert_eq!(class.client.get(class.url("/readyz")).send().await.unwrap().status(), 200);
+    let vfer = class.manifest().await.model.vfer.sha256;
+    std::fs::write(folder.path().join("blobs").join(vfer), b"cut").unwrap();
+    let cut = class.client.get(class.url("/readyz")).send().await.unwrap();
+    assert_eq!(problem(cut).await.code, ProblemCode::StorageUnavailable);
+    assert_eq!(class.client.get(class.url("/healthz")).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
 async fn events_arrive_and_resume() {
     let folder = fresh();
     let class = Class::start(folder.path()).await;
@@ -75,6 +105,44 @@ async fn events_arrive_and_resume() {
     let request = class.client.get(class.url(path::EVENTS)).header("last-event-id", first_id);
     let (_, event) = next_event(request.send().await.unwrap()).await;
     assert_eq!(event, Event::UpdateReceived { round: 1, received: 2 });
+}
+
+#[tokio::test]
+async fn events_tell_why_a_round_closed_and_never_run_ahead_of_the_manifest() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    let (_, mut events) = class.room.events().subscribe(None);
+    let one = class.join().await;
+    class.send(&one, &class.update(1, delta(0.1)).await).await;
+    class.room.close_round(1).unwrap();
+    let mut heard = Vec::new();
+    while let Ok(numbered) = events.try_recv() {
+        heard.push(numbered.event);
+    }
+    assert_eq!(
+        heard,
+        [
+            Event::UpdateReceived { round: 1, received: 1 },
+            Event::RoundClosed { round: 1, reason: CloseReason::Instructor },
+            Event::ModelPublished { version: 2 },
+            Event::RoundOpened { round: 2, base_version: 2 },
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_is_asked_wrongly_is_told_so_in_a_problem_document() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    let ask = |method: Method, path: &str| class.client.request(method, class.url(path)).bearer_auth(INSTRUCTOR).send();
+    for (method, path, status) in [
+        (Method::PUT, "/api/v1/rounds/first/update", 400),
+        (Method::POST, "/api/v1/instructor/models/-1/restore", 400),
+        (Method::DELETE, path::MANIFEST, 405),
+        (Method::GET, "/api/v1/nothing", 404),
+    ] {
+        assert_eq!(problem(ask(method, path).await.unwrap()).await.status, status, "{path}");
+    }
 }
 
 async fn next_event(mut stream: Response) -> (String, Event) {

@@ -1,7 +1,10 @@
 //! Client updates: good ones are averaged exactly, bad ones change nothing.
 
-use emofed::protocol::{ClientUpdate, ProblemCode, SAFETENSORS, UpdateReceipt, path, sha256_hex};
+use std::time::Duration;
+
+use emofed::protocol::{ClientUpdate, ProblemCode, RoundSettings, SAFETENSORS, UpdateReceipt, path, sha256_hex};
 use emofed::weights::{Tensor, Weights};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::class::{Class, Participant, delta, fresh, model, problem};
 
@@ -14,7 +17,7 @@ async fn a_round_publishes_the_weighted_mean_and_the_next_one_opens() {
     let second = class.update(1, delta(-0.5)).await;
     let receipt: UpdateReceipt = class.send(&one, &first).await.json().await.unwrap();
     assert_eq!(receipt, UpdateReceipt { round: 1, sha256: sha256_hex(&first.encode()) });
-    assert_eq!(class.manifest().await.round.unwrap().received, 1);
+    assert_eq!(class.open_round().await.received, 1);
     assert!(class.send(&other, &second).await.status().is_success());
     class.wait_for_version(2).await;
 
@@ -26,7 +29,7 @@ async fn a_round_publishes_the_weighted_mean_and_the_next_one_opens() {
         let expected: Vec<f32> = base.values.iter().map(|value| (f64::from(*value) + mean) as f32).collect();
         assert_eq!(published.values, expected, "{name}");
     }
-    let round = manifest.round.unwrap();
+    let round = class.open_round().await;
     assert_eq!((round.id, round.base_version, round.received), (2, 2, 0));
     // What was averaged is no longer kept.
     let bodies = walk(&folder.path().join("updates"));
@@ -42,7 +45,7 @@ async fn the_same_body_counts_once_and_another_is_refused() {
     for _ in 0..3 {
         assert!(class.send(&one, &update).await.status().is_success());
     }
-    assert_eq!(class.manifest().await.round.unwrap().received, 1);
+    assert_eq!(class.open_round().await.received, 1);
     let other = ClientUpdate { clips: 4, ..update.clone() };
     assert_eq!(problem(class.send(&one, &other).await).await.code, ProblemCode::AlreadyReceived);
     // After the round, too: the first answer may have got lost.
@@ -50,7 +53,46 @@ async fn the_same_body_counts_once_and_another_is_refused() {
     assert!(class.send(&second, &update).await.status().is_success());
     class.wait_for_version(2).await;
     assert!(class.send(&one, &update).await.status().is_success());
-    assert_eq!(class.manifest().await.round.unwrap().received, 0);
+    assert_eq!(class.open_round().await.received, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_update_that_is_sent_again_while_its_round_closes_is_acknowledged_each_time() {
+    let folder = fresh();
+    let rounds = RoundSettings { minimum_clients: 1, ..RoundSettings::default() };
+    let class = Class::start_with(folder.path(), rounds).await;
+    for round in 1..=20 {
+        let one = class.join().await;
+        let update = class.update(1, delta(0.001)).await;
+        let answers = (0..8).map(|_| class.send(&one, &update));
+        for answer in futures::future::join_all(answers).await {
+            assert_eq!(answer.status(), 200, "round {round}: {}", answer.text().await.unwrap());
+        }
+        class.wait_for_version(round + 1).await;
+    }
+    // The next round opens after the last one's bodies are gone.
+    assert_eq!(class.open_round().await.id, 21);
+    let bodies = walk(&folder.path().join("updates"));
+    assert!(bodies.is_empty(), "{bodies:?}");
+}
+
+#[tokio::test]
+async fn an_announced_length_that_is_too_large_is_refused_before_it_is_read() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    let one = class.join().await;
+    let mut stream = tokio::net::TcpStream::connect(class.address).await.unwrap();
+    let head = format!(
+        "PUT {} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Type: {SAFETENSORS}\r\n\
+         Content-Length: 1000000000\r\n\r\n",
+        path::update(1),
+        class.address,
+        one.token
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    tokio::time::timeout(Duration::from_secs(5), stream.read_exact(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
 }
 
 #[tokio::test]

@@ -1,0 +1,189 @@
+//! The program itself: what it prints, how it stops, and what a `kill -9` must not lose.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use emofed::protocol::{ClassStatus, ClientUpdate, JoinResponse, Manifest, SAFETENSORS, instructor_path, path};
+use emofed::weights::Weights;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use reqwest::Client;
+
+use super::class::{delta, fresh, model as base_model};
+
+/// A running `emofed serve` on a free port. Killed when dropped.
+struct Program {
+    process: Child,
+    student: String,
+    instructor: String,
+}
+
+fn command(folder: &Path, listen: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_emofed"));
+    command.args(["serve", "--listen", listen, "--data"]).arg(folder).env_clear();
+    command
+}
+
+impl Program {
+    fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let mut command = command(folder, "127.0.0.1:0");
+        let mut process = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut link = |label: &str| lines.next().unwrap().unwrap().strip_prefix(label).unwrap().trim().to_owned();
+        let (student, instructor) = (link("Student"), link("Instructor"));
+        Self { process, student, instructor }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.student.split("/?").next().unwrap())
+    }
+
+    fn code(&self) -> &str {
+        self.student.split_once("?class=").unwrap().1
+    }
+
+    fn instructor_token(&self) -> &str {
+        self.instructor.split_once("#token=").unwrap().1
+    }
+
+    fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    async fn manifest(&self) -> Manifest {
+        Client::new().get(self.url(path::MANIFEST)).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// A new participant's token.
+    async fn join(&self) -> String {
+        let body = format!("{{\"class_code\":\"{}\"}}", self.code());
+        let request = Client::new().post(self.url(path::PARTICIPANTS)).header("content-type", "application/json");
+        let joined: JoinResponse = request.body(body).send().await.unwrap().json().await.unwrap();
+        joined.token
+    }
+
+    /// The status of the answer, if there is one.
+    async fn put(&self, token: &str, update: &ClientUpdate) -> Option<u16> {
+        let request = Client::new().put(self.url(&path::update(update.round))).header("content-type", SAFETENSORS);
+        let answer = request.bearer_auth(token).body(update.encode()).send().await.ok()?;
+        Some(answer.status().as_u16())
+    }
+
+    async fn status(&self) -> ClassStatus {
+        let request = Client::new().get(self.url(instructor_path::STATUS)).bearer_auth(self.instructor_token());
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    async fn patch_settings(&self, body: &'static str) {
+        let request = Client::new().patch(self.url(instructor_path::SETTINGS)).bearer_auth(self.instructor_token());
+        let request = request.header("content-type", "application/json").body(body);
+        assert!(request.send().await.unwrap().status().is_success());
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn refused(output: &Output) -> String {
+    assert!(!output.status.success());
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[tokio::test]
+async fn a_restart_prints_the_same_secrets_and_a_flag_changes_only_what_it_names() {
+    let folder = fresh();
+    let first = Program::start(folder.path(), &[]);
+    let (code, token) = (first.code().to_owned(), first.instructor_token().to_owned());
+    first.patch_settings(r#"{"duration_s":77,"continuous":false}"#).await;
+    first.kill();
+    let second = Program::start(folder.path(), &["--minimum-clients", "3"]);
+    assert_eq!((second.code(), second.instructor_token()), (code.as_str(), token.as_str()));
+    let settings = second.status().await.settings;
+    assert_eq!((settings.minimum_clients, settings.duration_s, settings.continuous), (3, 77, false));
+}
+
+#[tokio::test]
+async fn it_tells_why_it_does_not_start() {
+    let folder = fresh();
+    let text = refused(&command(folder.path(), "0.0.0.0:0").output().unwrap());
+    assert!(text.contains("[deployment]"), "{text}");
+    let running = Program::start(folder.path(), &[]);
+    let text = refused(&command(folder.path(), "127.0.0.1:0").output().unwrap());
+    assert!(text.contains("another emofed uses this data folder") && text.contains("--data"), "{text}");
+    let taken = running.url("").replace("http://", "");
+    let text = refused(&command(fresh().path(), &taken).output().unwrap());
+    assert!(text.contains("--listen"), "{text}");
+    let empty = tempfile::tempdir().unwrap();
+    let text = refused(&command(empty.path(), "127.0.0.1:0").output().unwrap());
+    assert!(text.contains("emofed import lite"), "{text}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_signal_ends_it_although_tabs_listen() {
+    let folder = fresh();
+    let mut program = Program::start(folder.path(), &[]);
+    let mut events = Client::new().get(program.url(path::EVENTS)).send().await.unwrap();
+    let signal = Command::new("kill").args(["-TERM", &program.process.id().to_string()]).status().unwrap();
+    assert!(signal.success());
+    let started = Instant::now();
+    while program.process.try_wait().unwrap().is_none() {
+        assert!(started.elapsed() < Duration::from_secs(5), "it does not stop");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(program.process.wait().unwrap().success());
+    assert!(events.chunk().await.unwrap().is_none(), "the stream ends in order");
+}
+
+#[tokio::test]
+async fn killed_while_updates_arrive_it_counts_each_exactly_once() {
+    const CLIENTS: u32 = 24;
+    let folder = fresh();
+    let program = Program::start(folder.path(), &["--minimum-clients", "24"]);
+    let round = program.manifest().await.round.unwrap();
+    let mut clients = Vec::new();
+    for index in 0..CLIENTS {
+        let (round, base_version) = (round.id, round.base_version);
+        let update = ClientUpdate { round, base_version, clips: index + 1, delta: delta(index as f32 / 100.0) };
+        clients.push((program.join().await, update));
+    }
+
+    let sending: FuturesUnordered<_> = clients.iter().map(|(token, update)| program.put(token, update)).collect();
+    // Killed after the sixth answer, with the others under way.
+    let acknowledged = sending.take(6).filter(|answer| std::future::ready(*answer == Some(200))).count().await;
+    assert_eq!(acknowledged, 6);
+    program.kill();
+
+    let program = Program::start(folder.path(), &[]);
+    let received = program.manifest().await.round.map_or(CLIENTS, |round| round.received);
+    assert!(received >= 6, "{received} of 6 acknowledged updates are there");
+    // Nobody knows which answers got lost, so everybody sends again, as tabs do.
+    for (token, update) in &clients {
+        assert_eq!(program.put(token, update).await, Some(200));
+    }
+    while program.manifest().await.model.version < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let model = program.status().await.models.remove(0);
+    assert_eq!((model.clients, model.clips), (CLIENTS, u64::from(CLIENTS * (CLIENTS + 1) / 2)));
+    let mean = |sum: f64, (_, update): &(String, ClientUpdate)| {
+        let value = update.delta.iter().next().unwrap().1.values[0];
+        sum + f64::from(value) * f64::from(update.clips) / model.clips as f64
+    };
+    let mean = clients.iter().fold(0.0, mean);
+    let bytes = Client::new().get(program.url(&path::blob(&model.vfer.sha256))).send().await.unwrap().bytes().await;
+    let published = Weights::from_safetensors(&bytes.unwrap()).unwrap();
+    for ((name, published), (_, base)) in published.iter().zip(base_model().iter()) {
+        for (published, base) in published.values.iter().zip(&base.values) {
+            assert!((f64::from(*published) - (f64::from(*base) + mean)).abs() < 1e-6, "{name}");
+        }
+    }
+}
