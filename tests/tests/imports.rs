@@ -1,4 +1,5 @@
 //! Imports, natively: EmoNet from a PyTorch file, and the lite backbone and detector against the package they come from.
+#![cfg(not(target_arch = "wasm32"))]
 
 use std::io::Write as _;
 use std::path::PathBuf;
