@@ -1,10 +1,10 @@
 SHELL := /bin/bash
 # `make serve` and `make test` are all you need; both install what is missing, once.
-.PHONY: help serve test bench build setup clean screenshots
+.PHONY: help serve test test-browser bench build setup clean screenshots
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: build ## build the page, start the aggregator on loopback, print the links (ARGS="--listen 127.0.0.1:9000")
 	@.tools/serve $(ARGS)
@@ -14,9 +14,13 @@ build: ## build the page, its workers and the aggregator
 	@.tools/build-page
 	@. .tools/env.sh && cargo build --quiet --release -p emofed-server
 
-test: ## everything CI checks
+test: ## everything CI checks: format, lints, native tests
 	@.tools/setup test
 	@.tools/test
+
+test-browser: ## the product in headless Chromium: golden tests in wasm, end to end (half an hour the first time)
+	@.tools/setup test
+	@.tools/test browser e2e
 
 bench: ## ours beside the peers: make bench [NAMES="…"]
 	@.tools/setup test
