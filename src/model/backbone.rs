@@ -16,6 +16,8 @@ pub struct Backbone {
     device: Device,
 }
 
+// One of them exists in a worker, for as long as it runs: their sizes do not matter.
+#[allow(clippy::large_enum_variant)]
 enum Network {
     Lite(Lite),
     Emonet(EmoNet),

@@ -68,6 +68,7 @@ struct DenseBlock {
 }
 
 /// The halving convolution that opens a block: a full one on the image, else a separable one.
+#[allow(clippy::large_enum_variant)]
 enum First {
     Full(Conv),
     Separable(SeparableConv),

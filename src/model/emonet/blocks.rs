@@ -59,6 +59,7 @@ pub(super) struct Hourglass {
     after: Block,
 }
 
+#[allow(clippy::large_enum_variant)]
 enum Inner {
     Hourglass(Box<Hourglass>),
     Block(Block),

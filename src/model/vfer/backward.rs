@@ -23,7 +23,7 @@ impl Workspace {
             self.enter_from_head(step, vfer, logit_gradients, gradient);
             self.through_gates(step);
             if step > 0 {
-                self.to_earlier_step(step);
+                self.enter_earlier_step(step);
             }
         }
 
@@ -96,7 +96,7 @@ impl Workspace {
     }
 
     /// Through the recurrence to the hidden state of the step before.
-    fn to_earlier_step(&mut self, step: usize) {
+    fn enter_earlier_step(&mut self, step: usize) {
         let (start, end) = (self.offsets[step], self.offsets[step + 1]);
         let into = &mut self.hidden_gradient[..(end - start) * HIDDEN];
         into.fill(0.0);

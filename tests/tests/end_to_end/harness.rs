@@ -31,7 +31,7 @@ async fn a_request_to_another_place_is_seen() {
     assert!(browser.script::<bool>(script).await);
     browser.wait::<bool>("the requests to be sent", 5, "true").await;
     let exchanges = browser.proxy().exchanges();
-    let seen = |method: Method, url: &str| exchanges.iter().any(|e| e.method == method && e.url.to_string() == url);
+    let seen = |method: Method, url: &str| exchanges.iter().any(|e| e.method == method && e.url == *url);
     assert!(seen(Method::GET, &format!("{origin}/")), "{exchanges:?}");
     assert!(seen(Method::POST, "http://192.0.2.1/plain"), "{exchanges:?}");
     assert!(seen(Method::CONNECT, "192.0.2.1:443"), "{exchanges:?}");
