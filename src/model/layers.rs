@@ -32,6 +32,11 @@ impl<'a> Loader<'a> {
         Self { prefix, ..self }
     }
 
+    /// The names of all tensors, without the prefix.
+    pub fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.weights.iter().filter_map(|(name, _)| name.strip_prefix(self.prefix))
+    }
+
     /// The shape of the tensor `name`, or `None` if there is none.
     pub fn shape(&self, name: &str) -> Option<&'a [usize]> {
         self.weights.get(&format!("{}{name}", self.prefix)).ok().map(|tensor| tensor.shape.as_slice())

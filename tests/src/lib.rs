@@ -4,7 +4,7 @@
 pub mod e2e;
 
 use emofed::random::SplitMix64;
-use emofed::weights::Tensor;
+use emofed::weights::{Tensor, Weights};
 
 /// The first `count` numbers of the stream called `name`, in [-1, 1): what the reference generates weights and inputs from.
 pub fn values(name: &str, count: usize) -> Vec<f32> {
@@ -52,4 +52,31 @@ pub fn emonet_parameter(name: &str, shape: &[usize]) -> Tensor {
 /// A generated input, `[3, size, size]` RGB in [0, 1].
 pub fn input_image(name: &str, size: usize) -> Vec<f32> {
     values(name, 3 * size * size).into_iter().map(|value| (value + 1.0) * 0.5).collect()
+}
+
+/// Generated weights that the lite backbone loads: for its arithmetic, not for what it sees.
+pub fn lite_weights() -> Weights {
+    let mut weights = Weights::new();
+    let mut insert = |name: String, shape: &[usize]| {
+        let fan_in: usize = shape[1..].iter().product();
+        let generated = tensor(&name, shape, (3.0 / fan_in as f32).sqrt());
+        weights.insert(name, generated);
+    };
+    let channels = [3, 32, 64, 128, 256];
+    for (block, outputs) in channels.into_iter().skip(1).enumerate() {
+        for conv in 0..4 {
+            let name = format!("dense{block}.conv{conv}");
+            let inputs = if conv == 0 { channels[block] } else { outputs };
+            if (block, conv) == (0, 0) {
+                insert(format!("{name}.weight"), &[outputs, inputs, 3, 3]);
+            } else {
+                insert(format!("{name}.depthwise.weight"), &[inputs, 1, 3, 3]);
+                insert(format!("{name}.pointwise.weight"), &[outputs, inputs, 1, 1]);
+            }
+            insert(format!("{name}.bias"), &[outputs]);
+        }
+    }
+    insert("fc.weight".into(), &[7, 256]);
+    insert("fc.bias".into(), &[7]);
+    weights
 }

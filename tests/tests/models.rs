@@ -1,11 +1,12 @@
 //! EmoNet against ONNX Runtime's numbers: the same tests natively and in the browser, there with feature `gpu` on WebGPU, too.
+//! The lite backbone's numbers are checked against its package in `imports.rs`; here, that WebGPU computes what the CPU does.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use emofed::model::emonet::EmoNet;
+use emofed::model::emonet::{EmoNet, used_tensors};
 use emofed::model::{Backbone, ModelError, device};
 use emofed::protocol::BackboneKind;
 use emofed::weights::{Weights, WeightsError};
-use emofed_tests::{assert_close, emonet_parameter, input_image};
+use emofed_tests::{assert_close, emonet_parameter, input_image, lite_weights};
 use serde_json::Value;
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -79,11 +80,20 @@ async fn emonet_official_on_the_cpu() {
         .await;
 }
 
+/// Both backbones in one test: a worker sets up WebGPU once.
 #[cfg(all(target_arch = "wasm32", feature = "gpu"))]
 #[wasm_bindgen_test]
-async fn emonet_tiny_on_webgpu() {
+async fn both_backbones_on_webgpu() {
     let device = device::webgpu(|reason| panic!("the device was lost: {reason}")).await.unwrap();
     check(&tiny(), &weights(&tiny(), ""), &device, 2).await;
+
+    let load = |device| Backbone::load(BackboneKind::Lite, &lite_weights(), device).unwrap();
+    let (cpu, gpu) = (load(&device::cpu()), load(&device));
+    let images = ["image/0", "image/1"].map(|name| input_image(name, cpu.input_size())).concat();
+    let (expected, found) = (cpu.extract(&images).await.unwrap(), gpu.extract(&images).await.unwrap());
+    let widen = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>();
+    assert_close("lite features", &found.features, &widen(&expected.features), TOLERANCE);
+    assert_close("lite logits", &found.logits, &widen(&expected.logits), TOLERANCE);
 }
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
@@ -120,16 +130,60 @@ async fn bad_input_is_refused() {
         assert!(backbone.extract(&image).await.is_err());
     }
 
-    let load = |weights: &Weights| Backbone::load(BackboneKind::Emonet, weights, &device::cpu()).map(drop);
-    let mut missing = Weights::new();
-    good.iter().filter(|(name, _)| *name != "m1.b2_1.conv2.weight").for_each(|(n, t)| missing.insert(n, t.clone()));
-    let error = load(&missing).unwrap_err();
-    assert!(matches!(&error, ModelError::Weights(WeightsError::Missing { name }) if name == "m1.b2_1.conv2.weight"));
-    let mut wrong = good.clone();
-    wrong.insert("bn1.bias", emofed_tests::tensor("x", &[3], 1.0));
-    assert!(matches!(load(&wrong), Err(ModelError::Weights(WeightsError::Shape { .. }))));
-    let mut broken = good.clone();
-    broken.iter_mut().last().unwrap().1.values[0] = f32::NAN;
-    assert!(matches!(load(&broken), Err(ModelError::Weights(WeightsError::NotFinite { .. }))));
-    assert!(load(&Weights::new()).is_err());
+    let lite = Backbone::load(BackboneKind::Lite, &lite_weights(), &device::cpu()).unwrap();
+    let unit = 3 * 112 * 112;
+    let error = lite.extract(&vec![0.5; unit + 1]).await.unwrap_err();
+    assert_eq!(error, ModelError::InputLength { found: unit + 1, unit });
+    let mut features = vec![0.5; 2 * 256];
+    features[300] = f32::NEG_INFINITY;
+    assert_eq!(lite.classify(&features).await, Err(ModelError::InputNotFinite { index: 300 }));
+}
+
+fn load(kind: BackboneKind, weights: &Weights) -> Result<(), ModelError> {
+    Backbone::load(kind, weights, &device::cpu()).map(drop)
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn weights_that_do_not_fit_are_refused_by_name() {
+    for (kind, good) in [(BackboneKind::Emonet, weights(&tiny(), "")), (BackboneKind::Lite, lite_weights())] {
+        for (name, tensor) in good.iter() {
+            let mut missing = Weights::new();
+            good.iter().filter(|(other, _)| *other != name).for_each(|(n, t)| missing.insert(n, t.clone()));
+            assert!(matches!(load(kind, &missing), Err(ModelError::Weights(_))), "without {name}");
+            let mut broken = good.clone();
+            broken.insert(name, emofed_tests::tensor(name, &tensor.shape, f32::NAN));
+            let error = WeightsError::NotFinite { name: name.into(), index: 0 };
+            assert_eq!(load(kind, &broken), Err(ModelError::Weights(error)));
+        }
+    }
+    let mut wrong = weights(&tiny(), "");
+    wrong.insert("m1.b2_1.conv2.weight", emofed_tests::tensor("x", &[8, 16], 1.0));
+    let error = load(BackboneKind::Emonet, &wrong).unwrap_err();
+    let ModelError::Weights(WeightsError::Shape { name, expected, found }) = error else { panic!("{error}") };
+    assert_eq!((name.as_str(), expected, found), ("m1.b2_1.conv2.weight", vec![8, 16, 3, 3], vec![8, 16]));
+    wrong.insert("conv1.weight", emofed_tests::tensor("x", &[0, 3, 7, 7], 1.0));
+    assert!(matches!(load(BackboneKind::Emonet, &wrong), Err(ModelError::Weights(WeightsError::Shape { .. }))));
+    let mut deeper = weights(&tiny(), "");
+    deeper.insert("emo_net_2.99999999.bn1.weight", emofed_tests::tensor("x", &[32], 1.0));
+    let unexpected = WeightsError::Unexpected { name: "emo_net_2.99999999.bn1.weight".into() };
+    assert_eq!(load(BackboneKind::Emonet, &deeper), Err(ModelError::Weights(unexpected)));
+    let missing = WeightsError::Missing { name: "dense0.conv0.weight".into() };
+    assert_eq!(load(BackboneKind::Lite, &weights(&tiny(), "")), Err(ModelError::Weights(missing)));
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn five_expressions_are_too_few() {
+    let mut five = weights(&tiny(), "");
+    for (name, shape) in [("emo_fc_2.3.weight", &[7, 16][..]), ("emo_fc_2.3.bias", &[7])] {
+        five.insert(name, emonet_parameter(name, shape));
+    }
+    assert!(EmoNet::load(&five, &device::cpu()).is_ok());
+    assert_eq!(load(BackboneKind::Emonet, &five), Err(ModelError::Expressions { found: 5, expected: 8 }));
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn tensors_that_the_network_does_not_read_are_left_out() {
+    let mut more = weights(&tiny(), "module.");
+    more.insert("module.emo_fc.0.weight", emofed_tests::tensor("x", &[16, 32], 1.0));
+    assert_eq!(used_tensors(&more, &device::cpu()), Ok(weights(&tiny(), "")));
 }

@@ -20,6 +20,12 @@ pub struct Config {
     pub expressions: usize,
 }
 
+/// Far more than anybody stacked.
+const MOST_MODULES: usize = 16;
+
+/// Far more than there are halvings in a camera's picture.
+const MOST_LEVELS: usize = 8;
+
 impl Config {
     /// Pixels on each side of the input. The stem quarters it and each level of an hourglass halves it; the
     /// innermost map has 4×4 pixels.
@@ -27,39 +33,39 @@ impl Config {
         16 << self.depth
     }
 
+    /// Counts parts by their highest number, so that a part without its first tensor is missed when it is loaded.
     pub(super) fn infer(loader: &Loader) -> Result<Self, ModelError> {
-        let first =
-            |name: &str| loader.shape(name).and_then(|shape| shape.first().copied()).ok_or_else(|| missing(name));
-        let count =
-            |name: &dyn Fn(usize) -> String| (0..).take_while(|&index| loader.shape(&name(index)).is_some()).count();
-        let outputs = first("emo_fc_2.3.weight")?;
-        let config = Self {
-            width: 4 * first("conv1.weight")?,
-            modules: count(&|index| format!("conv_last{index}.weight")),
-            depth: count(&|index| format!("m0.b1_{}.bn1.weight", index + 1)),
-            blocks: count(&|index| format!("emo_net_2.{}.bn1.weight", 2 * index)),
-            expressions: outputs.saturating_sub(2),
+        let outputs = |name: &str| match loader.shape(name) {
+            Some(shape) => Ok(shape.first().copied().unwrap_or(0)),
+            None => Err(WeightsError::Missing { name: name.to_owned() }),
         };
-        // Each block halves a map that starts with a quarter of the input's side.
-        let deepest = (config.input() / 4).ilog2() as usize;
-        if config.modules == 0 {
-            Err(missing("conv_last0.weight"))
-        } else if config.depth == 0 {
-            Err(missing("m0.b1_1.bn1.weight"))
-        } else if config.blocks == 0 {
-            Err(missing("emo_net_2.0.bn1.weight"))
-        } else if config.blocks > deepest {
-            let name = format!("emo_net_2.{}.bn1.weight", 2 * deepest);
-            Err(WeightsError::Unexpected { name }.into())
-        } else if config.expressions == 0 {
-            let name = "emo_fc_2.3.weight".to_owned();
-            Err(WeightsError::Shape { name, expected: vec![10, config.width / 2], found: vec![outputs] }.into())
-        } else {
-            Ok(config)
-        }
-    }
-}
+        let highest = |prefix: &str, most: usize| {
+            let number = |name: &str| name.strip_prefix(prefix)?.split('.').next()?.parse::<usize>().ok();
+            match loader.names().filter_map(|name| Some((number(name)?, name))).max() {
+                Some((highest, _)) if highest <= most => Ok(highest),
+                Some((_, name)) => Err(WeightsError::Unexpected { name: name.to_owned() }),
+                None => Err(WeightsError::Missing { name: format!("{prefix}…") }),
+            }
+        };
+        let wrong_shape = |name: &str, expected: &[usize]| WeightsError::Shape {
+            name: name.to_owned(),
+            expected: expected.to_vec(),
+            found: loader.shape(name).unwrap_or_default().to_vec(),
+        };
 
-fn missing(name: &str) -> ModelError {
-    WeightsError::Missing { name: name.to_owned() }.into()
+        let width = 4 * outputs("conv1.weight")?;
+        // A block's convolutions have a half, a quarter and a quarter of its outputs.
+        if width == 0 || !width.is_multiple_of(8) {
+            return Err(wrong_shape("conv1.weight", &[64, 3, 7, 7]).into());
+        }
+        let expressions = outputs("emo_fc_2.3.weight")?.saturating_sub(2);
+        if expressions == 0 {
+            return Err(wrong_shape("emo_fc_2.3.weight", &[10, width / 2]).into());
+        }
+        let modules = highest("conv_last", MOST_MODULES - 1)? + 1;
+        let depth = highest("m0.b1_", MOST_LEVELS)?;
+        // Each block halves a map that starts with a quarter of the input's side; between two is a pooling.
+        let blocks = highest("emo_net_2.", 2 * (depth + 2 - 1))? / 2 + 1;
+        Ok(Self { width, modules, depth, blocks, expressions })
+    }
 }
