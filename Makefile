@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 # `make serve` and `make test` are all you need; both install what is missing, once.
-.PHONY: help serve test test-browser bench build setup clean screenshots
+.PHONY: help serve test bench build setup clean screenshots
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -14,13 +14,9 @@ build: ## build the page, its workers and the aggregator
 	@.tools/build-page
 	@. .tools/env.sh && cargo build --quiet --release -p emofed-server
 
-test: ## everything CI checks: format, lints, native tests
+test: ## everything CI checks; some steps only: make test STEPS="format lint native e2e browser"
 	@.tools/setup test
-	@.tools/test
-
-test-browser: ## the product in headless Chromium: golden tests in wasm, end to end (half an hour the first time)
-	@.tools/setup test
-	@.tools/test browser e2e
+	@.tools/test $(STEPS)
 
 bench: ## ours beside the peers: make bench [NAMES="…"]
 	@.tools/setup test

@@ -36,6 +36,7 @@ impl Student {
             student.join(Remembered { class_code, engine, contribute: false, paused: false });
         });
         dom::on("decline", "click", |_| {
+            dom::show("problem", false);
             dom::show("consent", false);
             dom::show("declined", true);
         });

@@ -67,6 +67,9 @@ async fn main() {
 
 /// Writes `{state}-{width}-{scheme}.png` of the whole page, for each width and scheme.
 async fn shoot(browser: &Browser, folder: &Path, state: &str) {
+    // Chromium names the made camera by the path of its film.
+    let rename = "document.querySelectorAll('#device option').forEach(o => { o.textContent = 'Made camera'; }); return true";
+    browser.script::<bool>(rename).await;
     for scheme in SCHEMES {
         let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         browser.devtools("Emulation.setEmulatedMedia", media).await;
@@ -74,7 +77,7 @@ async fn shoot(browser: &Browser, folder: &Path, state: &str) {
             resize(browser, width, 900).await;
             let height: u32 = browser.script("return document.documentElement.scrollHeight").await;
             resize(browser, width, height.max(600)).await;
-            let wide: bool = browser.script("return document.documentElement.scrollWidth > innerWidth").await;
+            let wide: bool = browser.script(&format!("return document.documentElement.scrollWidth > {width}")).await;
             assert!(!wide, "{state} is wider than {width} pixels");
             let file = folder.join(format!("{state}-{width}-{scheme}.png"));
             std::fs::write(&file, browser.screenshot().await).expect("the folder can be written");
