@@ -1,26 +1,36 @@
 //! The frozen feature extractor with its image head (IFER), whichever a class uses.
 
-use burn::tensor::{Device, Tensor, TensorData};
-
-use super::{
-    ModelError,
-    emonet::{self, EmoNet},
-    layers::{check_input, read},
-    lite::{self, Lite},
-};
+use super::loader::{check_input, check_output};
+use super::network::Network;
+use super::{Device, ModelError, cpu, emonet, emonet::EmoNet, lite, lite::Lite, vfer::softmax};
 use crate::{emotion::EMOTIONS, protocol::BackboneKind, weights::Weights};
 
 /// A frozen feature extractor and image model.
 pub struct Backbone {
-    network: Network,
-    device: Device,
+    kind: BackboneKind,
+    input_size: usize,
+    feature_count: usize,
+    extractor: Engine,
+    /// So small that it runs on the CPU, wherever the extractor does.
+    head: cpu::Engine,
 }
 
 // One of them exists in a worker, for as long as it runs: their sizes do not matter.
 #[allow(clippy::large_enum_variant)]
-enum Network {
-    Lite(Lite),
-    Emonet(EmoNet),
+enum Engine {
+    Cpu(cpu::Engine),
+    #[cfg(feature = "burn")]
+    Burn(super::burn::Engine),
+}
+
+impl Engine {
+    fn new(network: &Network, device: &Device) -> Self {
+        match device {
+            Device::Cpu => Self::Cpu(cpu::Engine::new(network)),
+            #[cfg(feature = "burn")]
+            Device::Burn(device) => Self::Burn(super::burn::Engine::new(network, device)),
+        }
+    }
 }
 
 /// What a backbone sees in `n` crops.
@@ -41,41 +51,42 @@ impl Backbone {
     /// [`ModelError::Weights`] if these are not the weights of such a backbone, [`ModelError::Expressions`] if they
     /// do not tell CREMA-D's six emotions apart (EmoNet with 5 expressions knows no disgust and no anger).
     pub fn load(kind: BackboneKind, weights: &Weights, device: &Device) -> Result<Self, ModelError> {
-        let network = match kind {
-            BackboneKind::Lite => Network::Lite(Lite::load(weights, device)?),
-            BackboneKind::Emonet => Network::Emonet(EmoNet::load(weights, device)?),
-        };
-        if let Network::Emonet(model) = &network {
-            let (found, expected) = (model.config().expressions, emonet::EXPRESSIONS.len());
-            if found != expected {
-                return Err(ModelError::Expressions { found, expected });
+        let (extractor, head) = match kind {
+            BackboneKind::Lite => {
+                let lite = Lite::load(weights)?;
+                (lite.extractor, lite.head)
             }
-        }
-        Ok(Self { network, device: device.clone() })
+            BackboneKind::Emonet => {
+                let emonet = EmoNet::load(weights)?;
+                let (found, expected) = (emonet.config.expressions, emonet::EXPRESSIONS.len());
+                if found != expected {
+                    return Err(ModelError::Expressions { found, expected });
+                }
+                (emonet.extractor, emonet.head)
+            }
+        };
+        Ok(Self {
+            kind,
+            input_size: extractor.input.side,
+            feature_count: head.input.channels,
+            extractor: Engine::new(&extractor, device),
+            head: cpu::Engine::new(&head),
+        })
     }
 
     /// Its architecture.
     pub fn kind(&self) -> BackboneKind {
-        match &self.network {
-            Network::Lite(_) => BackboneKind::Lite,
-            Network::Emonet(_) => BackboneKind::Emonet,
-        }
+        self.kind
     }
 
     /// Pixels on each side of a crop.
     pub fn input_size(&self) -> usize {
-        match &self.network {
-            Network::Lite(_) => lite::INPUT,
-            Network::Emonet(model) => model.config().input(),
-        }
+        self.input_size
     }
 
     /// How many features there are of a crop.
     pub fn feature_count(&self) -> usize {
-        match &self.network {
-            Network::Lite(_) => lite::FEATURES,
-            Network::Emonet(model) => model.config().width,
-        }
+        self.feature_count
     }
 
     /// Looks at `crops` `[n, 3, input_size, input_size]`, RGB in [0, 1].
@@ -83,56 +94,49 @@ impl Backbone {
     /// # Errors
     /// The crops are incomplete or not finite, or the device failed.
     pub async fn extract(&self, crops: &[f32]) -> Result<Extraction, ModelError> {
-        let size = self.input_size();
-        let count = check_input(crops, 3 * size * size)?;
-        let data = TensorData::new(crops.to_vec(), [count, 3, size, size]);
-        let images = Tensor::from_data(data, &self.device);
-        let features = match &self.network {
-            Network::Lite(model) => model.features(images),
-            Network::Emonet(model) => model.forward(images).features,
+        let unit = 3 * self.input_size * self.input_size;
+        check_input(crops, unit)?;
+        let features = match &self.extractor {
+            Engine::Cpu(engine) => crops.chunks_exact(unit).flat_map(|crop| engine.run(crop).swap_remove(0)).collect(),
+            #[cfg(feature = "burn")]
+            Engine::Burn(engine) => engine.run(crops).await?.swap_remove(0),
         };
-        let logits = self.logits(features.clone());
-        // One tensor, so that the device is waited for once.
-        let width = self.feature_count();
-        let rows = read(Tensor::cat(vec![features, logits], 1)).await?;
-        let rows = rows.chunks_exact(rows.len() / count);
-        Ok(Extraction {
-            features: rows.clone().flat_map(|row| &row[..width]).copied().collect(),
-            logits: rows.clone().flat_map(|row| &row[width..]).copied().collect(),
-            probabilities: rows.map(|row| self.probabilities(&row[width..])).collect(),
-        })
+        let features = check_output(features)?;
+        let logits = self.logits(&features)?;
+        let probabilities = logits.chunks_exact(self.classes()).map(|row| self.probabilities(row)).collect();
+        Ok(Extraction { features, logits, probabilities })
     }
 
     /// The image head alone: `features` `[n, feature_count]` to the probabilities of the six emotions.
     ///
     /// # Errors
-    /// The features are incomplete or not finite, or the device failed.
-    pub async fn classify(&self, features: &[f32]) -> Result<Vec<[f32; EMOTIONS]>, ModelError> {
-        let count = check_input(features, self.feature_count())?;
-        let data = TensorData::new(features.to_vec(), [count, self.feature_count()]);
-        let logits = read(self.logits(Tensor::from_data(data, &self.device))).await?;
-        Ok(logits.chunks_exact(logits.len() / count).map(|row| self.probabilities(row)).collect())
+    /// The features are incomplete or not finite.
+    pub fn classify(&self, features: &[f32]) -> Result<Vec<[f32; EMOTIONS]>, ModelError> {
+        check_input(features, self.feature_count)?;
+        let logits = self.logits(features)?;
+        Ok(logits.chunks_exact(self.classes()).map(|row| self.probabilities(row)).collect())
     }
 
-    /// `[n, feature_count]` to `[n, classes]`.
-    fn logits(&self, features: Tensor<2>) -> Tensor<2> {
-        match &self.network {
-            Network::Lite(model) => model.logits(features),
-            Network::Emonet(model) => model.head(features).narrow(1, 0, model.config().expressions),
+    fn classes(&self) -> usize {
+        match self.kind {
+            BackboneKind::Lite => lite::EXPRESSIONS.len(),
+            BackboneKind::Emonet => emonet::EXPRESSIONS.len(),
         }
+    }
+
+    /// `[n, feature_count]` to `[n, classes]`. EmoNet's head has valence and arousal behind the expressions.
+    fn logits(&self, features: &[f32]) -> Result<Vec<f32>, ModelError> {
+        let rows = features.chunks_exact(self.feature_count).map(|row| self.head.run(row).swap_remove(0));
+        check_output(rows.flat_map(|row| row[..self.classes()].to_vec()).collect())
     }
 
     /// Softmax over the logits of CREMA-D's six emotions.
     fn probabilities(&self, logits: &[f32]) -> [f32; EMOTIONS] {
         // Where anger, disgust, fear, happiness, neutral and sadness are among the head's expressions.
-        let places: [usize; EMOTIONS] = match &self.network {
-            Network::Lite(_) => [3, 5, 4, 1, 0, 2],
-            Network::Emonet(_) => [6, 5, 4, 1, 0, 2],
+        let places: [usize; EMOTIONS] = match self.kind {
+            BackboneKind::Lite => [3, 5, 4, 1, 0, 2],
+            BackboneKind::Emonet => [6, 5, 4, 1, 0, 2],
         };
-        let six = places.map(|place| logits[place]);
-        let largest = six.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let powers = six.map(|logit| (logit - largest).exp());
-        let sum: f32 = powers.iter().sum();
-        powers.map(|power| power / sum)
+        softmax(&places.map(|place| logits[place]))
     }
 }

@@ -1,12 +1,9 @@
 //! The tiny face detector of `@vladmandic/face-api` 1.7.15: a YOLO v2 with one class, five anchors and
 //! depthwise-separable convolutions.
 
-use burn::tensor::{Device, Tensor, TensorData, activation::leaky_relu, module::max_pool2d, ops::MaxPoolOptions};
-
-use super::{
-    Face, Frame, ModelError,
-    layers::{Conv, Loader, SeparableConv, read},
-};
+use super::loader::{Loader, check_output};
+use super::network::{Activation, Network, Prologue};
+use super::{Face, Frame, ModelError, cpu};
 use crate::weights::Weights;
 
 /// Pixels on each side of the input. The package offers multiples of 32 and takes 416 by default, for faces in a
@@ -36,13 +33,9 @@ const MINIMUM_SCORE: f32 = 0.5;
 /// Boxes that overlap by more (intersection over union) are the same face.
 const SAME_FACE: f32 = 0.4;
 
-/// Finds faces in frames.
+/// Finds faces in frames, on the CPU: it is a hundredth of EmoNet's work.
 pub struct FaceDetector {
-    mean: Tensor<4>,
-    first: Conv,
-    others: Vec<SeparableConv>,
-    boxes: Conv,
-    device: Device,
+    engine: cpu::Engine,
 }
 
 impl FaceDetector {
@@ -50,59 +43,49 @@ impl FaceDetector {
     ///
     /// # Errors
     /// A tensor is missing, misshapen or not finite.
-    pub fn load(weights: &Weights, device: &Device) -> Result<Self, ModelError> {
-        let loader = Loader::new(weights, device)?;
-        let first = Conv::new(
-            loader.tensor("conv0.weight", [CHANNELS[0], 3, 3, 3])?,
-            Some(loader.tensor("conv0.bias", [CHANNELS[0]])?),
-        );
-        let others = (1..CHANNELS.len())
-            .map(|index| SeparableConv::load(&loader, &format!("conv{index}"), CHANNELS[index - 1], CHANNELS[index]))
-            .collect::<Result<_, _>>()?;
-        let outputs = ANCHORS.len() * BOX_VALUES;
-        let boxes = Conv::new(
-            loader.tensor("conv8.weight", [outputs, CHANNELS[CHANNELS.len() - 1], 1, 1])?,
-            Some(loader.tensor("conv8.bias", [outputs])?),
-        );
-        let mean = loader.upload(MEAN.map(|v| v / 255.0).to_vec(), [1, 3, 1, 1]);
-        Ok(Self { mean, first, others, boxes, device: device.clone() })
+    pub fn load(weights: &Weights) -> Result<Self, ModelError> {
+        let loader = Loader::new(weights)?;
+        let mut network = Network::new(INPUT, 3);
+        let mean = MEAN.map(|value| -value / 255.0).to_vec();
+        let centred = Prologue { affine: Some((vec![1.0; 3], mean)), relu: false };
+        let leaky = Activation::LeakyRelu(0.1);
+        let first = loader.convolution("conv0", [CHANNELS[0], 3, 3])?;
+        let mut x = network.convolve(network.input, first.after(centred).then(leaky));
+        for index in 1..CHANNELS.len() {
+            let name = format!("conv{index}");
+            let [depthwise, pointwise] = loader.separable(&name, CHANNELS[index - 1], CHANNELS[index])?;
+            let halved = network.max_pool(x, 2);
+            let filtered = network.convolve(halved, depthwise);
+            x = network.convolve(filtered, pointwise.then(leaky));
+        }
+        // The last pooling keeps the size.
+        x = network.max_pool(x, 1);
+        let boxes = loader.convolution("conv8", [ANCHORS.len() * BOX_VALUES, x.channels, 1])?;
+        network.outputs = vec![network.convolve(x, boxes)];
+        Ok(Self { engine: cpu::Engine::new(&network) })
     }
 
     /// The faces in `frame`, the largest first. Boxes may reach over the frame's edge.
     ///
     /// # Errors
-    /// The device failed, or computed something that is not finite.
-    pub async fn detect(&self, frame: &Frame) -> Result<Vec<Face>, ModelError> {
-        let image = TensorData::new(frame.letterbox(INPUT), [1, 3, INPUT, INPUT]);
-        let values = read(self.forward(Tensor::from_data(image, &self.device))).await?;
+    /// The network computed something that is not finite.
+    pub fn detect(&self, frame: &Frame) -> Result<Vec<Face>, ModelError> {
+        let values = check_output(self.engine.run(&frame.letterbox(INPUT)).swap_remove(0))?;
         let pixels_per_cell = frame.width.max(frame.height) as f32 / CELLS as f32;
         let mut faces = distinct(decode(&values, pixels_per_cell));
         faces.sort_by(|a, b| area(b).total_cmp(&area(a)));
         Ok(faces)
     }
-
-    /// `[batch, 3, 320, 320]` RGB in [0, 1] to `[batch, 25, 10, 10]`.
-    fn forward(&self, images: Tensor<4>) -> Tensor<4> {
-        // Both poolings follow TensorFlow's padding `same`; the last one keeps the size.
-        let halving = MaxPoolOptions::new([2, 2]).with_ceil_mode(true);
-        let keeping = MaxPoolOptions::new([2, 2]).with_stride([1, 1]).with_padding_pairs([(0, 1), (0, 1)]);
-        let mut x = leaky_relu(self.first.forward(images - self.mean.clone()), 0.1);
-        for conv in &self.others {
-            x = leaky_relu(conv.forward(max_pool2d(x, halving.clone())), 0.1);
-        }
-        x = max_pool2d(x, keeping);
-        self.boxes.forward(x)
-    }
 }
 
-/// The boxes in the network's output `[25, 10, 10]` that are likely faces.
+/// The boxes in the network's output `[10, 10, 25]` that are likely faces.
 fn decode(values: &[f32], pixels_per_cell: f32) -> Vec<Face> {
     let plane = CELLS * CELLS;
     let sigmoid = |value: f32| 1.0 / (1.0 + (-value).exp());
     let mut faces = Vec::new();
     for (anchor, size) in ANCHORS.iter().enumerate() {
         for cell in 0..plane {
-            let value = |index: usize| values[(anchor * BOX_VALUES + index) * plane + cell];
+            let value = |index: usize| values[(cell * ANCHORS.len() + anchor) * BOX_VALUES + index];
             let score = sigmoid(value(4));
             if score <= MINIMUM_SCORE {
                 continue;
@@ -171,7 +154,7 @@ mod tests {
         let mut values = vec![-10.0; ANCHORS.len() * BOX_VALUES * CELLS * CELLS];
         let (anchor, cell) = (2, 3 * CELLS + 4);
         for (index, value) in [0.0, 0.0, 0.0, 0.0, 10.0].into_iter().enumerate() {
-            values[(anchor * BOX_VALUES + index) * CELLS * CELLS + cell] = value;
+            values[(cell * ANCHORS.len() + anchor) * BOX_VALUES + index] = value;
         }
         let [found] = decode(&values, 64.0)[..] else { panic!("one box") };
         assert!((found.x + found.width / 2.0 - 4.5 * 64.0).abs() < 1e-3);

@@ -1,15 +1,28 @@
-//! Where models run.
-
-use burn::tensor::Device;
+//! Where backbones run.
 
 #[cfg(feature = "gpu")]
 use super::ModelError;
 
-/// SIMD on the CPU.
-pub fn cpu() -> Device {
-    Device::flex()
+/// Where a backbone runs.
+#[derive(Clone, Debug)]
+pub enum Device {
+    /// On the CPU, by kernels of our own.
+    Cpu,
+    /// On a device of burn's.
+    #[cfg(feature = "burn")]
+    Burn(burn::tensor::Device),
 }
 
+/// SIMD on the CPU.
+pub fn cpu() -> Device {
+    Device::Cpu
+}
+
+/// The same CPU through burn's backend flex: the reference that [`cpu`] is tested against.
+#[cfg(feature = "burn")]
+pub fn flex() -> Device {
+    Device::Burn(burn::tensor::Device::flex())
+}
 /// The graphics card, through WebGPU. `on_lost` is called once, with the reason, when the device is lost.
 /// Call this once in a process (or worker) and before any tensor is made on a graphics card.
 ///
@@ -19,10 +32,12 @@ pub fn cpu() -> Device {
 pub async fn webgpu(on_lost: impl Fn(String) + Send + 'static) -> Result<Device, ModelError> {
     #[cfg(target_arch = "wasm32")]
     check_adapter().await?;
-    let (device, setup) =
-        Device::wgpu_options().init_with_setup_async().await.map_err(|error| ModelError::Device(error.to_string()))?;
+    let (device, setup) = burn::tensor::Device::wgpu_options()
+        .init_with_setup_async()
+        .await
+        .map_err(|error| ModelError::Device(error.to_string()))?;
     setup.device.set_device_lost_callback(move |_, message| on_lost(message));
-    Ok(device)
+    Ok(Device::Burn(device))
 }
 
 /// Looks whether the browser has an adapter that will do: burn panics where there is none.

@@ -1,28 +1,24 @@
 //! Models: the face detector, the frozen backbones with their image heads, and the VFER. No I/O.
 //!
-//! Whatever runs on burn needs the feature `backbone`; the same code runs on the CPU (flex) and on WebGPU.
+//! A backbone is a [`network::Network`], built from weights with everything folded that can be, and run by one of two
+//! engines: [`cpu`], kernels of our own, anywhere; `burn` (feature `burn`), for WebGPU and as the reference.
 
-#[cfg(feature = "backbone")]
 mod backbone;
-#[cfg(feature = "backbone")]
+#[cfg(feature = "burn")]
+pub mod burn;
+pub mod cpu;
 mod detector;
-#[cfg(feature = "backbone")]
 pub mod device;
-#[cfg(feature = "backbone")]
 pub mod emonet;
-#[cfg(feature = "backbone")]
 mod error;
 pub mod image;
-#[cfg(feature = "backbone")]
-mod layers;
-#[cfg(feature = "backbone")]
 pub mod lite;
+mod loader;
+pub mod network;
 pub mod vfer;
 
-#[cfg(feature = "backbone")]
 pub use backbone::{Backbone, Extraction};
-#[cfg(feature = "backbone")]
 pub use detector::FaceDetector;
-#[cfg(feature = "backbone")]
+pub use device::Device;
 pub use error::ModelError;
 pub use image::{Face, Frame, ImageError};

@@ -150,7 +150,7 @@ fn ask_peer(frames: &[Frame]) -> Vec<Peer> {
 async fn boxes_and_probabilities_equal_the_packages() {
     let pack = lite::convert(&package()).unwrap();
     let backbone = Backbone::load(BackboneKind::Lite, &pack.backbone, &device::cpu()).unwrap();
-    let detector = FaceDetector::load(&pack.detector, &device::cpu()).unwrap();
+    let detector = FaceDetector::load(&pack.detector).unwrap();
     let portrait = portrait();
     // For the detector: camera frames.
     let scenes = [
@@ -199,7 +199,7 @@ async fn boxes_and_probabilities_equal_the_packages() {
 async fn the_portrait_smiles() {
     let pack = lite::convert(&package()).unwrap();
     let backbone = Backbone::load(BackboneKind::Lite, &pack.backbone, &device::cpu()).unwrap();
-    let detector = FaceDetector::load(&pack.detector, &device::cpu()).unwrap();
+    let detector = FaceDetector::load(&pack.detector).unwrap();
     let portrait = portrait();
     let face = detector.detect(&portrait).await.unwrap()[0];
     let crop = portrait.square_crop(&face, 0.0, backbone.input_size());

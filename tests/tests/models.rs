@@ -1,9 +1,8 @@
 //! EmoNet against ONNX Runtime's numbers: the same tests natively and in the browser, there with feature `gpu` on WebGPU, too.
 //! The lite backbone's numbers are checked against its package in `imports.rs`; here, that WebGPU computes what the CPU does.
 
-use burn::tensor::{Device, Tensor, TensorData};
 use emofed::model::emonet::{EmoNet, used_tensors};
-use emofed::model::{Backbone, ModelError, device};
+use emofed::model::{Backbone, Device, ModelError, burn, cpu, device};
 use emofed::protocol::BackboneKind;
 use emofed::weights::{Weights, WeightsError};
 use emofed_tests::{assert_close, emonet_parameter, input_image, lite_weights};
@@ -43,20 +42,24 @@ fn weights(golden: &Value, prefix: &str) -> Weights {
 /// Checks a network as the tab uses it, and its inner values: features, all ten outputs of the head, the attention.
 async fn check(golden: &Value, weights: &Weights, device: &Device, cases: usize) {
     let backbone = Backbone::load(BackboneKind::Emonet, weights, device).unwrap();
-    let network = EmoNet::load(weights, device).unwrap();
+    let mut network = EmoNet::load(weights).unwrap();
+    network.extractor.outputs.push(network.attention);
     let size = golden["config"]["input"].as_u64().unwrap() as usize;
-    assert_eq!((backbone.input_size(), backbone.feature_count()), (size, network.config().width));
+    assert_eq!((backbone.input_size(), backbone.feature_count()), (size, network.config.width));
     for case in golden["cases"].as_array().unwrap().iter().take(cases) {
         let image = input_image(case["image"].as_str().unwrap(), size);
         let extraction = backbone.extract(&image).await.unwrap();
         assert_close("features", &extraction.features, &numbers(&case["features"]), TOLERANCE);
         assert_close("expression", &extraction.logits, &numbers(&case["expression"]), TOLERANCE);
 
-        let output = network.forward(Tensor::from_data(TensorData::new(image, [1, 3, size, size]), device));
-        let head = read(network.head(output.features)).await;
+        let outputs = match device {
+            Device::Cpu => cpu::Engine::new(&network.extractor).run(&image),
+            Device::Burn(device) => burn::Engine::new(&network.extractor, device).run(&image).await.unwrap(),
+        };
+        let [features, attention] = &outputs[..] else { panic!("two outputs") };
+        let head = cpu::Engine::new(&network.head).run(features).swap_remove(0);
         let expected = [numbers(&case["expression"]), numbers(&case["valence_arousal"])].concat();
         assert_close("head", &head, &expected, TOLERANCE);
-        let attention = read(output.attention).await;
         let row = numbers(&case["attention_first_row"]);
         assert_close("attention's first row", &attention[..row.len()], &row, TOLERANCE);
         let sum: f64 = attention.iter().map(|value| f64::from(*value)).sum();
@@ -65,19 +68,40 @@ async fn check(golden: &Value, weights: &Weights, device: &Device, cases: usize)
     }
 }
 
-async fn read<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data_async().await.unwrap().try_to_vec().unwrap()
-}
-
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn emonet_tiny_on_the_cpu() {
     check(&tiny(), &weights(&tiny(), ""), &device::cpu(), 2).await;
 }
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
+async fn emonet_tiny_on_flex() {
+    check(&tiny(), &weights(&tiny(), ""), &device::flex(), 2).await;
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn emonet_official_on_flex() {
+    check(&official(), &weights(&official(), ""), &device::flex(), 1).await;
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn lite_is_the_same_on_flex() {
+    check_lite(&device::flex()).await;
+}
+
+/// That the lite backbone computes on `device` what it does on the CPU.
+async fn check_lite(device: &Device) {
+    let load = |device| Backbone::load(BackboneKind::Lite, &lite_weights(), device).unwrap();
+    let (cpu, other) = (load(&device::cpu()), load(device));
+    let images = ["image/0", "image/1"].map(|name| input_image(name, cpu.input_size())).concat();
+    let (expected, found) = (cpu.extract(&images).await.unwrap(), other.extract(&images).await.unwrap());
+    let widen = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>();
+    assert_close("lite features", &found.features, &widen(&expected.features), TOLERANCE);
+    assert_close("lite logits", &found.logits, &widen(&expected.logits), TOLERANCE);
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
 async fn emonet_official_on_the_cpu() {
-    check(&official(), &weights(&official(), ""), &device::cpu(), if cfg!(target_arch = "wasm32") { 1 } else { 2 })
-        .await;
+    check(&official(), &weights(&official(), ""), &device::cpu(), 2).await;
 }
 
 /// Both backbones in one test: a worker sets up WebGPU once.
@@ -86,14 +110,7 @@ async fn emonet_official_on_the_cpu() {
 async fn both_backbones_on_webgpu() {
     let device = device::webgpu(|reason| panic!("the device was lost: {reason}")).await.unwrap();
     check(&tiny(), &weights(&tiny(), ""), &device, 2).await;
-
-    let load = |device| Backbone::load(BackboneKind::Lite, &lite_weights(), device).unwrap();
-    let (cpu, gpu) = (load(&device::cpu()), load(&device));
-    let images = ["image/0", "image/1"].map(|name| input_image(name, cpu.input_size())).concat();
-    let (expected, found) = (cpu.extract(&images).await.unwrap(), gpu.extract(&images).await.unwrap());
-    let widen = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>();
-    assert_close("lite features", &found.features, &widen(&expected.features), TOLERANCE);
-    assert_close("lite logits", &found.logits, &widen(&expected.logits), TOLERANCE);
+    check_lite(&device).await;
 }
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
@@ -110,7 +127,7 @@ async fn a_batch_is_each_of_its_images() {
         let alone: Vec<f64> = backbone.extract(image).await.unwrap().features.into_iter().map(f64::from).collect();
         assert_close("features", features, &alone, 1e-5);
     }
-    let classified = backbone.classify(&batch.features).await.unwrap();
+    let classified = backbone.classify(&batch.features).unwrap();
     assert_close("the head alone", classified.as_flattened(), &flat(&batch.probabilities), 1e-5);
 }
 
@@ -136,7 +153,7 @@ async fn bad_input_is_refused() {
     assert_eq!(error, ModelError::InputLength { found: unit + 1, unit });
     let mut features = vec![0.5; 2 * 256];
     features[300] = f32::NEG_INFINITY;
-    assert_eq!(lite.classify(&features).await, Err(ModelError::InputNotFinite { index: 300 }));
+    assert_eq!(lite.classify(&features), Err(ModelError::InputNotFinite { index: 300 }));
 }
 
 fn load(kind: BackboneKind, weights: &Weights) -> Result<(), ModelError> {
@@ -177,7 +194,7 @@ fn five_expressions_are_too_few() {
     for (name, shape) in [("emo_fc_2.3.weight", &[7, 16][..]), ("emo_fc_2.3.bias", &[7])] {
         five.insert(name, emonet_parameter(name, shape));
     }
-    assert!(EmoNet::load(&five, &device::cpu()).is_ok());
+    assert!(EmoNet::load(&five).is_ok());
     assert_eq!(load(BackboneKind::Emonet, &five), Err(ModelError::Expressions { found: 5, expected: 8 }));
 }
 
@@ -185,5 +202,5 @@ fn five_expressions_are_too_few() {
 fn tensors_that_the_network_does_not_read_are_left_out() {
     let mut more = weights(&tiny(), "module.");
     more.insert("module.emo_fc.0.weight", emofed_tests::tensor("x", &[16, 32], 1.0));
-    assert_eq!(used_tensors(&more, &device::cpu()), Ok(weights(&tiny(), "")));
+    assert_eq!(used_tensors(&more), Ok(weights(&tiny(), "")));
 }

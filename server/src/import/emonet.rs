@@ -56,9 +56,8 @@ pub fn convert(file: &Path, options: ImportOptions) -> Result<Weights, ImportErr
         _ => return Err(ImportError::Unverified { path: file.to_owned(), blob_id }),
     }
     drop(content);
-    let device = device::cpu();
-    let weights = used_tensors(&read(file)?, &device).map_err(|error| ImportError::model(file, error))?;
-    Backbone::load(BackboneKind::Emonet, &weights, &device).map_err(|error| ImportError::model(file, error))?;
+    let weights = used_tensors(&read(file)?).map_err(|error| ImportError::model(file, error))?;
+    Backbone::load(BackboneKind::Emonet, &weights, &device::cpu()).map_err(|error| ImportError::model(file, error))?;
     Ok(weights)
 }
 

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use emofed::{
-    model::{FaceDetector, ModelError, device, lite::Lite},
+    model::{FaceDetector, ModelError, lite::Lite},
     weights::{Tensor, Weights},
 };
 use serde::Deserialize;
@@ -27,9 +27,8 @@ pub struct LitePack {
 /// # Errors
 /// A file is missing, cut short or too long, or holds other tensors.
 pub fn convert(folder: &Path) -> Result<LitePack, ImportError> {
-    let device = device::cpu();
-    let backbone = read(folder, "face_expression_model", |weights| Lite::load(weights, &device).map(drop))?;
-    let detector = read(folder, "tiny_face_detector_model", |weights| FaceDetector::load(weights, &device).map(drop))?;
+    let backbone = read(folder, "face_expression_model", |weights| Lite::load(weights).map(drop))?;
+    let detector = read(folder, "tiny_face_detector_model", |weights| FaceDetector::load(weights).map(drop))?;
     Ok(LitePack { backbone, detector })
 }
 

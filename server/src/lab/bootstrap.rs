@@ -110,7 +110,7 @@ async fn look(backbone: &Backbone, random: &mut SplitMix64) -> Result<Range, Mod
             rows[last + feature] += side * deviation;
         }
     }
-    let opinions = backbone.classify(&rows).await?;
+    let opinions = backbone.classify(&rows)?;
     let directions = (0..EMOTIONS)
         .map(|emotion| {
             let slope = |feature: usize| {
@@ -136,7 +136,7 @@ async fn sequences(
     let mut clips = Vec::with_capacity(count);
     for _ in 0..count {
         let features = sequence(range, random);
-        let opinions = backbone.classify(&features).await?;
+        let opinions = backbone.classify(&features)?;
         let frames = opinions.len() as f32;
         let target = std::array::from_fn(|emotion| opinions.iter().map(|o| o[emotion]).sum::<f32>() / frames);
         clips.push(Clip { features, target });

@@ -1,7 +1,7 @@
 //! The size of an EmoNet, read off its tensors.
 
 use crate::{
-    model::{ModelError, layers::Loader},
+    model::{ModelError, loader::Loader},
     weights::WeightsError,
 };
 

@@ -1,9 +1,8 @@
 //! Linear maps that are combined while loading, in f64 so that nothing is lost by it.
 
-use crate::model::{
-    ModelError,
-    layers::{Affine, Conv, Linear, Loader},
-};
+use crate::model::ModelError;
+use crate::model::loader::Loader;
+use crate::model::network::{Convolution, Prologue};
 
 /// What PyTorch adds to a variance.
 const EPSILON: f64 = 1e-5;
@@ -25,14 +24,14 @@ pub(super) fn norm(loader: &Loader, name: &str, channels: usize) -> Result<Norm,
 }
 
 impl Norm {
-    pub fn affine(&self, loader: &Loader) -> Affine {
-        let upload = |values: &[f64]| loader.upload(narrow(values), [1, values.len(), 1, 1]);
-        Affine::new(upload(&self.scale), upload(&self.shift))
+    /// Scale, shift, and what is negative becomes zero: what a convolution reads.
+    pub fn then_relu(&self) -> Prologue {
+        Prologue { affine: Some((narrow(&self.scale), narrow(&self.shift))), relu: true }
     }
 }
 
 /// The convolution `conv` of `shape` `[out, in, height, width]`, with bias, followed by the batch norm `bn`.
-pub(super) fn conv_norm(loader: &Loader, conv: &str, bn: &str, shape: [usize; 4]) -> Result<Conv, ModelError> {
+pub(super) fn conv_norm(loader: &Loader, conv: &str, bn: &str, shape: [usize; 4]) -> Result<Convolution, ModelError> {
     let [outputs, inputs, height, width] = shape;
     let weight = loader.values(&format!("{conv}.weight"), &shape)?;
     let map = Map {
@@ -41,8 +40,7 @@ pub(super) fn conv_norm(loader: &Loader, conv: &str, bn: &str, shape: [usize; 4]
         bias: widen(loader.values(&format!("{conv}.bias"), &[outputs])?),
     };
     let map = map.then_affine(&norm(loader, bn, outputs)?);
-    let bias = loader.upload(narrow(&map.bias), [outputs]);
-    Ok(Conv::new(loader.upload(narrow(&map.weight), shape), Some(bias)))
+    Ok(Convolution::new(narrow(&map.weight), narrow(&map.bias), height))
 }
 
 /// A linear map of the channels of one pixel (or feature vector), with bias.
@@ -118,16 +116,9 @@ impl Map {
         Self { inputs: self.inputs, weight, bias: vec![self.bias.iter().sum()] }
     }
 
-    /// As a 1×1 convolution.
-    pub fn conv(&self, loader: &Loader) -> Conv {
-        let weight = loader.upload(narrow(&self.weight), [self.outputs(), self.inputs, 1, 1]);
-        Conv::new(weight, Some(loader.upload(narrow(&self.bias), [self.outputs()])))
-    }
-
-    /// As a linear layer.
-    pub fn linear(&self, loader: &Loader) -> Linear {
-        let weight = loader.upload(narrow(&self.weight), [self.outputs(), self.inputs]);
-        Linear::new(weight, loader.upload(narrow(&self.bias), [self.outputs()]))
+    /// As a 1×1 convolution; a linear layer is one over one pixel.
+    pub fn convolution(&self) -> Convolution {
+        Convolution::new(narrow(&self.weight), narrow(&self.bias), 1)
     }
 
     fn outputs(&self) -> usize {

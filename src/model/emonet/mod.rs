@@ -15,14 +15,11 @@ mod blocks;
 mod config;
 mod fold;
 
-use burn::tensor::{Device, Tensor, activation::relu};
-
-use super::{
-    ModelError,
-    layers::{Conv, Linear, Loader, halve},
-};
+use super::ModelError;
+use super::loader::Loader;
+use super::network::{Activation, Map as Pixels, Network};
 use crate::weights::Weights;
-use blocks::{Block, Hourglass};
+use blocks::{block, hourglass};
 pub use config::Config;
 use fold::{Map, norm};
 
@@ -32,51 +29,31 @@ pub const EXPRESSIONS: [&str; 8] = ["neutral", "happy", "sad", "surprise", "fear
 /// How many landmarks the hourglasses were trained to find.
 const LANDMARKS: usize = 68;
 
-/// EmoNet with its image head.
+/// EmoNet, folded.
 pub struct EmoNet {
-    config: Config,
-    stem: Conv,
-    early: [Block; 3],
-    stacks: Vec<Stack>,
-    attention: Conv,
-    ungated: Conv,
-    emotion: Vec<Block>,
-    hidden: Linear,
-    output: Linear,
-}
-
-/// An hourglass and how its result goes on.
-struct Stack {
-    hourglass: Hourglass,
-    top: Block,
-    last: Conv,
-    /// What the next hourglass's input gains; absent in the last stack.
-    onward: Option<Conv>,
-    /// To the emotion branch, before the attention gates it.
-    gated: Conv,
-}
-
-/// What the network sees in images.
-pub struct Output {
-    /// After the last average: `[batch, width]`.
-    pub features: Tensor<2>,
-    /// Sum of the landmark heat maps: `[batch, 1, input / 4, input / 4]`.
-    pub attention: Tensor<4>,
+    /// Its size.
+    pub config: Config,
+    /// From images, RGB in [0, 1], to the features, one pixel of `config.width` channels.
+    pub extractor: Network,
+    /// The sum of the landmark heat maps, an inner value of the extractor with one channel.
+    pub attention: Pixels,
+    /// The head `emo_fc_2`, from the features to the logits of the expressions, then valence and arousal.
+    pub head: Network,
 }
 
 /// The tensors of `weights` that an EmoNet reads, under their published names.
 ///
 /// # Errors
 /// As [`EmoNet::load`].
-pub fn used_tensors(weights: &Weights, device: &Device) -> Result<Weights, ModelError> {
-    let loader = loader(weights, device)?;
+pub fn used_tensors(weights: &Weights) -> Result<Weights, ModelError> {
+    let loader = loader(weights)?;
     EmoNet::read(&loader)?;
     loader.used()
 }
 
 /// Names in files that were trained on several cards start with `module.`.
-fn loader<'a>(weights: &'a Weights, device: &'a Device) -> Result<Loader<'a>, ModelError> {
-    let loader = Loader::new(weights, device)?;
+fn loader(weights: &Weights) -> Result<Loader<'_>, ModelError> {
+    let loader = Loader::new(weights)?;
     let prefixed = loader.shape("conv1.weight").is_none() && loader.shape("module.conv1.weight").is_some();
     Ok(if prefixed { loader.with_prefix("module.") } else { loader })
 }
@@ -87,104 +64,59 @@ impl EmoNet {
     ///
     /// # Errors
     /// A tensor is missing, misshapen or not finite.
-    pub fn load(weights: &Weights, device: &Device) -> Result<Self, ModelError> {
-        Self::read(&loader(weights, device)?)
+    pub fn load(weights: &Weights) -> Result<Self, ModelError> {
+        Self::read(&loader(weights)?)
     }
 
     fn read(loader: &Loader) -> Result<Self, ModelError> {
         let config = Config::infer(loader)?;
         let w = config.width;
+        let mut network = Network::new(config.input(), 3);
 
-        let stem = fold::conv_norm(loader, "conv1", "bn1", [w / 4, 3, 7, 7])?.with_stride(2).with_padding(3, 3);
-        let early = [
-            Block::load(loader, "conv2", w / 4, w / 2)?,
-            Block::load(loader, "conv3", w / 2, w / 2)?,
-            Block::load(loader, "conv4", w / 2, w)?,
-        ];
+        let stem = fold::conv_norm(loader, "conv1", "bn1", [w / 4, 3, 7, 7])?;
+        let x = network.convolve(network.input, stem.strided(2, (3, 3)).then(Activation::Relu));
+        let x = block(&mut network, loader, "conv2", x, w / 2)?;
+        let x = network.max_pool(x, 2);
+        let x = block(&mut network, loader, "conv3", x, w / 2)?;
+        let x = block(&mut network, loader, "conv4", x, w)?;
+
+        // What each stack sees, and what of it goes to the emotion branch once the attention has gated it.
         let entry = Map::load(loader, "conv1x1_input_emo_2", w * (config.modules + 1), w)?;
-        let stacks = (0..config.modules)
-            .map(|index| Stack::load(loader, &config, index, &entry.columns(w * (index + 1), w)))
-            .collect::<Result<_, _>>()?;
+        let (mut previous, mut last, mut gated) = (x, x, None);
+        for index in 0..config.modules {
+            let part = |name: &str| format!("{name}{index}");
+            let seen = hourglass(&mut network, loader, &part("m"), config.depth, previous)?;
+            let seen = block(&mut network, loader, &part("top_m_"), seen, w)?;
+            let end = fold::conv_norm(loader, &part("conv_last"), &part("bn_end"), [w, w, 1, 1])?;
+            last = network.convolve(seen, end.then(Activation::Relu));
+            let mut entry = entry.columns(w * (index + 1), w);
+            if index + 1 < config.modules {
+                let direct = Map::load(loader, &part("bl"), w, w)?;
+                let heatmaps = Map::load(loader, &part("l"), w, LANDMARKS)?;
+                let around = heatmaps.then(&Map::load(loader, &part("al"), LANDMARKS, w)?);
+                entry = direct.then(&entry);
+                previous = network.convolve_onto(last, direct.plus(&around).convolution(), Some(previous));
+            }
+            gated = Some(network.convolve_onto(last, entry.convolution(), gated));
+        }
         let heatmaps = Map::load(loader, &format!("l{}", config.modules - 1), w, LANDMARKS)?;
-        let emotion = (0..config.blocks)
-            .map(|index| Block::load(loader, &format!("emo_net_2.{}", 2 * index), w, w))
-            .collect::<Result<_, _>>()?;
+        let attention = network.convolve(last, heatmaps.sum_of_outputs().convolution());
+        let mut y = network.convolve(x, entry.columns(0, w).with_bias_of(&entry).convolution());
+        if let Some(gated) = gated {
+            y = network.add_gated(gated, attention, y);
+        }
+        for index in 0..config.blocks {
+            y = block(&mut network, loader, &format!("emo_net_2.{}", 2 * index), y, w)?;
+            y = network.max_pool(y, 2);
+        }
+        let features = network.mean(y);
+        network.outputs = vec![features];
+
+        let mut head = Network::new(1, w);
         let hidden = Map::load(loader, "emo_fc_2.0", w, w / 2)?.then_affine(&norm(loader, "emo_fc_2.1", w / 2)?);
         let output = Map::load(loader, "emo_fc_2.3", w / 2, config.expressions + 2)?;
-        Ok(Self {
-            config,
-            stem,
-            early,
-            stacks,
-            attention: heatmaps.sum_of_outputs().conv(loader),
-            ungated: entry.columns(0, w).with_bias_of(&entry).conv(loader),
-            emotion,
-            hidden: hidden.linear(loader),
-            output: output.linear(loader),
-        })
-    }
-
-    /// The network's size.
-    pub fn config(&self) -> &Config {
-        &self.config
-    }
-
-    /// `images` `[batch, 3, input, input]`, RGB in [0, 1].
-    pub fn forward(&self, images: Tensor<4>) -> Output {
-        let x = relu(self.stem.forward(images));
-        let x = halve(self.early[0].forward(x));
-        let x = self.early[2].forward(self.early[1].forward(x));
-
-        let mut previous = x.clone();
-        let mut gated: Option<Tensor<4>> = None;
-        let mut last = x.clone();
-        for stack in &self.stacks {
-            last = relu(stack.last.forward(stack.top.forward(stack.hourglass.forward(previous.clone()))));
-            let part = stack.gated.forward(last.clone());
-            gated = Some(match gated {
-                Some(sum) => sum + part,
-                None => part,
-            });
-            if let Some(onward) = &stack.onward {
-                previous = previous + onward.forward(last.clone());
-            }
-        }
-        let attention = self.attention.forward(last);
-        let mut y = self.ungated.forward(x);
-        if let Some(gated) = gated {
-            y = y + gated * attention.clone();
-        }
-        for block in &self.emotion {
-            y = halve(block.forward(y));
-        }
-        Output { features: y.flatten::<3>(2, 3).mean_dim(2).flatten(1, 2), attention }
-    }
-
-    /// The head `emo_fc_2`: features `[batch, width]` to `[batch, expressions + 2]`, the logits of the expressions,
-    /// then valence and arousal.
-    pub fn head(&self, features: Tensor<2>) -> Tensor<2> {
-        self.output.forward(relu(self.hidden.forward(features)))
-    }
-}
-
-impl Stack {
-    /// `entry` is the part of `conv1x1_input_emo_2` that reads this stack.
-    fn load(loader: &Loader, config: &Config, index: usize, entry: &Map) -> Result<Self, ModelError> {
-        let w = config.width;
-        let (onward, gated) = if index + 1 < config.modules {
-            let direct = Map::load(loader, &format!("bl{index}"), w, w)?;
-            let heatmaps = Map::load(loader, &format!("l{index}"), w, LANDMARKS)?;
-            let around = heatmaps.then(&Map::load(loader, &format!("al{index}"), LANDMARKS, w)?);
-            (Some(direct.plus(&around).conv(loader)), direct.then(entry))
-        } else {
-            (None, entry.clone())
-        };
-        Ok(Self {
-            hourglass: Hourglass::load(loader, &format!("m{index}"), config.depth, w)?,
-            top: Block::load(loader, &format!("top_m_{index}"), w, w)?,
-            last: fold::conv_norm(loader, &format!("conv_last{index}"), &format!("bn_end{index}"), [w, w, 1, 1])?,
-            onward,
-            gated: gated.conv(loader),
-        })
+        let hidden = head.convolve(head.input, hidden.convolution().then(Activation::Relu));
+        head.outputs = vec![head.convolve(hidden, output.convolution())];
+        Ok(Self { config, extractor: network, attention, head })
     }
 }

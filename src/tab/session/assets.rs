@@ -1,8 +1,8 @@
 //! Weights: from the device or the aggregator, never used before their hash is right.
 
 use super::{Session, post};
+use crate::model::FaceDetector;
 use crate::model::vfer::Vfer;
-use crate::model::{FaceDetector, device};
 use crate::protocol::{BlobRef, Manifest, path, sha256_hex};
 use crate::tab::error::TabError;
 use crate::tab::message::{Asset, FromWorker};
@@ -47,7 +47,7 @@ impl Session {
     pub(super) async fn detector(&self, manifest: &Manifest) -> Result<FaceDetector, TabError> {
         let bytes = self.blob(Asset::Detector, &manifest.detector).await?;
         // Small and needed for each frame: a trip to another worker would cost more than it saves.
-        Ok(FaceDetector::load(&Weights::from_safetensors(&bytes)?, &device::cpu())?)
+        Ok(FaceDetector::load(&Weights::from_safetensors(&bytes)?)?)
     }
 
     pub(super) async fn vfer(&self, manifest: &Manifest) -> Result<Vfer, TabError> {

@@ -129,7 +129,7 @@ impl Session {
             video: None,
             frames_per_second,
         };
-        let faces = if report.dark { Vec::new() } else { models.detector.detect(&frame).await? };
+        let faces = if report.dark { Vec::new() } else { models.detector.detect(&frame)? };
         report.faces = faces.len();
         let Some(face) = faces.first() else {
             let ended = self.view.borrow_mut().segmenter.no_face(at_ms, &manifest.capture);

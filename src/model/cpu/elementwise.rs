@@ -1,0 +1,66 @@
+//! Passes that take each value once. Pixels are `channels` values next to each other.
+
+use crate::model::network::Map;
+
+/// The channels of `parts` (values, channels) side by side, plus `add`.
+pub(super) fn join(parts: &[(&[f32], usize)], add: &[f32], channels: usize, out: &mut [f32]) {
+    for (pixel, (out, add)) in out.chunks_exact_mut(channels).zip(add.chunks_exact(channels)).enumerate() {
+        let mut first = 0;
+        for (part, width) in parts {
+            let values = &part[pixel * width..][..*width];
+            let span = first..first + width;
+            for ((out, value), add) in out[span.clone()].iter_mut().zip(values).zip(&add[span]) {
+                *out = value + add;
+            }
+            first += width;
+        }
+    }
+}
+
+/// Maxima of 2×2 pixels of `input`, `stride` apart.
+pub(super) fn max_pool(values: &[f32], input: Map, stride: usize, out: &mut [f32]) {
+    let Map { side, channels, .. } = input;
+    let across = side.div_ceil(stride);
+    for (index, out) in out.chunks_exact_mut(channels).enumerate() {
+        let (y, x) = (index / across * stride, index % across * stride);
+        let pixel = |y: usize, x: usize| &values[(y * side + x) * channels..][..channels];
+        out.copy_from_slice(pixel(y, x));
+        for (y, x) in [(y, x + 1), (y + 1, x), (y + 1, x + 1)] {
+            if y < side && x < side {
+                out.iter_mut().zip(pixel(y, x)).for_each(|(out, value)| *out = if *value > *out { *value } else { *out });
+            }
+        }
+    }
+}
+
+/// `high` plus the pixel of `low`, half as large, that each of its pixels is in.
+pub(super) fn add_upsampled(low: &[f32], high: &[f32], output: Map, out: &mut [f32]) {
+    let Map { side, channels, .. } = output;
+    for (index, (out, high)) in out.chunks_exact_mut(channels).zip(high.chunks_exact(channels)).enumerate() {
+        let (y, x) = (index / side / 2, index % side / 2);
+        let low = &low[(y * (side / 2) + x) * channels..][..channels];
+        for ((out, high), low) in out.iter_mut().zip(high).zip(low) {
+            *out = high + low;
+        }
+    }
+}
+
+/// `add + gated · gate`, with one gate for each pixel.
+pub(super) fn add_gated(gated: &[f32], gate: &[f32], add: &[f32], channels: usize, out: &mut [f32]) {
+    let pixels = out.chunks_exact_mut(channels).zip(gated.chunks_exact(channels)).zip(add.chunks_exact(channels));
+    for (((out, gated), add), gate) in pixels.zip(gate) {
+        for ((out, gated), add) in out.iter_mut().zip(gated).zip(add) {
+            *out = add + gated * gate;
+        }
+    }
+}
+
+/// The mean pixel.
+pub(super) fn mean(values: &[f32], out: &mut [f32]) {
+    out.fill(0.0);
+    let pixels = values.len() / out.len();
+    for pixel in values.chunks_exact(out.len()) {
+        out.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += value);
+    }
+    out.iter_mut().for_each(|sum| *sum /= pixels as f32);
+}

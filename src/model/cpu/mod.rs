@@ -1,0 +1,125 @@
+//! Runs a [`Network`] on one CPU thread, natively and in the browser, with kernels of our own: channels last, packed
+//! weights, everything around a convolution fused to it, buffers planned once. Safe code; the compiler vectorises it
+//! (SIMD128 in wasm).
+
+mod convolution;
+mod depthwise;
+mod elementwise;
+mod matrix;
+mod winograd;
+
+use std::cell::RefCell;
+use std::mem::take;
+
+use super::network::{Map, Network, Pass};
+use convolution::Kernel;
+
+/// A network with packed weights and its buffers.
+pub struct Engine {
+    input: Map,
+    outputs: Vec<Map>,
+    passes: Vec<Pass>,
+    kernels: Vec<Kernel>,
+    /// Which buffer holds each map.
+    places: Vec<usize>,
+    memory: RefCell<Memory>,
+}
+
+#[derive(Default)]
+struct Memory {
+    buffers: Vec<Vec<f32>>,
+    scratch: Vec<f32>,
+}
+
+impl Engine {
+    /// Packs the weights and plans the buffers.
+    pub fn new(network: &Network) -> Self {
+        let mut kernels = Vec::with_capacity(network.convolutions.len());
+        for pass in &network.passes {
+            if let Pass::Convolution { convolution, input, .. } = pass {
+                kernels.push(Kernel::new(&network.convolutions[*convolution], *input));
+            }
+        }
+        let (places, sizes) = plan(network);
+        let buffers = sizes.into_iter().map(|size| vec![0.0; size]).collect();
+        Self {
+            input: network.input,
+            outputs: network.outputs.clone(),
+            passes: network.passes.clone(),
+            kernels,
+            places,
+            memory: RefCell::new(Memory { buffers, scratch: Vec::new() }),
+        }
+    }
+
+    /// Runs it on one image, planes `[channels, side, side]`, and returns its outputs, `[side, side, channels]` each.
+    ///
+    /// # Panics
+    /// If the image has another size than the network's input.
+    pub fn run(&self, planes: &[f32]) -> Vec<Vec<f32>> {
+        let mut memory = self.memory.borrow_mut();
+        let Memory { buffers, scratch } = &mut *memory;
+        assert_eq!(planes.len(), self.input.len(), "an image of the network's size");
+        let (channels, pixels) = (self.input.channels, self.input.side * self.input.side);
+        for (channel, plane) in planes.chunks_exact(pixels).enumerate() {
+            let values = buffers[self.places[0]][channel..].iter_mut().step_by(channels);
+            values.zip(plane).for_each(|(value, input)| *value = *input);
+        }
+        for pass in &self.passes {
+            let output = pass.output();
+            let mut buffer = take(&mut buffers[self.places[output.index]]);
+            let read = |map: &Map| &buffers[self.places[map.index]][..map.len()];
+            let out = &mut buffer[..output.len()];
+            match pass {
+                Pass::Convolution { convolution, input, add, .. } => {
+                    self.kernels[*convolution].run(read(input), add.as_ref().map(read), out, scratch);
+                }
+                Pass::Join { parts, add, .. } => {
+                    let parts: Vec<(&[f32], usize)> = parts.iter().map(|map| (read(map), map.channels)).collect();
+                    elementwise::join(&parts, read(add), output.channels, out);
+                }
+                Pass::MaxPool { input, stride, .. } => elementwise::max_pool(read(input), *input, *stride, out),
+                Pass::AddUpsampled { low, high, .. } => elementwise::add_upsampled(read(low), read(high), output, out),
+                Pass::AddGated { gated, gate, add, .. } => {
+                    elementwise::add_gated(read(gated), read(gate), read(add), output.channels, out);
+                }
+                Pass::Mean { input, .. } => elementwise::mean(read(input), out),
+            }
+            buffers[self.places[output.index]] = buffer;
+        }
+        self.outputs.iter().map(|map| buffers[self.places[map.index]][..map.len()].to_vec()).collect()
+    }
+}
+
+/// Gives every map a buffer that nobody needs at the time: which one, and how large each has to be.
+fn plan(network: &Network) -> (Vec<usize>, Vec<usize>) {
+    let last_uses = network.last_uses();
+    let mut places = vec![0; network.maps.len()];
+    let mut sizes = vec![network.input.len()];
+    let mut free: Vec<usize> = Vec::new();
+    for (step, pass) in network.passes.iter().enumerate() {
+        let output = pass.output();
+        // The best is the smallest that is large enough, else the largest, which then grows.
+        let fit = |&place: &usize| (sizes[place] < output.len(), sizes[place].abs_diff(output.len()));
+        let place = match free.iter().copied().min_by_key(fit) {
+            Some(place) => {
+                free.retain(|other| *other != place);
+                sizes[place] = sizes[place].max(output.len());
+                place
+            }
+            None => {
+                sizes.push(output.len());
+                sizes.len() - 1
+            }
+        };
+        places[output.index] = place;
+        let mut inputs = pass.inputs();
+        inputs.sort_by_key(|map| map.index);
+        inputs.dedup();
+        free.extend(inputs.iter().filter(|map| last_uses[map.index] == step).map(|map| places[map.index]));
+    }
+    (places, sizes)
+}
+
+#[cfg(test)]
+mod tests;
