@@ -68,7 +68,8 @@ async fn main() {
 /// Writes `{state}-{width}-{scheme}.png` of the whole page, for each width and scheme.
 async fn shoot(browser: &Browser, folder: &Path, state: &str) {
     // Chromium names the made camera by the path of its film.
-    let rename = "document.querySelectorAll('#device option').forEach(o => { o.textContent = 'Made camera'; }); return true";
+    let rename =
+        "document.querySelectorAll('#device option').forEach(o => { o.textContent = 'Made camera'; }); return true";
     browser.script::<bool>(rename).await;
     for scheme in SCHEMES {
         let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
