@@ -43,7 +43,7 @@ impl Engine {
     /// [`ModelError::Device`] if the device fails.
     pub async fn run(&self, planes: &[f32]) -> Result<Vec<Vec<f32>>, ModelError> {
         let Network { input, maps, passes, outputs, .. } = &self.network;
-        let shape = [planes.len() / input.len(), input.channels, input.side, input.side];
+        let shape = [planes.len() / input.volume(), input.channels, input.side, input.side];
         let mut values: Vec<Option<Tensor<4>>> = vec![None; maps.len()];
         values[input.index] = Some(Tensor::from_data(TensorData::new(planes.to_vec(), shape), &self.device));
         for (step, pass) in passes.iter().enumerate() {

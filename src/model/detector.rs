@@ -39,30 +39,12 @@ pub struct FaceDetector {
 }
 
 impl FaceDetector {
-    /// Reads `conv0.…` to `conv5.…` and `conv8.…`.
+    /// Puts [`network`] on the CPU.
     ///
     /// # Errors
     /// A tensor is missing, misshapen or not finite.
     pub fn load(weights: &Weights) -> Result<Self, ModelError> {
-        let loader = Loader::new(weights)?;
-        let mut network = Network::new(INPUT, 3);
-        let mean = MEAN.map(|value| -value / 255.0).to_vec();
-        let centred = Prologue { affine: Some((vec![1.0; 3], mean)), relu: false };
-        let leaky = Activation::LeakyRelu(0.1);
-        let first = loader.convolution("conv0", [CHANNELS[0], 3, 3])?;
-        let mut x = network.convolve(network.input, first.after(centred).then(leaky));
-        for index in 1..CHANNELS.len() {
-            let name = format!("conv{index}");
-            let [depthwise, pointwise] = loader.separable(&name, CHANNELS[index - 1], CHANNELS[index])?;
-            let halved = network.max_pool(x, 2);
-            let filtered = network.convolve(halved, depthwise);
-            x = network.convolve(filtered, pointwise.then(leaky));
-        }
-        // The last pooling keeps the size.
-        x = network.max_pool(x, 1);
-        let boxes = loader.convolution("conv8", [ANCHORS.len() * BOX_VALUES, x.channels, 1])?;
-        network.outputs = vec![network.convolve(x, boxes)];
-        Ok(Self { engine: cpu::Engine::new(&network) })
+        Ok(Self { engine: cpu::Engine::new(&network(weights)?) })
     }
 
     /// The faces in `frame`, the largest first. Boxes may reach over the frame's edge.
@@ -76,6 +58,34 @@ impl FaceDetector {
         faces.sort_by(|a, b| area(b).total_cmp(&area(a)));
         Ok(faces)
     }
+}
+
+/// From a letterboxed frame, RGB in [0, 1], to five boxes for each of 10×10 cells. Reads `conv0.…` to `conv5.…` and
+/// `conv8.…`.
+///
+/// # Errors
+/// A tensor is missing, misshapen or not finite.
+pub fn network(weights: &Weights) -> Result<Network, ModelError> {
+    let loader = Loader::new(weights)?;
+    let mut network = Network::new(INPUT, 3);
+    let mean = MEAN.map(|value| -value / 255.0).to_vec();
+    let centred = Prologue { affine: Some((vec![1.0; 3], mean)), relu: false };
+    let leaky = Activation::LeakyRelu(0.1);
+    // The only one without padding.
+    let first = loader.convolution("conv0", [CHANNELS[0], 3, 3])?.strided(1, (0, 0));
+    let mut x = network.convolve(network.input, first.after(centred).then(leaky));
+    for index in 1..CHANNELS.len() {
+        let name = format!("conv{index}");
+        let [depthwise, pointwise] = loader.separable(&name, CHANNELS[index - 1], CHANNELS[index])?;
+        let halved = network.max_pool(x, 2);
+        let filtered = network.convolve(halved, depthwise);
+        x = network.convolve(filtered, pointwise.then(leaky));
+    }
+    // The last pooling keeps the size.
+    x = network.max_pool(x, 1);
+    let boxes = loader.convolution("conv8", [ANCHORS.len() * BOX_VALUES, x.channels, 1])?;
+    network.outputs = vec![network.convolve(x, boxes)];
+    Ok(network)
 }
 
 /// The boxes in the network's output `[10, 10, 25]` that are likely faces.

@@ -23,6 +23,7 @@ pub fn cpu() -> Device {
 pub fn flex() -> Device {
     Device::Burn(burn::tensor::Device::flex())
 }
+
 /// The graphics card, through WebGPU. `on_lost` is called once, with the reason, when the device is lost.
 /// Call this once in a process (or worker) and before any tensor is made on a graphics card.
 ///

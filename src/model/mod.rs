@@ -7,7 +7,7 @@ mod backbone;
 #[cfg(feature = "burn")]
 pub mod burn;
 pub mod cpu;
-mod detector;
+pub mod detector;
 pub mod device;
 pub mod emonet;
 mod error;

@@ -13,7 +13,7 @@ pub struct Map {
 
 impl Map {
     /// How many values it has.
-    pub fn len(&self) -> usize {
+    pub fn volume(&self) -> usize {
         self.side * self.side * self.channels
     }
 }

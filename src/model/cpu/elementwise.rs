@@ -27,7 +27,9 @@ pub(super) fn max_pool(values: &[f32], input: Map, stride: usize, out: &mut [f32
         out.copy_from_slice(pixel(y, x));
         for (y, x) in [(y, x + 1), (y + 1, x), (y + 1, x + 1)] {
             if y < side && x < side {
-                out.iter_mut().zip(pixel(y, x)).for_each(|(out, value)| *out = if *value > *out { *value } else { *out });
+                out.iter_mut()
+                    .zip(pixel(y, x))
+                    .for_each(|(out, value)| *out = if *value > *out { *value } else { *out });
             }
         }
     }

@@ -1,5 +1,5 @@
-//! The matrix product that nearly all time is spent in. A tile of the result stays in registers. 4×8 is the largest tile that fits the 16 registers of 128 bits that wasm is given on
-//! x86: 4×16 is half as fast again slower (docs/PERFORMANCE.md).
+//! The matrix product that nearly all time is spent in. A tile of the result stays in registers: 4×8 is the largest
+//! that fits the 16 registers of 128 bits which wasm is given on x86 (measured: docs/PERFORMANCE.md).
 
 use wide::f32x4;
 
