@@ -6,7 +6,7 @@ use burn::tensor::ops::{ConvOptions, InterpolateMode, InterpolateOptions, MaxPoo
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::ModelError;
-use super::network::{Activation, Convolution, Map, Network, Pass};
+use super::network::{Activation, Convolution, Joint, Map, Network, Pass};
 
 /// A network with its weights on a device of burn's.
 pub struct Engine {
@@ -53,7 +53,6 @@ impl Engine {
                     let settings = &self.network.convolutions[*convolution];
                     self.kernels[*convolution].run(settings, read(input), add.as_ref().map(read))
                 }
-                Pass::Join { parts, add, .. } => Tensor::cat(parts.iter().map(read).collect(), 1) + read(add),
                 Pass::MaxPool { input, stride: 2, .. } => {
                     max_pool2d(read(input), MaxPoolOptions::new([2, 2]).with_ceil_mode(true))
                 }
@@ -68,6 +67,12 @@ impl Engine {
                 Pass::AddGated { gated, gate, add, .. } => read(add) + read(gated) * read(gate),
                 Pass::Mean { input, .. } => read(input).mean_dim(3).mean_dim(2),
             };
+            if let Some(Joint { add, first, output }) = pass.joint() {
+                let channels = first..first + pass.output().channels;
+                let part = result.clone() + read(&add).slice_dim(1, channels);
+                let parts = values[output.index].take().into_iter().chain([part]).collect();
+                values[output.index] = Some(Tensor::cat(parts, 1));
+            }
             values[pass.output().index] = Some(result);
             let unneeded = pass.inputs().into_iter().filter(|map| self.last_uses[map.index] == step);
             unneeded.for_each(|map| values[map.index] = None);

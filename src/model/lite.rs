@@ -74,7 +74,7 @@ fn dense_block(network: &mut Network, loader: &Loader, index: usize, x: Map) -> 
         let [depthwise, pointwise] = loader.separable(&name(conv), outputs, outputs)?;
         let filtered = network.convolve(sum, depthwise.after(Prologue { affine: None, relu: conv > 1 }));
         let last = if conv == 3 { Activation::Relu } else { Activation::None };
-        sum = network.convolve_onto(filtered, pointwise.then(last), Some(sum));
+        sum = network.convolve_onto(filtered, pointwise.then(last), sum);
     }
     Ok(sum)
 }

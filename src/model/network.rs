@@ -1,6 +1,8 @@
 //! Networks as data: a list of passes over square maps, built once from weights and run by [`super::cpu`] or, on burn,
 //! by `super::burn`. Whatever can be folded is folded by who builds it; here nothing is learned and nothing branches.
 
+use std::mem::replace;
+
 /// A value between passes: `side`×`side` pixels of `channels` values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Map {
@@ -98,10 +100,21 @@ impl Convolution {
     }
 }
 
+/// A second place for the result of a convolution: the sum of `add` and of several results side by side.
+#[derive(Clone, Copy, Debug)]
+pub struct Joint {
+    /// What is added.
+    pub add: Map,
+    /// Where the result belongs among the channels.
+    pub first: usize,
+    /// As large as `add`.
+    pub output: Map,
+}
+
 /// One step.
 #[derive(Clone, Debug)]
 pub enum Pass {
-    /// `output = activation(convolution(prologue(input)) + add)`.
+    /// `output = activation(convolution(prologue(input)) + add)`, and that into a part of `joint`.
     Convolution {
         /// Which of the network's convolutions.
         convolution: usize,
@@ -111,15 +124,8 @@ pub enum Pass {
         add: Option<Map>,
         /// What it makes.
         output: Map,
-    },
-    /// The channels of `parts` side by side, and `add` added.
-    Join {
-        /// In order.
-        parts: Vec<Map>,
-        /// What is added to them.
-        add: Map,
-        /// What it makes.
-        output: Map,
+        /// Where else that goes.
+        joint: Option<Joint>,
     },
     /// Maxima of 2×2 pixels, `stride` apart; beyond the end nothing counts.
     MaxPool {
@@ -163,24 +169,29 @@ impl Pass {
     /// What it reads.
     pub fn inputs(&self) -> Vec<Map> {
         match self {
-            Self::Convolution { input, add, .. } => std::iter::once(*input).chain(*add).collect(),
-            Self::Join { parts, add, .. } => parts.iter().copied().chain([*add]).collect(),
+            Self::Convolution { input, add, joint, .. } => {
+                [Some(*input), *add, joint.map(|joint| joint.add)].into_iter().flatten().collect()
+            }
             Self::MaxPool { input, .. } | Self::Mean { input, .. } => vec![*input],
             Self::AddUpsampled { low, high, .. } => vec![*low, *high],
             Self::AddGated { gated, gate, add, .. } => vec![*gated, *gate, *add],
         }
     }
 
-    /// What it makes.
+    /// What it makes, whatever else it writes to.
     pub fn output(&self) -> Map {
         match self {
             Self::Convolution { output, .. }
-            | Self::Join { output, .. }
             | Self::MaxPool { output, .. }
             | Self::AddUpsampled { output, .. }
             | Self::AddGated { output, .. }
             | Self::Mean { output, .. } => *output,
         }
+    }
+
+    /// Where else its result goes.
+    pub fn joint(&self) -> Option<Joint> {
+        if let Self::Convolution { joint, .. } = self { *joint } else { None }
     }
 }
 
@@ -211,27 +222,40 @@ impl Network {
 
     /// Appends a convolution.
     pub fn convolve(&mut self, input: Map, convolution: Convolution) -> Map {
-        self.convolve_onto(input, convolution, None)
+        self.append(input, convolution, None, None)
     }
 
-    /// Appends a convolution to whose result `add` is added.
-    pub fn convolve_onto(&mut self, input: Map, convolution: Convolution, add: Option<Map>) -> Map {
-        let Convolution { outputs, size, stride, padding, depthwise, .. } = convolution;
-        let filter = if depthwise { 1 } else { input.channels } * size * size;
-        assert_eq!(convolution.weight.len(), outputs * filter, "weights fit the map that they read");
-        let affine = convolution.prologue.affine.is_some();
-        assert!(!depthwise || (outputs == input.channels && !affine && add.is_none()), "depthwise is not fused so far");
-        let output = self.map((input.side + padding.0 + padding.1 - size) / stride + 1, outputs);
-        assert!(add.is_none_or(|add| (add.side, add.channels) == (output.side, outputs)), "maps of one size are added");
-        self.convolutions.push(convolution);
-        self.passes.push(Pass::Convolution { convolution: self.convolutions.len() - 1, input, add, output });
+    /// Appends a convolution to whose result `add` is added, if there is such a map.
+    pub fn convolve_onto(&mut self, input: Map, convolution: Convolution, add: impl Into<Option<Map>>) -> Map {
+        self.append(input, convolution, add.into(), None)
+    }
+
+    /// A map into which the next convolutions write their results side by side, with `add` added: see
+    /// [`Self::convolve_into`].
+    pub fn joint(&mut self, add: Map) -> Joint {
+        Joint { add, first: 0, output: self.map(add.side, add.channels) }
+    }
+
+    /// Appends a convolution whose result goes into `joint` too, behind the channels that are there already.
+    pub fn convolve_into(&mut self, joint: &mut Joint, input: Map, convolution: Convolution) -> Map {
+        let output = self.append(input, convolution, None, Some(*joint));
+        joint.first += output.channels;
         output
     }
 
-    /// Appends [`Pass::Join`].
-    pub fn join(&mut self, parts: Vec<Map>, add: Map) -> Map {
-        let output = self.map(add.side, add.channels);
-        self.passes.push(Pass::Join { parts, add, output });
+    fn append(&mut self, input: Map, convolution: Convolution, add: Option<Map>, joint: Option<Joint>) -> Map {
+        let Convolution { outputs, size, stride, padding, depthwise, .. } = convolution;
+        let filter = if depthwise { 1 } else { input.channels } * size * size;
+        assert_eq!(convolution.weight.len(), outputs * filter, "weights fit the map that they read");
+        let is_fused = convolution.prologue.affine.is_some() || add.is_some() || joint.is_some();
+        assert!(!depthwise || (outputs == input.channels && !is_fused), "depthwise is not fused so far");
+        let output = self.map((input.side + padding.0 + padding.1 - size) / stride + 1, outputs);
+        assert!(add.is_none_or(|add| (add.side, add.channels) == (output.side, outputs)), "maps of one size are added");
+        if let Some(Joint { add, first, .. }) = joint {
+            assert!(add.side == output.side && first + outputs <= add.channels, "the result fits where it goes");
+        }
+        self.convolutions.push(convolution);
+        self.passes.push(Pass::Convolution { convolution: self.convolutions.len() - 1, input, add, output, joint });
         output
     }
 
@@ -263,7 +287,8 @@ impl Network {
         output
     }
 
-    /// For each map the index of the last pass that reads it; of outputs, a larger one than any pass has.
+    /// For each map the index of the last pass that reads it; of outputs, a larger one than any pass has; 0 if it is
+    /// not read at all.
     pub(super) fn last_uses(&self) -> Vec<usize> {
         let mut last_uses = vec![0; self.maps.len()];
         for (step, pass) in self.passes.iter().enumerate() {
@@ -271,5 +296,53 @@ impl Network {
         }
         self.outputs.iter().for_each(|map| last_uses[map.index] = self.passes.len());
         last_uses
+    }
+
+    /// Gives every map a buffer that nobody else needs at the time.
+    pub(super) fn plan_buffers(&self) -> Plan {
+        let last_uses = self.last_uses();
+        let mut plan = Plan { places: vec![0; self.maps.len()], sizes: vec![self.input.volume()] };
+        let mut placed = vec![false; self.maps.len()];
+        let mut free: Vec<usize> = Vec::new();
+        for (step, pass) in self.passes.iter().enumerate() {
+            let written = [Some(pass.output()), pass.joint().map(|joint| joint.output)];
+            for map in written.into_iter().flatten() {
+                if !replace(&mut placed[map.index], true) {
+                    plan.places[map.index] = plan.take(&mut free, map.volume());
+                }
+            }
+            let mut finished: Vec<Map> = pass.inputs();
+            finished.push(pass.output());
+            finished.sort_by_key(|map| map.index);
+            finished.dedup();
+            // What nobody reads is not needed any more either.
+            let is_finished = |map: &&Map| last_uses[map.index] == step || last_uses[map.index] == 0;
+            free.extend(finished.iter().filter(is_finished).map(|map| plan.places[map.index]));
+        }
+        plan
+    }
+}
+
+/// Which buffer holds each map, and how many values each buffer has.
+pub(super) struct Plan {
+    pub places: Vec<usize>,
+    pub sizes: Vec<usize>,
+}
+
+impl Plan {
+    /// A buffer of `volume`: the smallest free one that is large enough, else the largest, which then grows.
+    fn take(&mut self, free: &mut Vec<usize>, volume: usize) -> usize {
+        let fit = |&place: &usize| (self.sizes[place] < volume, self.sizes[place].abs_diff(volume));
+        match free.iter().copied().min_by_key(fit) {
+            Some(place) => {
+                free.retain(|other| *other != place);
+                self.sizes[place] = self.sizes[place].max(volume);
+                place
+            }
+            None => {
+                self.sizes.push(volume);
+                self.sizes.len() - 1
+            }
+        }
     }
 }

@@ -1,18 +1,14 @@
 //! Passes that take each value once. Pixels are `channels` values next to each other.
 
-use crate::model::network::Map;
+use crate::model::network::{Joint, Map};
 
-/// The channels of `parts` (values, channels) side by side, plus `add`.
-pub(super) fn join(parts: &[(&[f32], usize)], add: &[f32], channels: usize, out: &mut [f32]) {
-    for (pixel, (out, add)) in out.chunks_exact_mut(channels).zip(add.chunks_exact(channels)).enumerate() {
-        let mut first = 0;
-        for (part, width) in parts {
-            let values = &part[pixel * width..][..*width];
-            let span = first..first + width;
-            for ((out, value), add) in out[span.clone()].iter_mut().zip(values).zip(&add[span]) {
-                *out = value + add;
-            }
-            first += width;
+/// `values`, with `channels` a pixel, plus `add` into their part of `joint`.
+pub(super) fn join(values: &[f32], channels: usize, add: &[f32], joint: Joint, out: &mut [f32]) {
+    let (width, span) = (joint.output.channels, joint.first..joint.first + channels);
+    let pixels = out.chunks_exact_mut(width).zip(add.chunks_exact(width)).zip(values.chunks_exact(channels));
+    for ((out, add), values) in pixels {
+        for ((out, value), add) in out[span.clone()].iter_mut().zip(values).zip(&add[span.clone()]) {
+            *out = value + add;
         }
     }
 }

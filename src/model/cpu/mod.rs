@@ -11,7 +11,7 @@ mod winograd;
 use std::cell::RefCell;
 use std::mem::take;
 
-use super::network::{Map, Network, Pass};
+use super::network::{Map, Network, Pass, Plan};
 use convolution::Kernel;
 
 /// A network with packed weights and its buffers.
@@ -40,7 +40,7 @@ impl Engine {
                 kernels.push(Kernel::new(&network.convolutions[*convolution], *input));
             }
         }
-        let (places, sizes) = plan(network);
+        let Plan { places, sizes } = network.plan_buffers();
         let buffers = sizes.into_iter().map(|size| vec![0.0; size]).collect();
         Self {
             input: network.input,
@@ -74,10 +74,6 @@ impl Engine {
                 Pass::Convolution { convolution, input, add, .. } => {
                     self.kernels[*convolution].run(read(input), add.as_ref().map(read), out, scratch);
                 }
-                Pass::Join { parts, add, .. } => {
-                    let parts: Vec<(&[f32], usize)> = parts.iter().map(|map| (read(map), map.channels)).collect();
-                    elementwise::join(&parts, read(add), output.channels, out);
-                }
                 Pass::MaxPool { input, stride, .. } => elementwise::max_pool(read(input), *input, *stride, out),
                 Pass::AddUpsampled { low, high, .. } => elementwise::add_upsampled(read(low), read(high), output, out),
                 Pass::AddGated { gated, gate, add, .. } => {
@@ -85,40 +81,16 @@ impl Engine {
                 }
                 Pass::Mean { input, .. } => elementwise::mean(read(input), out),
             }
+            if let Some(joint) = pass.joint() {
+                let mut joined = take(&mut buffers[self.places[joint.output.index]]);
+                let add = &buffers[self.places[joint.add.index]];
+                elementwise::join(&buffer, output.channels, add, joint, &mut joined[..joint.output.volume()]);
+                buffers[self.places[joint.output.index]] = joined;
+            }
             buffers[self.places[output.index]] = buffer;
         }
         self.outputs.iter().map(|map| buffers[self.places[map.index]][..map.volume()].to_vec()).collect()
     }
-}
-
-/// Gives every map a buffer that nobody needs at the time: which one, and how large each has to be.
-fn plan(network: &Network) -> (Vec<usize>, Vec<usize>) {
-    let last_uses = network.last_uses();
-    let mut places = vec![0; network.maps.len()];
-    let mut sizes = vec![network.input.volume()];
-    let mut free: Vec<usize> = Vec::new();
-    for (step, pass) in network.passes.iter().enumerate() {
-        let output = pass.output();
-        // The best is the smallest that is large enough, else the largest, which then grows.
-        let fit = |&place: &usize| (sizes[place] < output.volume(), sizes[place].abs_diff(output.volume()));
-        let place = match free.iter().copied().min_by_key(fit) {
-            Some(place) => {
-                free.retain(|other| *other != place);
-                sizes[place] = sizes[place].max(output.volume());
-                place
-            }
-            None => {
-                sizes.push(output.volume());
-                sizes.len() - 1
-            }
-        };
-        places[output.index] = place;
-        let mut inputs = pass.inputs();
-        inputs.sort_by_key(|map| map.index);
-        inputs.dedup();
-        free.extend(inputs.iter().filter(|map| last_uses[map.index] == step).map(|map| places[map.index]));
-    }
-    (places, sizes)
 }
 
 #[cfg(test)]

@@ -113,7 +113,10 @@ fn the_other_passes_do_what_they_say() {
     let x = network.input;
     let identity = || Convolution::new(vec![1.0, 2.0], vec![0.0, 0.0], 1);
     let two = network.convolve(x, identity());
-    let joined = network.join(vec![x, x], two);
+    let mut joint = network.joint(two);
+    network.convolve_into(&mut joint, x, Convolution::new(vec![1.0], vec![0.0], 1));
+    network.convolve_into(&mut joint, x, Convolution::new(vec![1.0], vec![0.0], 1));
+    let joined = joint.output;
     let halved = network.max_pool(joined, 2);
     let kept = network.max_pool(joined, 1);
     let up = network.add_upsampled(halved, joined);

@@ -19,16 +19,17 @@ pub(super) fn block(
         let convolution = Convolution::new(weight.to_vec(), vec![0.0; outputs], size);
         Ok::<_, ModelError>(convolution.after(norm(loader, &format!("{name}.{bn}"), inputs)?.then_relu()))
     };
-    let a = network.convolve(x, stage("bn1", "conv1", x.channels, outputs / 2, 3)?);
-    let b = network.convolve(a, stage("bn2", "conv2", outputs / 2, outputs / 4, 3)?);
-    let c = network.convolve(b, stage("bn3", "conv3", outputs / 4, outputs / 4, 3)?);
     // The input is brought to as many channels as the output has.
     let shortcut = if x.channels == outputs {
         x
     } else {
         network.convolve(x, stage("downsample.0", "downsample.2", x.channels, outputs, 1)?)
     };
-    Ok(network.join(vec![a, b, c], shortcut))
+    let mut joint = network.joint(shortcut);
+    let a = network.convolve_into(&mut joint, x, stage("bn1", "conv1", x.channels, outputs / 2, 3)?);
+    let b = network.convolve_into(&mut joint, a, stage("bn2", "conv2", outputs / 2, outputs / 4, 3)?);
+    network.convolve_into(&mut joint, b, stage("bn3", "conv3", outputs / 4, outputs / 4, 3)?);
+    Ok(joint.output)
 }
 
 /// Appends an hourglass, which looks at its input as it is and, through another hourglass, at half its size.

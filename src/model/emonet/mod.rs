@@ -95,7 +95,7 @@ impl EmoNet {
                 let heatmaps = Map::load(loader, &part("l"), w, LANDMARKS)?;
                 let around = heatmaps.then(&Map::load(loader, &part("al"), LANDMARKS, w)?);
                 entry = direct.then(&entry);
-                previous = network.convolve_onto(last, direct.plus(&around).convolution(), Some(previous));
+                previous = network.convolve_onto(last, direct.plus(&around).convolution(), previous);
             }
             gated = Some(network.convolve_onto(last, entry.convolution(), gated));
         }
