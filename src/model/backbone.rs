@@ -19,6 +19,8 @@ pub struct Backbone {
 #[allow(clippy::large_enum_variant)]
 enum Engine {
     Cpu(cpu::Engine),
+    #[cfg(feature = "gpu")]
+    Gpu(super::gpu::Engine),
     #[cfg(feature = "burn")]
     Burn(super::burn::Engine),
 }
@@ -27,6 +29,8 @@ impl Engine {
     fn new(network: &Network, device: &Device) -> Self {
         match device {
             Device::Cpu => Self::Cpu(cpu::Engine::new(network)),
+            #[cfg(feature = "gpu")]
+            Device::Gpu(card) => Self::Gpu(super::gpu::Engine::new(network, card)),
             #[cfg(feature = "burn")]
             Device::Burn(device) => Self::Burn(super::burn::Engine::new(network, device)),
         }
@@ -98,6 +102,8 @@ impl Backbone {
         check_input(crops, unit)?;
         let features = match &self.extractor {
             Engine::Cpu(engine) => crops.chunks_exact(unit).flat_map(|crop| engine.run(crop).swap_remove(0)).collect(),
+            #[cfg(feature = "gpu")]
+            Engine::Gpu(engine) => engine.run(crops).await?.swap_remove(0),
             #[cfg(feature = "burn")]
             Engine::Burn(engine) => engine.run(crops).await?.swap_remove(0),
         };

@@ -1,4 +1,5 @@
-//! Runs a [`Network`] on burn: on WebGPU, and, as the reference for [`super::cpu`], on its CPU backend.
+//! Runs a [`Network`] on burn, one tensor operation after the other: the reference that the engines of our own are
+//! tested against.
 
 use burn::tensor::activation::{leaky_relu, relu};
 use burn::tensor::module::{conv2d, interpolate, max_pool2d};

@@ -1,7 +1,7 @@
 //! Models: the face detector, the frozen backbones with their image heads, and the VFER. No I/O.
 //!
-//! A backbone is a [`network::Network`], built from weights with everything folded that can be, and run by one of two
-//! engines: [`cpu`], kernels of our own, anywhere; `burn` (feature `burn`), for WebGPU and as the reference.
+//! A backbone is a [`network::Network`], built from weights with everything folded that can be, and run by an engine:
+//! [`cpu`], anywhere; `gpu` (feature `gpu`), on a graphics card; `burn` (feature `burn`), the reference for both.
 
 mod backbone;
 #[cfg(feature = "burn")]
@@ -11,6 +11,8 @@ pub mod detector;
 pub mod device;
 pub mod emonet;
 mod error;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod image;
 pub mod lite;
 mod loader;

@@ -8,7 +8,7 @@ use super::gpu_client::GpuClient;
 use super::js;
 use super::message::{EngineChoice, EngineReport};
 use super::probe;
-use crate::model::{Backbone, Extraction, ModelError, device};
+use crate::model::{Backbone, Device, Extraction, ModelError};
 use crate::protocol::BackboneKind;
 use crate::weights::Weights;
 
@@ -111,7 +111,7 @@ impl Engine {
 }
 
 async fn load_on_cpu(kind: BackboneKind, weights: &[u8]) -> Result<(Backbone, f64), TabError> {
-    let backbone = Backbone::load(kind, &Weights::from_safetensors(weights)?, &device::cpu())?;
+    let backbone = Backbone::load(kind, &Weights::from_safetensors(weights)?, &Device::Cpu)?;
     let frame_ms = median_frame_ms(&backbone, TIMED_FRAMES).await?;
     Ok((backbone, frame_ms))
 }

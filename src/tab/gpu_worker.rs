@@ -12,7 +12,7 @@ use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
 
 use super::engine::median_frame_ms;
 use super::js;
-use crate::model::{Backbone, device};
+use crate::model::{Backbone, Device, gpu::Card};
 use crate::protocol::BackboneKind;
 use crate::weights::Weights;
 
@@ -61,14 +61,14 @@ async fn load(data: &JsValue) -> Result<(Backbone, Object), String> {
     let kind: BackboneKind = serde_wasm_bindgen::from_value(field("backbone")?).map_err(|error| error.to_string())?;
     let bytes = Uint8Array::new(&field("weights")?).to_vec();
     let weights = Weights::from_safetensors(&bytes).map_err(|error| error.to_string())?;
-    let device = device::webgpu(|reason| {
+    let card = Card::open(|reason| {
         let lost = answer("lost");
         js::set(&lost, "reason", &format!("its device is gone: {reason}").into());
         post(&lost);
     })
     .await
     .map_err(|error| error.to_string())?;
-    let backbone = Backbone::load(kind, &weights, &device).map_err(|error| error.to_string())?;
+    let backbone = Backbone::load(kind, &weights, &Device::Gpu(card)).map_err(|error| error.to_string())?;
     let frame_ms = median_frame_ms(&backbone, TIMED_FRAMES).await.map_err(|error| error.to_string())?;
     let loaded = answer("loaded");
     js::set(&loaded, "frame_ms", &frame_ms.into());

@@ -14,8 +14,6 @@ pub struct Adapter {
     pub name: String,
     /// WebGPU in software.
     pub fallback: bool,
-    /// cubecl reads GPU timestamps and cannot do without on wasm.
-    pub timestamp_query: bool,
     /// The limit, in bytes.
     pub storage_binding_bytes: f64,
     /// The limit.
@@ -44,9 +42,6 @@ pub fn decide(choice: EngineChoice, probe: &Probe) -> Result<String, String> {
         Probe::Adapter(adapter) => adapter,
     };
     let name = &adapter.name;
-    if !adapter.timestamp_query {
-        return Err(format!("the adapter {name} lacks timestamp-query"));
-    }
     if adapter.storage_binding_bytes < STORAGE_BINDING_BYTES || adapter.workgroup_invocations < WORKGROUP_INVOCATIONS {
         return Err(format!("the limits of the adapter {name} are below WebGPU's defaults"));
     }
@@ -60,7 +55,7 @@ pub fn decide(choice: EngineChoice, probe: &Probe) -> Result<String, String> {
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]
 pub async fn probe() -> Probe {
     use super::js;
-    use wasm_bindgen::{JsCast as _, JsValue};
+    use wasm_bindgen::JsValue;
 
     let Some(gpu) = js::get(&js_sys::global(), "navigator").and_then(|navigator| js::get(&navigator, "gpu")) else {
         return Probe::NoWebGpu;
@@ -76,16 +71,9 @@ pub async fn probe() -> Probe {
     let limit = |key| {
         js::get(&adapter, "limits").and_then(|limits| js::get(&limits, key)).and_then(|v| v.as_f64()).unwrap_or(0.0)
     };
-    let timestamp_query = js::get(&adapter, "features")
-        .and_then(|features| {
-            let has = js::get(&features, "has")?.dyn_into::<js_sys::Function>().ok()?;
-            has.call1(&features, &"timestamp-query".into()).ok()
-        })
-        .is_some_and(|has| has.is_truthy());
     Probe::Adapter(Adapter {
         name,
         fallback: flag(&info) || flag(&adapter),
-        timestamp_query,
         storage_binding_bytes: limit("maxStorageBufferBindingSize"),
         workgroup_invocations: limit("maxComputeInvocationsPerWorkgroup"),
     })
@@ -99,7 +87,6 @@ mod tests {
         Adapter {
             name: "card".to_owned(),
             fallback: false,
-            timestamp_query: true,
             storage_binding_bytes: STORAGE_BINDING_BYTES,
             workgroup_invocations: WORKGROUP_INVOCATIONS,
         }
@@ -120,12 +107,10 @@ mod tests {
     }
 
     #[test]
-    fn what_cubecl_cannot_do_without_is_never_waived() {
-        for adapter in [
-            Adapter { timestamp_query: false, ..card() },
-            Adapter { storage_binding_bytes: 1.0, ..card() },
-            Adapter { workgroup_invocations: 128.0, ..card() },
-        ] {
+    fn limits_below_webgpus_defaults_are_never_waived() {
+        for adapter in
+            [Adapter { storage_binding_bytes: 1.0, ..card() }, Adapter { workgroup_invocations: 128.0, ..card() }]
+        {
             assert!(decide(EngineChoice::Webgpu, &Probe::Adapter(adapter)).is_err());
         }
         for probe in [Probe::NoWebGpu, Probe::NoAdapter] {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use emofed::emotion::Emotion;
-use emofed::model::{Backbone, Face, FaceDetector, Frame, device};
+use emofed::model::{Backbone, Device, Face, FaceDetector, Frame};
 use emofed::protocol::BackboneKind;
 use emofed_server::import::{ImportError, emonet, lite};
 use emofed_tests::e2e::path_from_env;
@@ -34,7 +34,7 @@ async fn a_pytorch_file_becomes_the_golden_network() {
     for (name, tensor) in weights.iter() {
         assert_eq!(tensor, &emonet_parameter(name, &tensor.shape), "{name}");
     }
-    let backbone = Backbone::load(BackboneKind::Emonet, &weights, &device::cpu()).unwrap();
+    let backbone = Backbone::load(BackboneKind::Emonet, &weights, &Device::Cpu).unwrap();
     let case = &golden["cases"][1];
     let image = input_image(case["image"].as_str().unwrap(), backbone.input_size());
     let expected: Vec<f64> = case["features"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
@@ -149,7 +149,7 @@ fn ask_peer(frames: &[Frame]) -> Vec<Peer> {
 #[tokio::test]
 async fn boxes_and_probabilities_equal_the_packages() {
     let pack = lite::convert(&package()).unwrap();
-    let backbone = Backbone::load(BackboneKind::Lite, &pack.backbone, &device::cpu()).unwrap();
+    let backbone = Backbone::load(BackboneKind::Lite, &pack.backbone, &Device::Cpu).unwrap();
     let detector = FaceDetector::load(&pack.detector).unwrap();
     let portrait = portrait();
     // For the detector: camera frames.
@@ -198,7 +198,7 @@ async fn boxes_and_probabilities_equal_the_packages() {
 #[tokio::test]
 async fn the_portrait_smiles() {
     let pack = lite::convert(&package()).unwrap();
-    let backbone = Backbone::load(BackboneKind::Lite, &pack.backbone, &device::cpu()).unwrap();
+    let backbone = Backbone::load(BackboneKind::Lite, &pack.backbone, &Device::Cpu).unwrap();
     let detector = FaceDetector::load(&pack.detector).unwrap();
     let portrait = portrait();
     let face = detector.detect(&portrait).unwrap()[0];

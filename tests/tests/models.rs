@@ -2,6 +2,8 @@
 //! The lite backbone's numbers are checked against its package in `imports.rs`; here, that WebGPU computes what the CPU does.
 
 use emofed::model::emonet::{EmoNet, used_tensors};
+#[cfg(feature = "gpu")]
+use emofed::model::gpu;
 use emofed::model::{Backbone, Device, ModelError, burn, cpu, device};
 use emofed::protocol::BackboneKind;
 use emofed::weights::{Weights, WeightsError};
@@ -54,6 +56,8 @@ async fn check(golden: &Value, weights: &Weights, device: &Device, cases: usize)
 
         let outputs = match device {
             Device::Cpu => cpu::Engine::new(&network.extractor).run(&image),
+            #[cfg(feature = "gpu")]
+            Device::Gpu(card) => gpu::Engine::new(&network.extractor, card).run(&image).await.unwrap(),
             Device::Burn(device) => burn::Engine::new(&network.extractor, device).run(&image).await.unwrap(),
         };
         let [features, attention] = &outputs[..] else { panic!("two outputs") };
@@ -70,7 +74,7 @@ async fn check(golden: &Value, weights: &Weights, device: &Device, cases: usize)
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn emonet_tiny_on_the_cpu() {
-    check(&tiny(), &weights(&tiny(), ""), &device::cpu(), 2).await;
+    check(&tiny(), &weights(&tiny(), ""), &Device::Cpu, 2).await;
 }
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
@@ -91,7 +95,7 @@ async fn lite_is_the_same_on_flex() {
 /// That the lite backbone computes on `device` what it does on the CPU.
 async fn check_lite(device: &Device) {
     let load = |device| Backbone::load(BackboneKind::Lite, &lite_weights(), device).unwrap();
-    let (cpu, other) = (load(&device::cpu()), load(device));
+    let (cpu, other) = (load(&Device::Cpu), load(device));
     let images = ["image/0", "image/1"].map(|name| input_image(name, cpu.input_size())).concat();
     let (expected, found) = (cpu.extract(&images).await.unwrap(), other.extract(&images).await.unwrap());
     let widen = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>();
@@ -101,26 +105,25 @@ async fn check_lite(device: &Device) {
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn emonet_official_on_the_cpu() {
-    check(&official(), &weights(&official(), ""), &device::cpu(), 2).await;
+    check(&official(), &weights(&official(), ""), &Device::Cpu, 2).await;
 }
 
-/// Both backbones in one test: a worker sets up WebGPU once.
-#[cfg(all(target_arch = "wasm32", feature = "gpu"))]
-#[wasm_bindgen_test]
-async fn both_backbones_on_webgpu() {
-    let device = device::webgpu(|reason| panic!("the device was lost: {reason}")).await.unwrap();
-    check(&tiny(), &weights(&tiny(), ""), &device, 2).await;
-    check_lite(&device).await;
+#[cfg(feature = "gpu")]
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn both_backbones_on_a_graphics_card() {
+    let card = gpu::Card::open(|reason| panic!("the card was lost: {reason}")).await.unwrap();
+    check(&tiny(), &weights(&tiny(), ""), &Device::Gpu(card.clone()), 2).await;
+    check_lite(&Device::Gpu(card)).await;
 }
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn names_of_files_from_several_cards_are_understood() {
-    check(&tiny(), &weights(&tiny(), "module."), &device::cpu(), 1).await;
+    check(&tiny(), &weights(&tiny(), "module."), &Device::Cpu, 1).await;
 }
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn a_batch_is_each_of_its_images() {
-    let backbone = Backbone::load(BackboneKind::Emonet, &weights(&tiny(), ""), &device::cpu()).unwrap();
+    let backbone = Backbone::load(BackboneKind::Emonet, &weights(&tiny(), ""), &Device::Cpu).unwrap();
     let images = ["image/0", "image/1"].map(|name| input_image(name, backbone.input_size()));
     let batch = backbone.extract(&images.concat()).await.unwrap();
     for (image, features) in images.iter().zip(batch.features.chunks(backbone.feature_count())) {
@@ -138,7 +141,7 @@ fn flat(rows: &[[f32; 6]]) -> Vec<f64> {
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn bad_input_is_refused() {
     let good = weights(&tiny(), "");
-    let backbone = Backbone::load(BackboneKind::Emonet, &good, &device::cpu()).unwrap();
+    let backbone = Backbone::load(BackboneKind::Emonet, &good, &Device::Cpu).unwrap();
     let mut image = input_image("image/0", backbone.input_size());
     assert!(backbone.extract(&image[1..]).await.is_err());
     assert!(backbone.extract(&[]).await.is_err());
@@ -147,7 +150,7 @@ async fn bad_input_is_refused() {
         assert!(backbone.extract(&image).await.is_err());
     }
 
-    let lite = Backbone::load(BackboneKind::Lite, &lite_weights(), &device::cpu()).unwrap();
+    let lite = Backbone::load(BackboneKind::Lite, &lite_weights(), &Device::Cpu).unwrap();
     let unit = 3 * 112 * 112;
     let error = lite.extract(&vec![0.5; unit + 1]).await.unwrap_err();
     assert_eq!(error, ModelError::InputLength { found: unit + 1, unit });
@@ -157,7 +160,7 @@ async fn bad_input_is_refused() {
 }
 
 fn load(kind: BackboneKind, weights: &Weights) -> Result<(), ModelError> {
-    Backbone::load(kind, weights, &device::cpu()).map(drop)
+    Backbone::load(kind, weights, &Device::Cpu).map(drop)
 }
 
 #[wasm_bindgen_test(unsupported = test)]

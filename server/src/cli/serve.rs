@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use emofed::model::{Backbone, device};
+use emofed::model::{Backbone, Device};
 use emofed::protocol::{ModelOrigin, RoundSettings, sha256_hex};
 use emofed::weights::Weights;
 use emofed_server::clock::{Clock as _, SystemClock};
@@ -172,7 +172,7 @@ async fn first_model(records: &Records) -> Result<(), Failure> {
     let weights = Weights::from_safetensors(&records.blob(&backbone_ref.blob.sha256)?)
         .map_err(|error| failed(error.to_string()))?;
     let backbone =
-        Backbone::load(backbone_ref.kind, &weights, &device::cpu()).map_err(|error| failed(error.to_string()))?;
+        Backbone::load(backbone_ref.kind, &weights, &Device::Cpu).map_err(|error| failed(error.to_string()))?;
     let bar = ProgressBar::new(0).with_style(
         ProgressStyle::with_template("{bar:40} {percent} %, {eta} left")
             .unwrap_or_else(|_| ProgressStyle::default_bar()),

@@ -3,7 +3,7 @@
 use std::{io::Write, path::Path, time::Duration};
 
 use emofed::{
-    model::{Backbone, device, emonet::used_tensors},
+    model::{Backbone, Device, emonet::used_tensors},
     protocol::BackboneKind,
     weights::{Tensor, Weights},
 };
@@ -57,7 +57,7 @@ pub fn convert(file: &Path, options: ImportOptions) -> Result<Weights, ImportErr
     }
     drop(content);
     let weights = used_tensors(&read(file)?).map_err(|error| ImportError::model(file, error))?;
-    Backbone::load(BackboneKind::Emonet, &weights, &device::cpu()).map_err(|error| ImportError::model(file, error))?;
+    Backbone::load(BackboneKind::Emonet, &weights, &Device::Cpu).map_err(|error| ImportError::model(file, error))?;
     Ok(weights)
 }
 

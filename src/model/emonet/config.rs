@@ -54,8 +54,9 @@ impl Config {
         };
 
         let width = 4 * outputs("conv1.weight")?;
-        // A block's convolutions have a half, a quarter and a quarter of its outputs.
-        if width == 0 || !width.is_multiple_of(8) {
+        // The first block has half the width; its convolutions have a half, a quarter and a quarter of that, and
+        // kernels take channels in fours.
+        if width == 0 || !width.is_multiple_of(32) {
             return Err(wrong_shape("conv1.weight", &[64, 3, 7, 7]).into());
         }
         let expressions = outputs("emo_fc_2.3.weight")?.saturating_sub(2);

@@ -126,7 +126,7 @@ async fn list_devices(camera: &Camera) {
     let listed = async { JsFuture::from(devices()?.enumerate_devices()?).await };
     let Ok(listed) = listed.await else { return };
     let picker: HtmlSelectElement = dom::get("device");
-    let tracks = camera.stream.borrow().as_ref().map(MediaStream::get_video_tracks).unwrap_or_else(Array::new);
+    let tracks = camera.stream.borrow().as_ref().map(MediaStream::get_video_tracks).unwrap_or_default();
     let current = tracks.get(0).dyn_into::<MediaStreamTrack>().ok().map(|track| track.label());
     picker.set_text_content(None);
     let cameras = listed.unchecked_into::<Array>();

@@ -107,7 +107,7 @@ async fn grab() -> Option<ImageBitmap> {
     options.set_resize_width((f64::from(width) * scale).round().max(1.0) as u32);
     options.set_resize_height((f64::from(height) * scale).round().max(1.0) as u32);
     let promise: Promise =
-        window().create_image_bitmap_with_html_video_element_and_image_bitmap_options(&video, &options).ok()?.into();
+        window().create_image_bitmap_with_html_video_element_and_image_bitmap_options(&video, &options).ok()?;
     JsFuture::from(promise).await.ok()?.dyn_into().ok()
 }
 

@@ -196,7 +196,8 @@ impl Session {
                 }
             }
         }
-        self.contribution.borrow_mut().restore(self.storage.pending().await);
+        let pending = self.storage.pending().await;
+        self.contribution.borrow_mut().restore(pending);
         self.follow_events();
         post(&FromWorker::FramesWanted);
         self.sync_soon();

@@ -18,6 +18,9 @@ use crate::tab::message::{ConnectionReport, FromWorker};
 /// How often the manifest is asked for where no event arrives.
 const POLL_MS: u32 = 15_000;
 
+/// A subscription, and what is called for each event.
+type Events = (EventSource, Closure<dyn FnMut(MessageEvent)>);
+
 #[derive(Default)]
 pub(super) struct Sync {
     running: Cell<bool>,
@@ -27,7 +30,7 @@ pub(super) struct Sync {
     backoff: RefCell<Backoff>,
     retry: RefCell<Option<Timeout>>,
     poll: RefCell<Option<Interval>>,
-    events: RefCell<Option<(EventSource, Closure<dyn FnMut(MessageEvent)>)>>,
+    events: RefCell<Option<Events>>,
 }
 
 impl Session {
