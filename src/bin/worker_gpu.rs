@@ -1,8 +1,8 @@
-//! The GPU worker. See [`emofed::tab::gpu_worker`].
+//! An extractor on WebGPU. See [`emofed::tab::extractor_worker`].
 
 #[cfg(target_arch = "wasm32")]
 fn main() {
-    emofed::tab::gpu_worker::run();
+    emofed::tab::extractor_worker::run();
 }
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -33,6 +33,9 @@ pub enum TabError {
     /// A model failed.
     #[error("the model failed: {0}")]
     Model(#[from] ModelError),
+    /// The backbone cannot be run.
+    #[error("the backbone cannot be run: {0}")]
+    Engine(String),
     /// Training failed.
     #[error("training failed: {0}")]
     Learning(#[from] LearningError),
@@ -82,6 +85,7 @@ impl TabError {
             Self::Protocol(_) => "Reload the page to get the version that fits.",
             Self::Altered { .. } => "Check the connection, then reload the page; if it stays, tell your instructor.",
             Self::Frame(_) => "Pause and resume the camera.",
+            Self::Engine(_) => "Close other tabs to free memory, then reload the page.",
             Self::Answer(_) | Self::Weights(_) | Self::Model(_) | Self::Learning(_) => {
                 "Reload the page; if that does not help, tell your instructor."
             }

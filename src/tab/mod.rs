@@ -1,7 +1,7 @@
 //! The tab: everything between the camera's frames and the aggregator, in web workers.
 //!
-//! The *session worker* ([`session`]) owns what must not be lost. The *GPU worker* ([`gpu_worker`]) only extracts
-//! features, so that losing a device loses nothing. What decides without a browser compiles natively and is tested
+//! The *session worker* ([`session`]) owns what must not be lost. *Extractors* ([`extractor_worker`]) only run the
+//! backbone, on WebGPU or the CPU, so that losing a device loses nothing. What decides without a browser compiles natively and is tested
 //! there.
 
 pub mod backoff;
@@ -17,9 +17,9 @@ pub mod engine;
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]
 pub mod error;
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]
-mod gpu_client;
-#[cfg(all(target_arch = "wasm32", feature = "worker", feature = "gpu"))]
-pub mod gpu_worker;
+mod extractor;
+#[cfg(all(target_arch = "wasm32", feature = "worker"))]
+pub mod extractor_worker;
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]
 mod js;
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]

@@ -51,6 +51,41 @@ pub fn decide(choice: EngineChoice, probe: &Probe) -> Result<String, String> {
     Ok(name.clone())
 }
 
+/// A backbone that takes longer than this on one core gets several.
+const SLOW_FRAME_MS: f64 = 25.0;
+/// More workers than these are more memory than they are worth.
+const MOST_WORKERS: usize = 4;
+/// What a machine should have for each worker: EmoNet takes a third of a gigabyte.
+const GIGABYTES_PER_WORKER: f64 = 2.0;
+
+/// How many workers run a backbone on the CPU that takes `frame_ms` on one of `cores`, with `memory_gb` of memory, as far as
+/// that is known.
+pub fn cpu_workers(frame_ms: f64, cores: usize, memory_gb: Option<f64>) -> usize {
+    if frame_ms <= SLOW_FRAME_MS {
+        return 1;
+    }
+    let affordable = memory_gb.map_or(2, |memory| (memory / GIGABYTES_PER_WORKER) as usize);
+    cores.min(affordable).clamp(1, MOST_WORKERS)
+}
+
+/// How many cores the browser admits to.
+#[cfg(all(target_arch = "wasm32", feature = "worker"))]
+pub fn cores() -> usize {
+    navigator("hardwareConcurrency").map_or(1, |cores| cores as usize)
+}
+
+/// How much memory the machine has, in gigabytes, rounded and cut off; not every browser tells.
+#[cfg(all(target_arch = "wasm32", feature = "worker"))]
+pub fn memory_gb() -> Option<f64> {
+    navigator("deviceMemory")
+}
+
+#[cfg(all(target_arch = "wasm32", feature = "worker"))]
+fn navigator(key: &str) -> Option<f64> {
+    let navigator = super::js::get(&js_sys::global(), "navigator")?;
+    super::js::get(&navigator, key)?.as_f64()
+}
+
 /// Asks the browser.
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]
 pub async fn probe() -> Probe {
@@ -97,6 +132,16 @@ mod tests {
         let probe = Probe::Adapter(card());
         assert_eq!(decide(EngineChoice::Auto, &probe).as_deref(), Ok("card"));
         assert!(decide(EngineChoice::Cpu, &probe).is_err());
+    }
+
+    #[test]
+    fn slow_backbones_get_the_cores_that_memory_allows() {
+        assert_eq!(cpu_workers(3.0, 8, Some(8.0)), 1);
+        assert_eq!(cpu_workers(300.0, 8, Some(8.0)), 4);
+        assert_eq!(cpu_workers(300.0, 2, Some(8.0)), 2);
+        assert_eq!(cpu_workers(300.0, 8, Some(2.0)), 1);
+        assert_eq!(cpu_workers(300.0, 8, Some(0.5)), 1);
+        assert_eq!(cpu_workers(300.0, 8, None), 2);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Hands frames to the session worker: one at a time, no faster than the plan says, none while nobody looks.
+//! Hands frames to the session worker: no more at a time than it has workers for, no faster than the plan says, none
+//! while nobody looks.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -23,7 +24,9 @@ const NOT_YET_MS: u32 = 100;
 pub struct Pump {
     /// The worker has its models.
     wanted: Cell<bool>,
-    in_flight: Cell<bool>,
+    in_flight: Cell<usize>,
+    /// How many may be on their way at a time; 0 counts as 1.
+    lanes: Cell<usize>,
     last_ms: Cell<f64>,
     interval_ms: Cell<f64>,
     next: RefCell<Option<Timeout>>,
@@ -33,7 +36,7 @@ impl Pump {
     /// No frame until the worker wants one again.
     pub fn stop(&self) {
         self.wanted.set(false);
-        self.in_flight.set(false);
+        self.in_flight.set(0);
         self.next.take();
     }
 
@@ -49,7 +52,16 @@ impl Pump {
 
     /// The worker has answered.
     pub fn answered(&self) {
-        self.in_flight.set(false);
+        self.in_flight.set(self.in_flight.get().saturating_sub(1));
+    }
+
+    /// How many frames may be on their way at a time.
+    pub fn widen(&self, lanes: usize) {
+        self.lanes.set(lanes);
+    }
+
+    fn is_full(&self) -> bool {
+        self.in_flight.get() >= self.lanes.get().max(1)
     }
 }
 
@@ -58,7 +70,7 @@ impl Student {
     pub(super) fn pump(self: &Rc<Self>) {
         let pump = &self.frames;
         let is_watched = document().visibility_state() != VisibilityState::Hidden;
-        if !pump.wanted.get() || pump.in_flight.get() || !self.camera.is_on() || !is_watched {
+        if !pump.wanted.get() || pump.is_full() || !self.camera.is_on() || !is_watched {
             return;
         }
         let wait_ms = (pump.last_ms.get() + pump.interval_ms.get() - now_ms()).max(0.0);
@@ -78,9 +90,10 @@ impl Student {
 
     async fn send_frame(self: &Rc<Self>) {
         let pump = &self.frames;
-        if !pump.wanted.get() || !self.camera.is_on() || pump.in_flight.replace(true) {
+        if !pump.wanted.get() || !self.camera.is_on() || pump.is_full() {
             return;
         }
+        pump.in_flight.set(pump.in_flight.get() + 1);
         let at_ms = now_ms();
         let sent = match grab().await {
             Some(frame) => self.worker.borrow().as_ref().is_some_and(|worker| worker.send_frame(&frame, at_ms)),
@@ -88,8 +101,9 @@ impl Student {
         };
         if sent {
             pump.last_ms.set(at_ms);
+            self.pump();
         } else {
-            pump.in_flight.set(false);
+            pump.answered();
             self.pump_in(NOT_YET_MS);
         }
     }

@@ -285,6 +285,7 @@ fn engine(report: &EngineReport) {
     let place = match (&report.adapter, report.webgpu) {
         (Some(adapter), true) => format!("WebGPU ({adapter})"),
         (None, true) => "WebGPU".to_owned(),
+        (_, false) if report.workers > 1 => format!("the CPU, with SIMD on {} cores", report.workers),
         (_, false) => "the CPU, with SIMD".to_owned(),
     };
     dom::text("engine-report", &format!("{place}: {}. One frame takes {:.0} ms.", report.reason, report.frame_ms));

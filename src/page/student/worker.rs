@@ -112,7 +112,12 @@ impl Student {
                 gloo::timers::callback::Timeout::new(0, move || drop(dead)).forget();
                 self.leave("Everything this page had stored on the device is deleted, and the camera is off.");
             }
-            message => self.view.borrow_mut().other(message),
+            message => {
+                if let FromWorker::Engine(report) = &message {
+                    self.frames.widen(report.lanes);
+                }
+                self.view.borrow_mut().other(message);
+            }
         }
     }
 

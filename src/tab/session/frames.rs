@@ -8,7 +8,7 @@ use web_sys::{ImageBitmap, OffscreenCanvas, OffscreenCanvasRenderingContext2d};
 use super::{Central, Session, post};
 use crate::learning::{Clip, pseudo_label};
 use crate::model::vfer::Stream;
-use crate::model::{Face, Frame};
+use crate::model::{Extraction, Face, Frame};
 use crate::protocol::Manifest;
 use crate::tab::clips::ClipStore;
 use crate::tab::error::TabError;
@@ -108,13 +108,40 @@ impl View {
     }
 }
 
+/// What was seen in a frame.
+struct Sight {
+    report: FrameReport,
+    /// Of the largest face.
+    extraction: Option<Extraction>,
+}
+
 impl Session {
-    /// Looks at a frame and tells what it saw.
+    /// Looks at a frame and tells what it saw. Several frames may be looked at at a time; what follows from them follows
+    /// in their order.
     ///
     /// # Errors
     /// The frame cannot be read, or a model fails.
     pub(super) async fn look(self: &Rc<Self>, bitmap: &ImageBitmap, at_ms: f64) -> Result<FrameReport, TabError> {
+        let turn = self.turns.enter();
+        let sight = self.see(bitmap, at_ms).await;
+        turn.await;
+        let Sight { mut report, extraction } = sight?;
         let manifest = self.manifest()?;
+        let seen = extraction.and_then(|seen| Some((*seen.probabilities.first()?, seen.features)));
+        let Some((probabilities, features)) = seen else {
+            let ended = self.view.borrow_mut().segmenter.no_face(at_ms, &manifest.capture);
+            self.finish_clip(ended, &manifest);
+            return Ok(report);
+        };
+        report.image = Some(probabilities);
+        let ended = self.view.borrow_mut().segmenter.face(at_ms, &features, probabilities, &manifest.capture);
+        self.finish_clip(ended, &manifest);
+        let central = self.central.borrow().clone();
+        report.video = central.map(|central| self.view.borrow_mut().watch(&central));
+        Ok(report)
+    }
+
+    async fn see(&self, bitmap: &ImageBitmap, at_ms: f64) -> Result<Sight, TabError> {
         let models = self.models.borrow().clone();
         let models = models.ok_or_else(|| TabError::Frame("models are not loaded yet".to_owned()))?;
         let frames_per_second = self.view.borrow_mut().count_frame();
@@ -131,11 +158,7 @@ impl Session {
         };
         let faces = if report.dark { Vec::new() } else { models.detector.detect(&frame)? };
         report.faces = faces.len();
-        let Some(face) = faces.first() else {
-            let ended = self.view.borrow_mut().segmenter.no_face(at_ms, &manifest.capture);
-            self.finish_clip(ended, &manifest);
-            return Ok(report);
-        };
+        let Some(face) = faces.first() else { return Ok(Sight { report, extraction: None }) };
         report.face = Some(fractions(face, &frame));
 
         let crop = frame.square_crop(face, CROP_MARGIN, models.engine.input_size());
@@ -143,14 +166,7 @@ impl Session {
         if let Some(engine) = extracted.fell_back {
             post(&FromWorker::Engine(engine));
         }
-        let Some(&probabilities) = extracted.extraction.probabilities.first() else { return Ok(report) };
-        report.image = Some(probabilities);
-        let features = &extracted.extraction.features;
-        let ended = self.view.borrow_mut().segmenter.face(at_ms, features, probabilities, &manifest.capture);
-        self.finish_clip(ended, &manifest);
-        let central = self.central.borrow().clone();
-        report.video = central.map(|central| self.view.borrow_mut().watch(&central));
-        Ok(report)
+        Ok(Sight { report, extraction: Some(extracted.extraction) })
     }
 
     /// Ends the clip being collected, as when the camera is paused.

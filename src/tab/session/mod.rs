@@ -1,12 +1,13 @@
 //! The session worker: joins the class, looks at frames, learns, and keeps in step with the aggregator.
 //!
 //! One file per concern: [`assets`](self) fetches and verifies weights, `frames` looks, `sync` follows the
-//! aggregator, `contribute` trains and sends. Everything is one thread; no borrow of a cell outlives an `await`.
+//! aggregator, `contribute` trains and sends, `turns` keeps frames in order. Everything is one thread; no borrow of a cell outlives an `await`.
 
 mod assets;
 mod contribute;
 mod frames;
 mod sync;
+mod turns;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -59,6 +60,7 @@ struct Session {
     view: RefCell<View>,
     contribution: RefCell<contribute::Contribution>,
     sync: Sync,
+    turns: turns::Turns,
 }
 
 /// Listens to the page until the tab is closed.
@@ -169,6 +171,7 @@ impl Session {
             view: RefCell::default(),
             contribution: RefCell::default(),
             sync: Sync::default(),
+            turns: turns::Turns::default(),
         }
     }
 

@@ -1,6 +1,7 @@
-//! The GPU worker: a backbone on WebGPU, and nothing that would be missed.
+//! An extractor: a worker with a backbone, and nothing that would be missed. Built with feature `gpu` it runs on
+//! WebGPU, else on the CPU.
 //!
-//! [`super::gpu_client`] tells what it understands and answers.
+//! [`super::extractor`] tells what it understands and answers.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -10,14 +11,15 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
 
-use super::engine::median_frame_ms;
 use super::js;
-use crate::model::{Backbone, Device, gpu::Card};
+use crate::model::{Backbone, Device, ModelError};
 use crate::protocol::BackboneKind;
 use crate::weights::Weights;
 
-/// Frames run at the start: the first compiles the pipelines, the rest are timed.
-const TIMED_FRAMES: usize = 3;
+/// Whether this worker was started as an extractor.
+pub fn is_wanted() -> bool {
+    js_sys::global().unchecked_into::<DedicatedWorkerGlobalScope>().name() == super::extractor::NAME
+}
 
 /// Listens until the worker is terminated.
 pub fn run() {
@@ -39,7 +41,7 @@ pub fn run() {
                     let loaded = backbone.borrow().clone();
                     extract(loaded, &data).await
                 }
-                other => Err(format!("the GPU worker does not know {other}")),
+                other => Err(format!("the extractor does not know {other}")),
             };
             post(&result.unwrap_or_else(|reason| {
                 let failed = answer("failed");
@@ -61,19 +63,26 @@ async fn load(data: &JsValue) -> Result<(Backbone, Object), String> {
     let kind: BackboneKind = serde_wasm_bindgen::from_value(field("backbone")?).map_err(|error| error.to_string())?;
     let bytes = Uint8Array::new(&field("weights")?).to_vec();
     let weights = Weights::from_safetensors(&bytes).map_err(|error| error.to_string())?;
-    let card = Card::open(|reason| {
+    let device = device().await.map_err(|error| error.to_string())?;
+    let backbone = Backbone::load(kind, &weights, &device).map_err(|error| error.to_string())?;
+    let loaded = answer("loaded");
+    js::set(&loaded, "input_size", &(backbone.input_size() as f64).into());
+    Ok((backbone, loaded))
+}
+
+#[cfg(feature = "gpu")]
+async fn device() -> Result<Device, ModelError> {
+    let card = crate::model::gpu::Card::open(|reason| {
         let lost = answer("lost");
         js::set(&lost, "reason", &format!("its device is gone: {reason}").into());
         post(&lost);
-    })
-    .await
-    .map_err(|error| error.to_string())?;
-    let backbone = Backbone::load(kind, &weights, &Device::Gpu(card)).map_err(|error| error.to_string())?;
-    let frame_ms = median_frame_ms(&backbone, TIMED_FRAMES).await.map_err(|error| error.to_string())?;
-    let loaded = answer("loaded");
-    js::set(&loaded, "frame_ms", &frame_ms.into());
-    js::set(&loaded, "input_size", &(backbone.input_size() as f64).into());
-    Ok((backbone, loaded))
+    });
+    Ok(Device::Gpu(card.await?))
+}
+
+#[cfg(not(feature = "gpu"))]
+async fn device() -> Result<Device, ModelError> {
+    Ok(Device::Cpu)
 }
 
 async fn extract(backbone: Option<Rc<Backbone>>, data: &JsValue) -> Result<Object, String> {
@@ -98,6 +107,6 @@ fn answer(kind: &str) -> Object {
 fn post(message: &Object) {
     let scope = js_sys::global().unchecked_into::<DedicatedWorkerGlobalScope>();
     if let Err(error) = scope.post_message(message) {
-        web_sys::console::error_2(&"the GPU worker cannot answer".into(), &Array::of1(&error));
+        web_sys::console::error_2(&"the extractor cannot answer".into(), &Array::of1(&error));
     }
 }

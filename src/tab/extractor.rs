@@ -1,7 +1,7 @@
-//! The session worker's side of the GPU worker: start it, load it, ask it, notice when it is gone.
+//! The session worker's side of an extractor: start it, load it, ask it, notice when it is gone.
 //!
 //! Messages are plain objects. To the worker: `{ kind: "load", backbone, weights }`, `{ kind: "extract", id, crops }`.
-//! From it: `{ kind: "listening" }`, `{ kind: "loaded", frame_ms, input_size }`, `{ kind: "extracted", id, features, logits,
+//! From it: `{ kind: "listening" }`, `{ kind: "loaded", input_size }`, `{ kind: "extracted", id, features, logits,
 //! probabilities }`, `{ kind: "failed", id?, reason }`, `{ kind: "lost", reason }`.
 
 use std::cell::{Cell, RefCell};
@@ -19,7 +19,13 @@ use crate::emotion::EMOTIONS;
 use crate::model::Extraction;
 use crate::protocol::BackboneKind;
 
-const SCRIPT: &str = "/worker-gpu_loader.js";
+/// The CPU's extractors are the session worker's own binary, in another role.
+const CPU_SCRIPT: &str = "/worker-cpu_loader.js";
+const GPU_SCRIPT: &str = "/worker-gpu_loader.js";
+/// The name that gives a worker this role.
+pub const NAME: &str = "extractor";
+/// Frames timed, after one that compiles what there is to compile.
+const TIMED_FRAMES: usize = 3;
 /// Compiling pipelines on a software adapter takes its time.
 const LOAD_TIMEOUT_MS: u32 = 180_000;
 /// A device that is silent for so long is taken for lost.
@@ -54,28 +60,29 @@ impl Waiting {
     }
 }
 
-/// A GPU worker with a backbone loaded.
-pub struct GpuClient {
+/// A worker with a backbone loaded.
+pub struct Extractor {
     worker: Worker,
     waiting: Rc<RefCell<Waiting>>,
     next_id: Cell<u32>,
-    /// Median time of one frame, in milliseconds.
-    pub frame_ms: f64,
+    in_flight: Cell<usize>,
     /// The side of the square crops it takes, in pixels.
     pub input_size: usize,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
     _on_error: Closure<dyn FnMut(ErrorEvent)>,
 }
 
-impl GpuClient {
+impl Extractor {
     /// Starts the worker and loads the backbone there.
     ///
     /// # Errors
-    /// The reason, in words, why WebGPU cannot be used.
-    pub async fn start(kind: BackboneKind, weights: &[u8]) -> Result<Self, String> {
+    /// The reason, in words, why it cannot be used.
+    pub async fn start(webgpu: bool, kind: BackboneKind, weights: &[u8]) -> Result<Self, String> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
-        let worker = Worker::new_with_options(SCRIPT, &options).map_err(|error| js::words(&error))?;
+        options.set_name(NAME);
+        let script = if webgpu { GPU_SCRIPT } else { CPU_SCRIPT };
+        let worker = Worker::new_with_options(script, &options).map_err(|error| js::words(&error))?;
         let waiting = Rc::new(RefCell::new(Waiting::default()));
         let on_message = Closure::new({
             let waiting = waiting.clone();
@@ -85,7 +92,7 @@ impl GpuClient {
             let waiting = waiting.clone();
             move |event: ErrorEvent| {
                 event.prevent_default();
-                waiting.borrow_mut().lose(&format!("the GPU worker stopped: {}", event.message()));
+                waiting.borrow_mut().lose(&format!("the extractor stopped: {}", event.message()));
             }
         });
         let listening = answer(&waiting, LISTENING, LOAD_TIMEOUT_MS);
@@ -95,7 +102,7 @@ impl GpuClient {
             worker,
             waiting,
             next_id: Cell::new(LOADED + 1),
-            frame_ms: 0.0,
+            in_flight: Cell::new(0),
             input_size: 0,
             _on_message: on_message,
             _on_error: on_error,
@@ -110,10 +117,31 @@ impl GpuClient {
         let loaded = answer(&client.waiting, LOADED, LOAD_TIMEOUT_MS);
         client.post(&load, &weights.buffer())?;
         let loaded = loaded.await?;
-        let number = |key| js::get(&loaded, key).and_then(|value| value.as_f64());
-        client.frame_ms = number("frame_ms").unwrap_or(f64::NAN);
-        client.input_size = number("input_size").map_or(0, |size| size as usize);
+        let input_size = js::get(&loaded, "input_size").and_then(|size| size.as_f64());
+        client.input_size = input_size.ok_or("the extractor does not tell its input's size")? as usize;
         Ok(client)
+    }
+
+    /// Median time of a grey frame, in milliseconds.
+    ///
+    /// # Errors
+    /// As for [`Self::extract`].
+    pub async fn frame_ms(&self) -> Result<f64, String> {
+        let grey = vec![0.5; 3 * self.input_size * self.input_size];
+        self.extract(&grey).await?;
+        let mut times = Vec::with_capacity(TIMED_FRAMES);
+        for _ in 0..TIMED_FRAMES {
+            let started = js::now_ms();
+            self.extract(&grey).await?;
+            times.push(js::now_ms() - started);
+        }
+        times.sort_by(f64::total_cmp);
+        Ok(times[TIMED_FRAMES / 2])
+    }
+
+    /// How many questions it has not answered yet.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.get()
     }
 
     /// Runs the backbone on `crops`, `[frames, 3, size, size]`.
@@ -129,7 +157,10 @@ impl GpuClient {
         js::set(&request, "crops", &crops);
         let extracted = answer(&self.waiting, id, EXTRACT_TIMEOUT_MS);
         self.post(&request, &crops.buffer())?;
-        let extracted = extracted.await?;
+        self.in_flight.set(self.in_flight.get() + 1);
+        let extracted = extracted.await;
+        self.in_flight.set(self.in_flight.get() - 1);
+        let extracted = extracted?;
         let floats = |key| js::get(&extracted, key).map(|value| Float32Array::new(&value).to_vec()).unwrap_or_default();
         let probabilities = floats("probabilities").as_chunks::<EMOTIONS>().0.to_vec();
         Ok(Extraction { features: floats("features"), logits: floats("logits"), probabilities })
@@ -140,7 +171,7 @@ impl GpuClient {
     }
 }
 
-impl Drop for GpuClient {
+impl Drop for Extractor {
     fn drop(&mut self) {
         self.worker.set_onmessage(None);
         self.worker.set_onerror(None);
