@@ -18,8 +18,8 @@ test: ## everything CI checks; some steps only: make test STEPS="format lint nat
 	@.tools/setup test
 	@.tools/test $(STEPS)
 
-bench: ## ours beside the peers: make bench [NAMES="…"]
-	@.tools/setup test
+bench: ## ours beside the peers: make bench [NAME…]
+	@.tools/setup bench
 	@.tools/build-page
 	@. .tools/env.sh && cargo build --quiet --release -p emofed-server && cargo run --quiet --release -p emofed-tests --features e2e --bin bench -- $(NAMES) $(filter-out $@,$(MAKECMDGOALS))
 

@@ -41,7 +41,7 @@ pub struct ImportOptions {
     pub allow_unverified: bool,
 }
 
-/// Reads a PyTorch file and checks that the model in it loads. The result holds exactly the tensors that the model
+/// Reads a PyTorch file (or, if it is named so, a safetensors file) and checks that the model in it loads. The result holds exactly the tensors that the model
 /// reads, under their published names.
 ///
 /// # Errors
@@ -55,8 +55,13 @@ pub fn convert(file: &Path, options: ImportOptions) -> Result<Weights, ImportErr
         _ if options.allow_unverified => {}
         _ => return Err(ImportError::Unverified { path: file.to_owned(), blob_id }),
     }
-    drop(content);
-    let weights = used_tensors(&read(file)?).map_err(|error| ImportError::model(file, error))?;
+    let weights = match file.extension() {
+        Some(extension) if extension == "safetensors" => {
+            Weights::from_safetensors(&content).map_err(|error| ImportError::malformed(file, error))?
+        }
+        _ => read(file)?,
+    };
+    let weights = used_tensors(&weights).map_err(|error| ImportError::model(file, error))?;
     Backbone::load(BackboneKind::Emonet, &weights, &Device::Cpu).map_err(|error| ImportError::model(file, error))?;
     Ok(weights)
 }

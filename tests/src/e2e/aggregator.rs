@@ -68,6 +68,21 @@ impl Aggregator {
         aggregator
     }
 
+    /// Has it use the EmoNet in `file`, after a restart.
+    pub async fn import_emonet(&mut self, file: &Path) {
+        self.kill();
+        let import = Command::new(path_from_env("EMOFED_BIN"))
+            .args(["import", "emonet", "--accept-licence", "--allow-unverified"])
+            .arg(file)
+            .arg("--data")
+            .arg(self.folder.path().join("data"))
+            .output()
+            .expect("EMOFED_BIN is a program");
+        assert!(import.status.success(), "`emofed import emonet` failed: {}", String::from_utf8_lossy(&import.stderr));
+        self.restart().await;
+        self.student_link = self.link("?class=").await;
+    }
+
     /// Kills it at once, as a power cut does.
     pub fn kill(&mut self) {
         self.process.kill();

@@ -7,6 +7,7 @@
 pub mod aggregator;
 pub mod browser;
 pub mod camera;
+pub mod peers;
 mod process;
 pub mod proxy;
 pub mod student;

@@ -1,34 +1,53 @@
 //! `make bench [NAME…]`: ours and the peer in turn, several times; medians to `$EMOFED_CACHE/bench.jsonl` and as a table.
 
+mod browser;
+
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use emofed::learning::{AdamSettings, Clip, FedAvg, Trainer};
 use emofed::model::vfer::{FEATURES, Vfer};
-use emofed_tests::e2e::aggregator::Aggregator;
-use emofed_tests::e2e::browser::Camera;
-use emofed_tests::e2e::camera::Film;
 use emofed_tests::e2e::path_from_env;
-use emofed_tests::e2e::student::Student;
 use emofed_tests::values;
 use serde_json::{Value, json};
 
-/// A benchmark without a peer yet has `peer` and `ratio` null.
+/// A figure, and the peer's where there is one.
+pub struct Outcome {
+    /// Ours.
+    ours: f64,
+    /// Name and figure.
+    peer: Option<(&'static str, f64)>,
+}
+
 struct Benchmark {
     name: &'static str,
     unit: &'static str,
-    ours: fn() -> f64,
+    more_is_better: bool,
+    run: fn() -> Result<Outcome, String>,
 }
 
-const BENCHMARKS: [Benchmark; 6] = [
-    Benchmark { name: "wasm-worker-bytes", unit: "bytes (brotli)", ours: || bytes("worker-cpu_bg.wasm.br") },
-    Benchmark { name: "wasm-gpu-worker-bytes", unit: "bytes (brotli)", ours: || bytes("worker-gpu_bg.wasm.br") },
-    Benchmark { name: "wasm-page-bytes", unit: "bytes (brotli)", ours: || bytes("page_bg.wasm.br") },
-    Benchmark { name: "vfer-native", unit: "ms a step (8 × 32 frames, 1 thread)", ours: vfer_step },
-    Benchmark { name: "fedavg", unit: "ms (100 × 1 M values)", ours: fedavg },
-    Benchmark { name: "lite-fps", unit: "frames/s in headless Chromium, CPU", ours: lite_fps },
+const fn benchmark(name: &'static str, unit: &'static str, run: fn() -> Result<Outcome, String>) -> Benchmark {
+    Benchmark { name, unit, more_is_better: false, run }
+}
+
+const BENCHMARKS: [Benchmark; 12] = [
+    benchmark("wasm-worker-bytes", "bytes (brotli)", || bytes("worker-cpu_bg.wasm.br")),
+    benchmark("wasm-gpu-worker-bytes", "bytes (brotli)", || bytes("worker-gpu_bg.wasm.br")),
+    benchmark("wasm-page-bytes", "bytes (brotli)", || bytes("page_bg.wasm.br")),
+    benchmark("emonet-cpu-1", "ms a frame, one thread", browser::emonet_cpu_1),
+    benchmark("emonet-cpu-all", "ms a frame, all cores", browser::emonet_cpu_all),
+    benchmark("emonet-webgpu", "ms a frame", browser::emonet_webgpu),
+    benchmark("worker-start", "ms to the first features, CPU", browser::worker_start),
+    benchmark("lite-cpu", "ms a frame of the camera: detection and expressions", browser::lite_cpu),
+    Benchmark { more_is_better: true, ..benchmark("lite-fps", "frames/s on the student's page", browser::lite_fps) },
+    Benchmark {
+        more_is_better: true,
+        ..benchmark("emonet-fps", "frames/s on the student's page", browser::emonet_fps)
+    },
+    benchmark("vfer-native", "ms a step (8 × 32 frames, 1 thread)", vfer_step),
+    benchmark("fedavg", "ms (100 × 1 M values)", fedavg),
 ];
 
 fn main() {
@@ -42,15 +61,33 @@ fn main() {
         std::process::exit(2);
     }
     let (machine, commit) = (machine(), commit());
-    println!("{:24} {:>14}  {:>10}  {:>6}  unit", "name", "ours", "peer", "ratio");
+    let mut failures = 0;
+    println!("{:24} {:>12}  {:>12}  {:>6}  {:24}  unit", "name", "ours", "peer", "ratio", "peer's name");
     for benchmark in BENCHMARKS.iter().filter(|known| wanted.is_empty() || wanted.iter().any(|n| n == known.name)) {
-        let ours = (benchmark.ours)();
-        println!("{:24} {ours:>14.2}  {:>10}  {:>6}  {}", benchmark.name, "–", "–", benchmark.unit);
+        let Outcome { ours, peer } = match (benchmark.run)() {
+            Ok(outcome) => outcome,
+            Err(reason) => {
+                failures += 1;
+                eprintln!("error: {} cannot run: {reason}", benchmark.name);
+                continue;
+            }
+        };
+        let ratio = peer.map(|(_, peer)| if benchmark.more_is_better { ours / peer } else { peer / ours });
+        let name = peer.map(|(name, _)| name);
+        let shown = |value: Option<f64>, digits| value.map_or("–".to_owned(), |value| format!("{value:.digits$}"));
+        let (theirs, times) = (shown(peer.map(|(_, peer)| peer), 2), shown(ratio, 2));
+        println!(
+            "{:24} {ours:>12.2}  {theirs:>12}  {times:>6}  {:24}  {}",
+            benchmark.name,
+            name.unwrap_or("–"),
+            benchmark.unit
+        );
         record(&json!({
-            "name": benchmark.name, "ours": ours, "peer": Value::Null, "unit": benchmark.unit, "ratio": Value::Null,
-            "peer_name": Value::Null, "machine": machine, "commit": commit,
+            "name": benchmark.name, "ours": ours, "peer": peer.map(|(_, peer)| peer), "unit": benchmark.unit,
+            "ratio": ratio, "peer_name": name, "machine": machine, "commit": commit,
         }));
     }
+    std::process::exit(i32::from(failures > 0));
 }
 
 fn record(line: &Value) {
@@ -79,13 +116,11 @@ fn commit() -> String {
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
 }
 
-fn bytes(file: &str) -> f64 {
+fn bytes(file: &str) -> Result<Outcome, String> {
     let path = path_from_env("EMOFED_DIST").join(file);
-    size(&path) as f64
-}
-
-fn size(path: &Path) -> u64 {
-    std::fs::metadata(path).unwrap_or_else(|_| panic!("{} is missing; way out: `make build`", path.display())).len()
+    let size =
+        std::fs::metadata(&path).map_err(|_| format!("{} is missing; way out: `make build`", path.display()))?.len();
+    Ok(Outcome { ours: size as f64, peer: None })
 }
 
 /// Median time of `runs` runs in milliseconds, after one to warm up.
@@ -102,7 +137,7 @@ fn median_ms(runs: usize, mut run: impl FnMut()) -> f64 {
     1_000.0 * times[runs / 2].as_secs_f64()
 }
 
-fn vfer_step() -> f64 {
+fn vfer_step() -> Result<Outcome, String> {
     let clips: Vec<Clip> = (0..8)
         .map(|clip| {
             let mut target = [0.0; 6];
@@ -112,33 +147,23 @@ fn vfer_step() -> f64 {
         .collect();
     let batch: Vec<&Clip> = clips.iter().collect();
     let mut trainer = Trainer::new(Vfer::random(1), AdamSettings::with_learning_rate(1e-4));
-    median_ms(51, || {
+    let ours = median_ms(51, || {
         trainer.step(&batch);
-    })
+    });
+    Ok(Outcome { ours, peer: None })
 }
 
-fn fedavg() -> f64 {
+fn fedavg() -> Result<Outcome, String> {
     let mut model = emofed::weights::Weights::new();
     model.insert("values", emofed_tests::tensor("model", &[1_000_000], 1.0));
     let mut update = model.clone();
     update.iter_mut().for_each(|(_, tensor)| tensor.values.iter_mut().for_each(|value| *value *= 0.01));
-    median_ms(3, || {
+    let ours = median_ms(3, || {
         let mut average = FedAvg::new(model.clone());
         for client in 1..=100 {
             average.add(&update, client).expect("the layout is the model's");
         }
         assert!(average.finish().is_some());
-    })
-}
-
-/// Read off the page, as a student would, with the plan's limit out of the way.
-fn lite_fps() -> f64 {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
-    runtime.block_on(async {
-        let aggregator = Aggregator::start_with("[capture]\nmax_frames_per_second = 60.0\n").await;
-        let student = Student::join(aggregator.student_link(), Camera::Granted(Film::Portrait(1))).await;
-        student.wait_for_expressions().await;
-        tokio::time::sleep(Duration::from_secs(20)).await;
-        student.browser().script("return parseFloat(document.querySelector('#fps').innerText)").await
-    })
+    });
+    Ok(Outcome { ours, peer: None })
 }

@@ -1,0 +1,172 @@
+// Ours and its peers, timed in the same browser on the same input. `globalThis.bench` holds the functions; each gives
+// { times: [ms], features: [first result] }, so that what is compared can be seen to be the same work.
+
+const WARM_UP = 1;
+
+// The same image for everybody: [1, 3, side, side], smooth, in [0, 1].
+function image(side) {
+  const values = new Float32Array(3 * side * side);
+  for (let c = 0; c < 3; c++) {
+    for (let y = 0; y < side; y++) {
+      for (let x = 0; x < side; x++) {
+        values[(c * side + y) * side + x] = 0.5 + 0.5 * Math.sin(0.05 * (c + 1) * x + 0.07 * y + c);
+      }
+    }
+  }
+  return values;
+}
+
+async function bytes(address) {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(`${address}: ${answer.status}`);
+  return new Uint8Array(await answer.arrayBuffer());
+}
+
+// An extractor of the product, as the session worker starts and asks it: src/tab/extractor.rs.
+class Extractor {
+  static async start(device, backbone, weights) {
+    const extractor = new Extractor();
+    extractor.answers = new Map();
+    extractor.worker = new Worker(`/worker-${device}_loader.js`, { type: 'module', name: 'extractor' });
+    extractor.worker.onmessage = ({ data }) => {
+      const key = data.kind === 'extracted' ? data.id : data.kind;
+      const failed = data.kind === 'failed' || data.kind === 'lost';
+      for (const [waiting, [resolve, reject]] of extractor.answers) {
+        if (failed) reject(new Error(data.reason));
+        else if (waiting === key) resolve(data);
+      }
+    };
+    await extractor.answer('listening');
+    const copy = weights.slice();
+    extractor.worker.postMessage({ kind: 'load', backbone, weights: copy }, [copy.buffer]);
+    extractor.side = (await extractor.answer('loaded')).input_size;
+    extractor.next = 2;
+    return extractor;
+  }
+
+  answer(key) {
+    return new Promise((resolve, reject) => this.answers.set(key, [resolve, reject]));
+  }
+
+  async extract(crops) {
+    const id = this.next++;
+    const answered = this.answer(id);
+    this.worker.postMessage({ kind: 'extract', id, crops: crops.slice() });
+    const { features } = await answered;
+    this.answers.delete(id);
+    return features;
+  }
+}
+
+async function timed(runs, run) {
+  let features;
+  for (let i = 0; i < WARM_UP; i++) features = await run();
+  const times = [];
+  for (let i = 0; i < runs; i++) {
+    const started = performance.now();
+    await run();
+    times.push(performance.now() - started);
+  }
+  return { times, features: Array.from(features) };
+}
+
+async function oursOneByOne(device, backbone, weights, runs) {
+  const extractor = await Extractor.start(device, backbone, await bytes(weights));
+  const input = image(extractor.side);
+  return timed(runs, () => extractor.extract(input));
+}
+
+// Milliseconds a frame where every core has a worker with frames to do.
+async function oursOnAllCores(backbone, weights, runs) {
+  const file = await bytes(weights);
+  const extractors = [];
+  for (let i = 0; i < navigator.hardwareConcurrency; i++) extractors.push(await Extractor.start('cpu', backbone, file));
+  const input = image(extractors[0].side);
+  const measured = await timed(runs, async () => {
+    const features = await Promise.all(extractors.map((extractor) => extractor.extract(input)));
+    return features[0];
+  });
+  measured.times = measured.times.map((time) => time / extractors.length);
+  return measured;
+}
+
+// From nothing to the first features, the weights at hand.
+async function oursFromStart(device, backbone, weights) {
+  const file = await bytes(weights);
+  const input = image(256);
+  const started = performance.now();
+  const extractor = await Extractor.start(device, backbone, file);
+  const features = await extractor.extract(input);
+  return { times: [performance.now() - started], features: Array.from(features) };
+}
+
+async function ort(provider, threads) {
+  const runtime = await import(`/npm/onnxruntime-web/dist/${provider === 'webgpu' ? 'ort.webgpu.min.mjs' : 'ort.wasm.min.mjs'}`);
+  runtime.env.wasm.wasmPaths = '/npm/onnxruntime-web/dist/';
+  runtime.env.wasm.numThreads = threads || navigator.hardwareConcurrency;
+  return runtime;
+}
+
+async function ortSession(runtime, provider, model) {
+  const session = await runtime.InferenceSession.create(model, { executionProviders: [provider], graphOptimizationLevel: 'all' });
+  const input = new runtime.Tensor('float32', image(256), [1, 3, 256, 256]);
+  return async () => {
+    const result = await session.run({ [session.inputNames[0]]: input });
+    return result[session.outputNames[0]].data;
+  };
+}
+
+async function ortOneByOne(provider, threads, model, runs) {
+  const runtime = await ort(provider, threads);
+  return timed(runs, await ortSession(runtime, provider, await bytes(model)));
+}
+
+async function ortFromStart(provider, threads, model) {
+  const file = await bytes(model);
+  const runtime = await ort(provider, threads);
+  const started = performance.now();
+  const run = await ortSession(runtime, provider, file);
+  const features = await run();
+  return { times: [performance.now() - started], features: Array.from(features) };
+}
+
+// The npm package itself, on its WebAssembly backend, on the camera's video: milliseconds for detection and expressions.
+async function faceApi(runs) {
+  await new Promise((resolve, reject) => {
+    const script = document.createElement('script');
+    script.src = '/npm/@vladmandic/face-api/dist/face-api.js';
+    script.onload = resolve;
+    script.onerror = reject;
+    document.head.append(script);
+  });
+  const { tf } = faceapi;
+  tf.setWasmPaths('/npm/@tensorflow/tfjs-backend-wasm/dist/');
+  if (!(await tf.setBackend('wasm'))) throw new Error('tfjs cannot use its WebAssembly backend');
+  await tf.ready();
+  await faceapi.nets.tinyFaceDetector.loadFromUri('/npm/@vladmandic/face-api/model');
+  await faceapi.nets.faceExpressionNet.loadFromUri('/npm/@vladmandic/face-api/model');
+  const video = document.createElement('video');
+  video.muted = true;
+  video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
+  await video.play();
+  const options = new faceapi.TinyFaceDetectorOptions({ inputSize: 320, scoreThreshold: 0.5 });
+  return timed(runs, async () => {
+    const found = await faceapi.detectSingleFace(video, options).withFaceExpressions();
+    if (!found) throw new Error('face-api finds no face');
+    return Object.values(found.expressions);
+  });
+}
+
+const functions = { oursOneByOne, oursOnAllCores, oursFromStart, ortOneByOne, ortFromStart, faceApi };
+
+// Starts `name(...inputs)`; its end shows in `bench.outcome`.
+globalThis.bench = {
+  outcome: null,
+  start(name, inputs) {
+    this.outcome = null;
+    functions[name](...inputs).then(
+      (result) => { this.outcome = { result }; },
+      (error) => { this.outcome = { error: String(error?.message ?? error) }; },
+    );
+  },
+};

@@ -1,0 +1,128 @@
+//! Ours beside the peers, in the same Chromium.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use emofed::weights::Weights;
+use emofed_tests::e2e::aggregator::Aggregator;
+use emofed_tests::e2e::browser::Camera;
+use emofed_tests::e2e::camera::Film;
+use emofed_tests::e2e::peers::{Measured, Peers};
+use emofed_tests::e2e::student::Student;
+use emofed_tests::emonet_parameter;
+use serde_json::{Value, json};
+
+use super::{Outcome, cache};
+
+/// Runs of ours and of the peer, in turn.
+const ROUNDS: usize = 3;
+const ONNX: &str = "onnxruntime-web";
+const MODEL: &str = "/data/emonet.onnx";
+const EMONET: &str = "/data/emonet.safetensors";
+
+type Call = (&'static str, Value);
+
+pub fn emonet_cpu_1() -> Result<Outcome, String> {
+    let ours = ("oursOneByOne", json!(["cpu", "emonet", EMONET, 5]));
+    compare(ours, ("ortOneByOne", json!(["wasm", 1, MODEL, 5])), ONNX, ROUNDS)
+}
+
+pub fn emonet_cpu_all() -> Result<Outcome, String> {
+    let ours = ("oursOnAllCores", json!(["emonet", EMONET, 5]));
+    compare(ours, ("ortOneByOne", json!(["wasm", 0, MODEL, 5])), ONNX, ROUNDS)
+}
+
+pub fn emonet_webgpu() -> Result<Outcome, String> {
+    // Where there is no card this is SwiftShader, and the peer takes most of a minute a frame.
+    let ours = ("oursOneByOne", json!(["gpu", "emonet", EMONET, 3]));
+    compare(ours, ("ortOneByOne", json!(["webgpu", 1, MODEL, 1])), ONNX, 1)
+}
+
+pub fn worker_start() -> Result<Outcome, String> {
+    let ours = ("oursFromStart", json!(["cpu", "emonet", EMONET]));
+    compare(ours, ("ortFromStart", json!(["wasm", 0, MODEL])), ONNX, 5)
+}
+
+/// Ours on the student's page, beside the package that its weights are from.
+pub fn lite_cpu() -> Result<Outcome, String> {
+    block_on(async {
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            ours.push(1_000.0 / frames_per_second(None).await);
+            let peers = Peers::start(&data()?).await;
+            theirs.push(median(peers.run("faceApi", json!([50])).await?.times));
+        }
+        Ok(Outcome { ours: median(ours), peer: Some(("face-api on tfjs-wasm", median(theirs))) })
+    })
+}
+
+pub fn lite_fps() -> Result<Outcome, String> {
+    block_on(async { Ok(Outcome { ours: frames_per_second(None).await, peer: None }) })
+}
+
+pub fn emonet_fps() -> Result<Outcome, String> {
+    let file = data()?.join("emonet.safetensors");
+    block_on(async { Ok(Outcome { ours: frames_per_second(Some(&file)).await, peer: None }) })
+}
+
+/// Read off the page, as a student would, with the plan's limit out of the way.
+async fn frames_per_second(emonet: Option<&Path>) -> f64 {
+    let mut aggregator = Aggregator::start_with("[capture]\nmax_frames_per_second = 1000.0\n").await;
+    if let Some(file) = emonet {
+        aggregator.import_emonet(file).await;
+    }
+    let student = Student::join(aggregator.student_link(), Camera::Granted(Film::Portrait(1))).await;
+    student.wait_for_expressions().await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    student.browser().script("return parseFloat(document.querySelector('#fps').innerText)").await
+}
+
+/// Both in turn; the medians, and a check that both computed the same.
+fn compare(ours: Call, theirs: Call, name: &'static str, rounds: usize) -> Result<Outcome, String> {
+    let data = data()?;
+    block_on(async {
+        let (mut our_times, mut their_times) = (Vec::new(), Vec::new());
+        let peers = Peers::start(&data).await;
+        for _ in 0..rounds {
+            let our: Measured = peers.run(ours.0, ours.1.clone()).await?;
+            let their = peers.run(theirs.0, theirs.1.clone()).await.map_err(|error| format!("{name}: {error}"))?;
+            let largest = their.features.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+            let same = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-3 * largest;
+            if our.features.len() != their.features.len() || !our.features.iter().zip(&their.features).all(same) {
+                return Err(format!("{name} computes something else"));
+            }
+            our_times.push(median(our.times));
+            their_times.push(median(their.times));
+        }
+        Ok(Outcome { ours: median(our_times), peer: Some((name, median(their_times))) })
+    })
+}
+
+/// The files that the page of the peers asks for: EmoNet in its official size with generated weights, ours and the peers'.
+fn data() -> Result<PathBuf, String> {
+    let folder = cache().join("bench");
+    let graph = folder.join("emonet.onnx");
+    if !graph.exists() {
+        return Err(format!("{} is missing; way out: `.tools/setup bench`", graph.display()));
+    }
+    let golden: Value =
+        serde_json::from_str(include_str!("../../../fixtures/emonet_official.json")).expect("it is JSON");
+    let mut weights = Weights::new();
+    for (name, shape) in golden["shapes"].as_object().into_iter().flatten() {
+        let shape: Vec<usize> = serde_json::from_value(shape.clone()).expect("a shape is a list of lengths");
+        weights.insert(name.clone(), emonet_parameter(name, &shape));
+    }
+    let file = folder.join("emonet.safetensors");
+    std::fs::write(&file, weights.to_safetensors(None)).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(folder)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    runtime.expect("a runtime starts").block_on(work)
+}
