@@ -12,8 +12,6 @@ use super::probe;
 use crate::model::Extraction;
 use crate::protocol::BackboneKind;
 
-/// Frames that may be on their way to the graphics card: while it computes one, the next is cropped.
-const GPU_LANES: usize = 2;
 /// How often a frame looks whether the CPU is ready to take over.
 const RECOVERY_POLL_MS: u32 = 50;
 
@@ -152,7 +150,7 @@ async fn load_on_cpu(kind: BackboneKind, weights: &[u8]) -> Result<(Extractor, f
 
 fn on_gpu(extractor: Extractor, reason: String, adapter: Option<String>, frame_ms: f64) -> (Pool, EngineReport) {
     let pool = Pool { webgpu: true, extractors: vec![Rc::new(extractor)] };
-    (pool, EngineReport { webgpu: true, reason, adapter, frame_ms, workers: 1, lanes: GPU_LANES })
+    (pool, EngineReport { webgpu: true, reason, adapter, frame_ms, workers: 1 })
 }
 
 /// As many workers as pay for a backbone that takes `frame_ms`, or as many as start.
@@ -172,6 +170,6 @@ async fn on_cpu(
         }
     }
     let workers = extractors.len();
-    let report = EngineReport { webgpu: false, reason, adapter: None, frame_ms, workers, lanes: workers };
+    let report = EngineReport { webgpu: false, reason, adapter: None, frame_ms, workers };
     (Pool { webgpu: false, extractors }, report)
 }

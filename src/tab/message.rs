@@ -116,8 +116,6 @@ pub struct EngineReport {
     pub frame_ms: f64,
     /// How many workers have the backbone.
     pub workers: usize,
-    /// How many frames may be on their way at a time.
-    pub lanes: usize,
 }
 
 /// A face in a frame, in fractions of the frame's width and height.

@@ -1,14 +1,18 @@
 //! Convolutions, each by the kernel that suits it.
 
+use std::ops::Range;
+
 use wide::f32x4;
 
 use super::depthwise::Depthwise;
-use super::matrix::Packed;
+use super::matrix::{COLUMNS, Packed, Rows};
 use super::winograd::{Winograd, lanes};
 use crate::model::network::{Activation, Convolution, Map, Prologue};
 
 /// Results that are worked on at a time.
 const BLOCK: usize = 24;
+/// Channels that are packed at a time.
+const PACKED: usize = 16;
 
 /// A convolution, ready to run.
 pub(super) struct Kernel {
@@ -33,12 +37,10 @@ impl Kernel {
         } else if Winograd::suits(convolution, input) {
             Method::Winograd(Winograd::new(convolution, input))
         } else {
-            let (channels, area) = (input.channels, convolution.size * convolution.size);
-            Method::Matrix(Packed::new(area * channels, convolution.outputs, |k, n| {
-                convolution.weight[(n * channels + k % channels) * area + k / channels]
-            }))
+            Method::Matrix(pack(convolution, input.channels))
         };
-        Self { convolution: Convolution { weight: Vec::new(), ..convolution.clone() }, input, method }
+        let (bias, prologue) = (convolution.bias.clone(), convolution.prologue.clone());
+        Self { convolution: Convolution { weight: Vec::new(), bias, prologue, ..*convolution }, input, method }
     }
 
     /// `out = activation(convolution(prologue(input)) + add)`.
@@ -50,24 +52,55 @@ impl Kernel {
             Method::Depthwise(depthwise) => depthwise.run(c, &source, out),
             Method::Winograd(winograd) => winograd.run(c, &source, add, out, scratch),
             Method::Matrix(filters) => {
-                let (outputs, inner) = (c.outputs, c.size * c.size * channels);
-                let is_plain = c.size == 1 && c.stride == 1 && !c.prologue.is_some();
-                for (block, out) in out.chunks_mut(BLOCK * outputs).enumerate() {
-                    let first = block * BLOCK;
-                    let rows = out.len() / outputs;
-                    if is_plain {
-                        filters.multiply(&input[first * channels..], out, rows, (inner, outputs));
-                    } else {
-                        scratch.resize(BLOCK * inner, 0.0);
-                        let across = (side + c.padding.0 + c.padding.1 - c.size) / c.stride + 1;
-                        for (row, patch) in scratch.chunks_exact_mut(inner).take(rows).enumerate() {
-                            source.gather(c, (first + row) / across, (first + row) % across, patch);
-                        }
-                        filters.multiply(scratch, out, rows, (inner, outputs));
+                let is_plain = c.size == 1 && c.padding == (0, 0) && !c.prologue.is_some();
+                let (values, side) = if is_plain {
+                    (input, side)
+                } else {
+                    (source.padded(c, scratch), side + c.padding.0 + c.padding.1)
+                };
+                let across = (side - c.size) / c.stride + 1;
+                let mut starts = [0; BLOCK];
+                for (block, out) in out.chunks_mut(BLOCK * c.outputs).enumerate() {
+                    let starts = &mut starts[..out.len() / c.outputs];
+                    for (place, start) in (block * BLOCK..).zip(starts.iter_mut()) {
+                        *start = (place / across * side + place % across) * c.stride * channels;
                     }
-                    finish(out, c, add.map(|add| &add[first * outputs..][..out.len()]));
+                    // A row of the filter is in one piece; the next one is a row of the map further on.
+                    let left = Rows { values, starts, length: c.size * channels, pitch: side * channels };
+                    filters.multiply(&left, out, c.outputs);
+                    finish(out, c, add.map(|add| &add[block * BLOCK * c.outputs..][..out.len()]));
                 }
             }
+        }
+    }
+}
+
+/// The filters as a matrix `[size · size · channels, outputs]`.
+fn pack(c: &Convolution, channels: usize) -> Packed {
+    let area = c.size * c.size;
+    let mut packed = Packed::with_rows(area * channels, c.outputs);
+    for panel in (0..c.outputs).step_by(COLUMNS) {
+        for tap in 0..area {
+            for first in (0..channels).step_by(PACKED) {
+                pack_some(c, channels, tap, first..channels.min(first + PACKED), panel, &mut packed);
+            }
+        }
+    }
+    packed
+}
+
+/// The rows of `tap` and of some channels, in the panel of 8 outputs from `panel` on. Not inlined, since browsers optimise
+/// what is called often.
+#[inline(never)]
+fn pack_some(c: &Convolution, channels: usize, tap: usize, some: Range<usize>, panel: usize, packed: &mut Packed) {
+    let area = c.size * c.size;
+    let at = |output: usize, channel: usize| match output < c.outputs {
+        true => c.weight[(output * channels + channel) * area + tap],
+        false => 0.0,
+    };
+    for channel in some {
+        for half in [panel, panel + COLUMNS / 2] {
+            packed.push(f32x4::new(std::array::from_fn(|lane| at(half + lane, channel))));
         }
     }
 }
@@ -93,30 +126,21 @@ impl Source<'_> {
         if self.prologue.relu { values.fast_max(f32x4::ZERO) } else { values }
     }
 
-    /// The pixels under the filter for the result in row `y` and column `x`, row by row, zeros beyond the edge.
-    fn gather(&self, c: &Convolution, y: usize, x: usize, patch: &mut [f32]) {
-        let (size, channels) = (c.size, self.channels);
-        let inside = |start: usize| {
-            let (start, first) = (start as isize - c.padding.0 as isize, c.padding.0.saturating_sub(start));
-            (start, first.min(size), (self.side as isize - start).clamp(0, size as isize) as usize)
-        };
-        let (top, row_first, row_end) = inside(y * c.stride);
-        let (left, first, end) = inside(x * c.stride);
-        for (row, pixels) in patch.chunks_exact_mut(size * channels).enumerate() {
-            if row < row_first || row >= row_end || first >= end {
-                pixels.fill(0.0);
-                continue;
-            }
-            let y = (top + row as isize) as usize;
-            let start = (y * self.side + (left + first as isize) as usize) * channels;
-            pixels[..first * channels].fill(0.0);
-            pixels[end * channels..].fill(0.0);
-            let pixels = &mut pixels[first * channels..end * channels];
-            pixels.copy_from_slice(&self.values[start..][..pixels.len()]);
+    /// The map after the prologue, with zeros around it.
+    fn padded<'a>(&self, c: &Convolution, scratch: &'a mut Vec<f32>) -> &'a [f32] {
+        let (side, row) = (self.side + c.padding.0 + c.padding.1, self.side * self.channels);
+        let margin = c.padding.0 * self.channels;
+        scratch.clear();
+        scratch.resize(side * side * self.channels, 0.0);
+        let rows = scratch.chunks_exact_mut(side * self.channels).skip(c.padding.0);
+        for (padded, values) in rows.zip(self.values.chunks_exact(row)) {
+            let padded = &mut padded[margin..][..row];
+            padded.copy_from_slice(values);
             if self.prologue.is_some() {
-                pixels.chunks_exact_mut(channels).for_each(|pixel| apply(self.prologue, pixel));
+                padded.chunks_exact_mut(self.channels).for_each(|pixel| apply(self.prologue, pixel));
             }
         }
+        scratch
     }
 }
 
@@ -140,18 +164,23 @@ fn apply(prologue: &Prologue, pixel: &mut [f32]) {
 /// Adds the bias and `add` to whole pixels, and applies the activation.
 #[inline(always)]
 pub(super) fn finish(out: &mut [f32], c: &Convolution, add: Option<&[f32]>) {
-    for (index, pixel) in out.chunks_exact_mut(c.outputs).enumerate() {
-        pixel.iter_mut().zip(&c.bias).for_each(|(value, bias)| *value += bias);
-        if let Some(add) = add {
-            let add = &add[index * c.outputs..][..c.outputs];
-            pixel.iter_mut().zip(add).for_each(|(value, add)| *value += add);
-        }
-        match c.activation {
-            Activation::None => {}
-            Activation::Relu => pixel.iter_mut().for_each(|value| *value = relu(*value)),
-            Activation::LeakyRelu(slope) => {
-                pixel.iter_mut().for_each(|value| *value = if *value < 0.0 { *value * slope } else { *value });
-            }
-        }
+    match c.activation {
+        Activation::None => finish_with(out, c, add, |value| value),
+        Activation::Relu => finish_with(out, c, add, relu),
+        Activation::LeakyRelu(slope) => finish_with(out, c, add, |v| if v < 0.0 { v * slope } else { v }),
+    }
+}
+
+#[inline(always)]
+fn finish_with(out: &mut [f32], c: &Convolution, add: Option<&[f32]>, activate: impl Fn(f32) -> f32) {
+    let pixels = out.chunks_exact_mut(c.outputs);
+    match add {
+        None => pixels.for_each(|pixel| {
+            pixel.iter_mut().zip(&c.bias).for_each(|(value, bias)| *value = activate(*value + bias));
+        }),
+        Some(add) => pixels.zip(add.chunks_exact(c.outputs)).for_each(|(pixel, add)| {
+            let values = pixel.iter_mut().zip(&c.bias).zip(add);
+            values.for_each(|((value, bias), add)| *value = activate(*value + bias + add));
+        }),
     }
 }

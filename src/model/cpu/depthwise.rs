@@ -1,7 +1,13 @@
 //! Convolutions with one filter for each channel.
 
-use super::convolution::{Source, finish, relu};
+use wide::f32x4;
+
+use super::convolution::{Source, finish};
+use super::winograd::LANES;
 use crate::model::network::Convolution;
+
+/// The most pixels that a filter has.
+const MOST_TAPS: usize = 9;
 
 /// Filters `[size, size, channels]`.
 pub(super) struct Depthwise {
@@ -11,6 +17,7 @@ pub(super) struct Depthwise {
 impl Depthwise {
     pub fn new(convolution: &Convolution) -> Self {
         let area = convolution.size * convolution.size;
+        assert!(area <= MOST_TAPS && convolution.outputs.is_multiple_of(LANES), "depthwise filters are small and wide");
         let weight = &convolution.weight;
         let filters =
             (0..area).flat_map(|place| (0..convolution.outputs).map(move |channel| weight[channel * area + place]));
@@ -23,20 +30,39 @@ impl Depthwise {
         let across = (side + c.padding.0 + c.padding.1 - c.size) / c.stride + 1;
         for (index, pixel) in out.chunks_exact_mut(channels).enumerate() {
             let (top, left) = (index / across * c.stride, index % across * c.stride);
-            pixel.fill(0.0);
+            // The pixels under the filter, each with its values in the filter.
+            let mut taps: [Tap; MOST_TAPS] = [(&[], &[]); MOST_TAPS];
+            let mut count = 0;
             for (place, filter) in self.filters.chunks_exact(channels).enumerate() {
                 let y = (top + place / c.size).checked_sub(c.padding.0).filter(|y| *y < side);
                 let x = (left + place % c.size).checked_sub(c.padding.0).filter(|x| *x < side);
-                let (Some(y), Some(x)) = (y, x) else { continue };
-                let values = &source.values[(y * side + x) * channels..][..channels];
-                let taps = pixel.iter_mut().zip(values).zip(filter);
-                if source.prologue.relu {
-                    taps.for_each(|((sum, value), factor)| *sum += relu(*value) * factor);
-                } else {
-                    taps.for_each(|((sum, value), factor)| *sum += value * factor);
+                if let (Some(y), Some(x)) = (y, x) {
+                    let values = &source.values[(y * side + x) * channels..][..channels];
+                    taps[count] = (values.as_chunks().0, filter.as_chunks().0);
+                    count += 1;
                 }
+            }
+            let pixel = pixel.as_chunks_mut::<LANES>().0;
+            if source.prologue.relu {
+                mix(&taps[..count], pixel, |value| value.fast_max(f32x4::ZERO));
+            } else {
+                mix(&taps[..count], pixel, |value| value);
             }
         }
         finish(out, c, None);
+    }
+}
+
+type Tap<'a> = (&'a [[f32; LANES]], &'a [[f32; LANES]]);
+
+/// The sum of all taps, each `change`d value times its factor.
+#[inline(always)]
+fn mix(taps: &[Tap], pixel: &mut [[f32; LANES]], change: impl Fn(f32x4) -> f32x4) {
+    for (index, result) in pixel.iter_mut().enumerate() {
+        let mut sum = f32x4::ZERO;
+        for (values, factors) in taps {
+            sum += change(f32x4::new(values[index])) * f32x4::new(factors[index]);
+        }
+        *result = *sum.as_array();
     }
 }

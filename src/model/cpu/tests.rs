@@ -103,7 +103,7 @@ fn matrices_are_convolutions() {
 fn depthwise_filters_see_one_channel() {
     let relu = Prologue { affine: None, relu: true };
     let each = |channels| filter(channels, 1, 3).depthwise();
-    check("depthwise", 9, 10, each(10), false);
+    check("depthwise", 9, 12, each(12), false);
     check("depthwise, halving", 8, 16, each(16).strided(2, (0, 1)).after(relu), false);
 }
 

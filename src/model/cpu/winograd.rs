@@ -5,7 +5,7 @@
 use wide::f32x4;
 
 use super::convolution::{Source, finish};
-use super::matrix::Packed;
+use super::matrix::{COLUMNS, Packed, Rows};
 use crate::model::network::{Convolution, Map};
 
 /// Results on each side of a tile.
@@ -17,7 +17,7 @@ const POINTS: usize = PATCH * PATCH;
 /// Tiles that are worked on at a time.
 const BLOCK: usize = 24;
 /// Channels that are transformed at a time: a vector register.
-const LANES: usize = 4;
+pub(super) const LANES: usize = 4;
 
 /// A 3×3 convolution with stride 1 and padding 1.
 pub(super) struct Winograd {
@@ -37,26 +37,22 @@ impl Winograd {
             && outputs.is_multiple_of(LANES)
     }
 
-    /// Transforms the filters, in f64.
+    /// Transforms the filters.
     pub fn new(convolution: &Convolution, input: Map) -> Self {
-        /// The matrix G of the paper, for the points 0, ±1, ±2 and infinity.
-        const G: [[f64; 3]; PATCH] = [
-            [1.0 / 4.0, 0.0, 0.0],
-            [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
-            [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
-            [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
-            [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
-            [0.0, 0.0, 1.0],
-        ];
-        let filters = (0..POINTS).map(|point| {
-            let (row, column) = (G[point / PATCH], G[point % PATCH]);
-            Packed::new(input.channels, convolution.outputs, |k, n| {
-                let filter = &convolution.weight[(n * input.channels + k) * 9..][..9];
-                let sum: f64 = (0..9).map(|i| row[i / 3] * f64::from(filter[i]) * column[i % 3]).sum();
-                sum as f32
-            })
-        });
-        Self { filters: filters.collect() }
+        let (inputs, outputs) = (input.channels, convolution.outputs);
+        let mut filters: Vec<Packed> = (0..POINTS).map(|_| Packed::with_rows(inputs, outputs)).collect();
+        for panel in (0..outputs).step_by(COLUMNS) {
+            for channel in 0..inputs {
+                for first in (panel..panel + COLUMNS).step_by(LANES) {
+                    let filter = |lane| {
+                        let index = (first + lane) * inputs + channel;
+                        convolution.weight.get(9 * index..).and_then(<[f32]>::first_chunk).unwrap_or(&[0.0; 9])
+                    };
+                    transform_filters(std::array::from_fn(filter), &mut filters);
+                }
+            }
+        }
+        Self { filters }
     }
 
     /// `out = activation(convolution(source) + add)`.
@@ -67,6 +63,7 @@ impl Winograd {
         scratch.resize(POINTS * BLOCK * (inputs + outputs), 0.0);
         let (patches, products) = scratch.split_at_mut(POINTS * BLOCK * inputs);
         let tiles = across * across;
+        let starts: [usize; BLOCK] = std::array::from_fn(|tile| tile * inputs);
         for first in (0..tiles).step_by(BLOCK) {
             let count = BLOCK.min(tiles - first);
             for tile in 0..count {
@@ -74,8 +71,9 @@ impl Winograd {
                 transform_patch(source, (y, x), &mut patches[tile * inputs..]);
             }
             for (point, filter) in self.filters.iter().enumerate() {
-                let patches = &patches[point * BLOCK * inputs..];
-                filter.multiply(patches, &mut products[point * BLOCK * outputs..], count, (inputs, outputs));
+                let values = &patches[point * BLOCK * inputs..];
+                let left = Rows { values, starts: &starts[..count], length: inputs, pitch: 0 };
+                filter.multiply(&left, &mut products[point * BLOCK * outputs..][..count * outputs], outputs);
             }
             for tile in 0..count {
                 let (y, x) = ((first + tile) / across * TILE, (first + tile) % across * TILE);
@@ -85,6 +83,20 @@ impl Winograd {
                     finish(&mut out[span.clone()], c, add.map(|add| &add[span]));
                 }
             }
+        }
+    }
+}
+
+/// Appends G g Gᵀ of the filters g of four outputs. Not inlined, since browsers optimise what is called often.
+#[inline(never)]
+fn transform_filters(filters: [&[f32; 9]; LANES], points: &mut [Packed]) {
+    let tap = |tap: usize| f32x4::new(filters.map(|filter| filter[tap]));
+    let rows: [[f32x4; PATCH]; 3] =
+        std::array::from_fn(|row| filter_transform(std::array::from_fn(|i| tap(3 * row + i))));
+    for column in 0..PATCH {
+        let values = filter_transform(std::array::from_fn(|row| rows[row][column]));
+        for (row, values) in values.into_iter().enumerate() {
+            points[row * PATCH + column].push(values);
         }
     }
 }
@@ -134,6 +146,17 @@ fn transform_products(products: &[f32], outputs: usize, (y, x): (usize, usize), 
 #[inline(always)]
 pub(super) fn lanes(values: &[f32]) -> f32x4 {
     f32x4::new(*values.first_chunk().expect("channels are a multiple of the lanes"))
+}
+
+/// G g in one dimension, for the points 0, ±1, ±2 and infinity.
+#[inline(always)]
+fn filter_transform(g: [f32x4; 3]) -> [f32x4; PATCH] {
+    let part = |value: f32| f32x4::splat(value);
+    let a = part(-1.0 / 6.0) * (g[0] + g[2]);
+    let b = part(1.0 / 6.0) * g[1];
+    let c = part(1.0 / 24.0) * g[0] + part(1.0 / 6.0) * g[2];
+    let d = part(1.0 / 12.0) * g[1];
+    [part(0.25) * g[0], a - b, a + b, c + d, c - d, g[2]]
 }
 
 /// Bᵀ d in one dimension.

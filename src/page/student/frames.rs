@@ -79,6 +79,12 @@ impl Student {
 
     fn pump_in(self: &Rc<Self>, wait_ms: u32) {
         let student = Rc::downgrade(self);
+        if wait_ms == 0 {
+            // A timer would wait for 4 ms.
+            self.frames.next.take();
+            let student = self.clone();
+            return spawn_local(async move { student.send_frame().await });
+        }
         let next = Timeout::new(wait_ms, move || {
             if let Some(student) = student.upgrade() {
                 spawn_local(async move { student.send_frame().await });
@@ -95,12 +101,12 @@ impl Student {
         }
         pump.in_flight.set(pump.in_flight.get() + 1);
         let at_ms = now_ms();
+        pump.last_ms.set(at_ms);
         let sent = match grab().await {
             Some(frame) => self.worker.borrow().as_ref().is_some_and(|worker| worker.send_frame(&frame, at_ms)),
             None => false,
         };
         if sent {
-            pump.last_ms.set(at_ms);
             self.pump();
         } else {
             pump.answered();

@@ -114,7 +114,8 @@ impl Student {
             }
             message => {
                 if let FromWorker::Engine(report) = &message {
-                    self.frames.widen(report.lanes);
+                    // While the workers compute, a face is found in the next frame.
+                    self.frames.widen(report.workers + 1);
                 }
                 self.view.borrow_mut().other(message);
             }

@@ -31,7 +31,7 @@ pub(super) struct View {
     live: Option<Live>,
     canvas: Option<(OffscreenCanvas, OffscreenCanvasRenderingContext2d)>,
     last_frame_ms: Option<f64>,
-    pub(super) frames_per_second: f64,
+    frame_gap_ms: f64,
     /// What was wrong with the last frame: told once, not with each frame.
     complaint: Option<String>,
 }
@@ -75,11 +75,16 @@ impl View {
     fn count_frame(&mut self) -> f64 {
         let now = js::now_ms();
         if let Some(last) = self.last_frame_ms.replace(now) {
-            let rate = 1_000.0 / (now - last).max(1.0);
-            let rate_before = if self.frames_per_second > 0.0 { self.frames_per_second } else { rate };
-            self.frames_per_second = 0.9 * rate_before + 0.1 * rate;
+            // The times are averaged, not the rates: several frames may come at once.
+            let before = if self.frame_gap_ms > 0.0 { self.frame_gap_ms } else { now - last };
+            self.frame_gap_ms = 0.9 * before + 0.1 * (now - last);
         }
-        self.frames_per_second
+        self.frames_per_second()
+    }
+
+    /// How many frames come, on average over the last ones.
+    pub(super) fn frames_per_second(&self) -> f64 {
+        if self.frame_gap_ms > 0.0 { 1_000.0 / self.frame_gap_ms } else { 0.0 }
     }
 
     fn pixels(&mut self, bitmap: &ImageBitmap) -> Result<Frame, TabError> {

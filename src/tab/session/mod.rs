@@ -149,7 +149,7 @@ async fn on_frame(session: Option<Rc<Session>>, frame: ImageBitmap, at_ms: f64) 
             if view.is_new_complaint(&error.to_string()) {
                 problem(error.report(false));
             }
-            nothing(view.frames_per_second)
+            nothing(view.frames_per_second())
         }),
     };
     frame.close();
