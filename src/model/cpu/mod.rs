@@ -6,7 +6,7 @@ mod convolution;
 mod depthwise;
 mod elementwise;
 mod matrix;
-mod winograd;
+pub(super) mod winograd;
 
 use std::cell::RefCell;
 use std::mem::take;

@@ -13,7 +13,7 @@ const TILE: usize = 4;
 /// Pixels on each side of what a tile of results is made from.
 const PATCH: usize = 6;
 /// Products in the transformed domain.
-const POINTS: usize = PATCH * PATCH;
+pub(in crate::model) const POINTS: usize = PATCH * PATCH;
 /// Tiles that are worked on at a time.
 const BLOCK: usize = 24;
 /// Channels that are transformed at a time: a vector register.
@@ -29,12 +29,8 @@ impl Winograd {
     /// Whether it can do `convolution` over `input`, and does so faster: small maps have too few tiles to pay for
     /// reading four times the weights.
     pub fn suits(convolution: &Convolution, input: Map) -> bool {
-        let Convolution { outputs, size, stride, padding, depthwise, .. } = *convolution;
-        !depthwise
-            && (size, stride, padding) == (3, 1, (1, 1))
-            && input.side >= 16
-            && input.channels.is_multiple_of(LANES)
-            && outputs.is_multiple_of(LANES)
+        let whole = |channels: usize| channels.is_multiple_of(LANES);
+        is_possible(convolution) && input.side >= 16 && whole(input.channels) && whole(convolution.outputs)
     }
 
     /// Transforms the filters.
@@ -85,6 +81,23 @@ impl Winograd {
             }
         }
     }
+}
+
+/// Whether it is the kind of convolution that F(4×4, 3×3) is for.
+pub(in crate::model) fn is_possible(convolution: &Convolution) -> bool {
+    let Convolution { size, stride, padding, depthwise, .. } = *convolution;
+    !depthwise && (size, stride, padding) == (3, 1, (1, 1))
+}
+
+/// G g Gᵀ of one filter g.
+#[cfg(feature = "gpu")]
+pub(in crate::model) fn transform_filter(filter: &[f32; 9]) -> [f32; POINTS] {
+    let tap = |tap: usize| f32x4::splat(filter[tap]);
+    let rows: [[f32x4; PATCH]; 3] =
+        std::array::from_fn(|row| filter_transform(std::array::from_fn(|i| tap(3 * row + i))));
+    let columns: [[f32x4; PATCH]; PATCH] =
+        std::array::from_fn(|column| filter_transform(std::array::from_fn(|row| rows[row][column])));
+    std::array::from_fn(|point| columns[point % PATCH][point / PATCH].as_array()[0])
 }
 
 /// Appends G g Gᵀ of the filters g of four outputs. Not inlined, since browsers optimise what is called often.

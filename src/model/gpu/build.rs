@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use burn_wgpu::wgpu;
 
-use super::shaders::{self, Tile};
-use super::{Card, Engine, QUAD, Step, bytes, stored};
-use crate::model::network::{Activation, Convolution, Joint, Map, Network, Pass};
+use super::convolution::winograd_volumes;
+use super::{Card, Engine, QUAD, Step, bytes, quads, shaders, stored};
+use crate::model::network::{Joint, Map, Network, Pass};
 
 /// Bytes between two kernels' parameters: WebGPU's default limit for a binding's place.
 const PARAMETERS_PITCH: u64 = 256;
@@ -14,38 +14,21 @@ const PARAMETERS_PITCH: u64 = 256;
 /// Invocations of a workgroup.
 const WORKGROUP: usize = 64;
 
-/// Large tiles for maps that have enough pixels to give every core of a card a tile.
-const LARGE: Tile = Tile { rows: 8, columns: 2 };
-const SMALL: Tile = Tile { rows: 4, columns: 1 };
-
-/// The most pixels that small tiles are for.
-const SMALL_MAP: usize = 16 * 16;
-
 /// `Params` in `shaders/common.wgsl`.
 #[derive(Clone, Copy, Default)]
-struct Parameters {
-    input: Option<Map>,
-    output: Option<Map>,
-    size: usize,
-    stride: usize,
-    padding: usize,
-    flags: u32,
-    slope: f32,
-    joint: Option<Joint>,
-}
-
-const AFFINE: u32 = 1;
-const RELU: u32 = 2;
-const ADD: u32 = 4;
-const OUTPUT: u32 = 8;
-const JOINT: u32 = 16;
-
-fn quads(channels: usize) -> usize {
-    channels.div_ceil(QUAD)
+pub(super) struct Parameters {
+    pub input: Option<Map>,
+    pub output: Option<Map>,
+    pub size: usize,
+    pub stride: usize,
+    pub padding: usize,
+    pub flags: u32,
+    pub slope: f32,
+    pub joint: Option<Joint>,
 }
 
 impl Parameters {
-    fn new(input: Map, output: Map) -> Self {
+    pub fn new(input: Map, output: Map) -> Self {
         Self { input: Some(input), output: Some(output), slope: 1.0, ..Self::default() }
     }
 
@@ -70,15 +53,17 @@ impl Parameters {
     }
 }
 
-struct Builder<'a> {
+pub(super) struct Builder<'a> {
     card: &'a Card,
-    network: &'a Network,
-    last_uses: Vec<usize>,
+    pub network: &'a Network,
+    pub last_uses: Vec<usize>,
     /// The buffer of each map.
-    maps: Vec<wgpu::Buffer>,
+    pub maps: Vec<wgpu::Buffer>,
     parameters: wgpu::Buffer,
     /// Bound where a kernel reads, or writes, nothing.
-    nothing: [wgpu::Buffer; 2],
+    pub nothing: [wgpu::Buffer; 2],
+    /// Winograd's patches and products.
+    pub winograd: [wgpu::Buffer; 2],
     pipelines: HashMap<String, wgpu::ComputePipeline>,
     steps: Vec<Step>,
 }
@@ -102,6 +87,7 @@ impl Engine {
             })
         };
         let buffers: Vec<wgpu::Buffer> = sizes.iter().map(|size| storage(*size, "map")).collect();
+        let [patches, products] = winograd_volumes(network);
         let mut builder = Builder {
             card,
             network,
@@ -109,10 +95,12 @@ impl Engine {
             maps: plan.places.iter().map(|place| buffers[*place].clone()).collect(),
             parameters: card.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("parameters"),
-                size: PARAMETERS_PITCH * network.passes.len() as u64,
+                // At the most three dispatches a pass.
+                size: PARAMETERS_PITCH * 3 * network.passes.len() as u64,
                 usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
                 mapped_at_creation: false,
             }),
+            winograd: [storage(patches, "patches"), storage(products, "products")],
             nothing: [storage(QUAD, "nothing to read"), storage(QUAD, "nothing to write")],
             pipelines: HashMap::new(),
             steps: Vec::with_capacity(network.passes.len()),
@@ -162,83 +150,12 @@ impl Builder<'_> {
         }
     }
 
-    fn convolution(&mut self, c: &Convolution, input: Map, add: Option<Map>, output: Map, joint: Option<Joint>) {
-        let area = c.size * c.size;
-        let (depth, width) = (input.channels.next_multiple_of(QUAD), c.outputs.next_multiple_of(QUAD));
-        // The kernel reads the filters 16 rows at a time.
-        let mut filters = vec![0.0; (area * depth).next_multiple_of(16) * width];
-        for (index, filter) in c.weight.chunks_exact(area).enumerate() {
-            let (output, channel) = (index / input.channels, index % input.channels);
-            for (tap, value) in filter.iter().enumerate() {
-                filters[(tap * depth + channel) * width + output] = *value;
-            }
-        }
-        let mut channels = padded(&c.bias);
-        let mut flags = 0;
-        if let Some((scale, shift)) = &c.prologue.affine {
-            channels.extend(padded(scale));
-            channels.extend(padded(shift));
-            flags |= AFFINE;
-        }
-        for (flag, is_set) in [
-            (RELU, c.prologue.relu),
-            (ADD, add.is_some()),
-            (OUTPUT, self.last_uses[output.index] > 0),
-            (JOINT, joint.is_some()),
-        ] {
-            flags |= if is_set { flag } else { 0 };
-        }
-        let parameters = Parameters {
-            size: c.size,
-            stride: c.stride,
-            padding: c.padding.0,
-            flags,
-            slope: slope(c.activation),
-            joint,
-            ..Parameters::new(input, output)
-        };
-        let pixels = output.side * output.side;
-        let tile = if pixels <= SMALL_MAP { SMALL } else { LARGE };
-        let read = |map: Option<Map>| map.map_or(&self.nothing[0], |map| &self.maps[map.index]).clone();
-        let buffers = [
-            read(Some(input)),
-            self.upload(&filters),
-            self.upload(&channels),
-            read(add),
-            read(joint.map(|joint| joint.add)),
-            self.maps[output.index].clone(),
-            joint.map_or(&self.nothing[1], |joint| &self.maps[joint.output.index]).clone(),
-        ];
-        let workgroups = [pixels.div_ceil(8 * tile.rows), (width / QUAD).div_ceil(8 * tile.columns)];
-        self.step(shaders::convolution(tile), parameters, &buffers, workgroups);
-    }
-
-    fn depthwise(&mut self, c: &Convolution, input: Map, output: Map) {
-        let area = c.size * c.size;
-        let depth = input.channels.next_multiple_of(QUAD);
-        let mut filters = vec![0.0; area * depth];
-        for (channel, filter) in c.weight.chunks_exact(area).enumerate() {
-            filter.iter().enumerate().for_each(|(tap, value)| filters[tap * depth + channel] = *value);
-        }
-        filters.extend(padded(&c.bias));
-        let parameters = Parameters {
-            size: c.size,
-            stride: c.stride,
-            padding: c.padding.0,
-            flags: if c.prologue.relu { RELU } else { 0 },
-            slope: slope(c.activation),
-            ..Parameters::new(input, output)
-        };
-        let buffers = [self.maps[input.index].clone(), self.upload(&filters), self.maps[output.index].clone()];
-        self.elementwise(shaders::depthwise(), parameters, &buffers, stored(&output));
-    }
-
     /// A kernel with one invocation for each quad of `values`.
-    fn elementwise(&mut self, source: String, parameters: Parameters, buffers: &[wgpu::Buffer], values: usize) {
-        self.step(source, parameters, buffers, [(values / QUAD).div_ceil(WORKGROUP), 1]);
+    pub fn elementwise(&mut self, source: String, parameters: Parameters, buffers: &[wgpu::Buffer], values: usize) {
+        self.step(source, parameters, buffers, [(values / QUAD).div_ceil(WORKGROUP), 1, 1]);
     }
 
-    fn step(&mut self, source: String, parameters: Parameters, buffers: &[wgpu::Buffer], workgroups: [usize; 2]) {
+    pub fn step(&mut self, source: String, parameters: Parameters, buffers: &[wgpu::Buffer], workgroups: [usize; 3]) {
         let device = &self.card.device;
         let pipeline = self.pipelines.entry(source).or_insert_with_key(|source| {
             let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
@@ -278,7 +195,7 @@ impl Builder<'_> {
         });
     }
 
-    fn upload(&self, values: &[f32]) -> wgpu::Buffer {
+    pub fn upload(&self, values: &[f32]) -> wgpu::Buffer {
         let buffer = self.card.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("weights"),
             size: bytes(values.len()),
@@ -288,20 +205,4 @@ impl Builder<'_> {
         self.card.write(&buffer, values);
         buffer
     }
-}
-
-/// What a negative result is multiplied by.
-fn slope(activation: Activation) -> f32 {
-    match activation {
-        Activation::None => 1.0,
-        Activation::Relu => 0.0,
-        Activation::LeakyRelu(slope) => slope,
-    }
-}
-
-/// With zeros up to a multiple of four.
-fn padded(values: &[f32]) -> Vec<f32> {
-    let mut values = values.to_vec();
-    values.resize(values.len().next_multiple_of(QUAD), 0.0);
-    values
 }

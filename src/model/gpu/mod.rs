@@ -5,6 +5,7 @@
 
 mod build;
 mod card;
+mod convolution;
 mod shaders;
 
 use burn_wgpu::wgpu;
@@ -28,15 +29,20 @@ pub struct Engine {
 struct Step {
     pipeline: wgpu::ComputePipeline,
     bindings: wgpu::BindGroup,
-    workgroups: [u32; 2],
+    workgroups: [u32; 3],
 }
 
 /// Channels are stored in fours.
 const QUAD: usize = 4;
 
+/// How many fours there are of `channels`.
+fn quads(channels: usize) -> usize {
+    channels.div_ceil(QUAD)
+}
+
 /// How many values a map has on the card.
 fn stored(map: &Map) -> usize {
-    map.side * map.side * map.channels.next_multiple_of(QUAD)
+    map.side * map.side * quads(map.channels) * QUAD
 }
 
 /// How many bytes.
@@ -95,7 +101,8 @@ impl Engine {
             for step in &self.steps {
                 pass.set_pipeline(&step.pipeline);
                 pass.set_bind_group(0, &step.bindings, &[]);
-                pass.dispatch_workgroups(step.workgroups[0], step.workgroups[1], 1);
+                let [x, y, z] = step.workgroups;
+                pass.dispatch_workgroups(x, y, z);
             }
         }
         for (map, buffer) in self.outputs.iter().zip(&self.output_buffers) {

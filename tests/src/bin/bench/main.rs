@@ -39,7 +39,7 @@ const BENCHMARKS: [Benchmark; 12] = [
     benchmark("emonet-cpu-1", "ms a frame, one thread", browser::emonet_cpu_1),
     benchmark("emonet-cpu-all", "ms a frame, all cores", browser::emonet_cpu_all),
     benchmark("emonet-webgpu", "ms a frame", browser::emonet_webgpu),
-    benchmark("worker-start", "ms to the first features, CPU", browser::worker_start),
+    benchmark("worker-start", "ms to the first features, one thread", browser::worker_start),
     benchmark("lite-cpu", "ms a frame of the camera: detection and expressions", browser::lite_cpu),
     Benchmark { more_is_better: true, ..benchmark("lite-fps", "frames/s on the student's page", browser::lite_fps) },
     Benchmark {
