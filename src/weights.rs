@@ -204,12 +204,31 @@ impl Weights {
     /// Writes all tensors as F32, with `metadata` beside them. The same tensors give the same bytes as long as
     /// there is at most one entry of metadata.
     pub fn to_safetensors(&self, metadata: Option<HashMap<String, String>>) -> Vec<u8> {
-        let data: Vec<(&str, Vec<u8>, &Tensor)> = self
-            .iter()
-            .map(|(name, tensor)| (name, tensor.values.iter().flat_map(|v| v.to_le_bytes()).collect(), tensor))
-            .collect();
+        self.serialize(Dtype::F32, metadata, |value, bytes| bytes.extend_from_slice(&value.to_le_bytes()))
+    }
+
+    /// Writes all tensors as F16, rounded to the nearest, in half the bytes.
+    pub fn to_safetensors_f16(&self) -> Vec<u8> {
+        let write =
+            |value: f32, bytes: &mut Vec<u8>| bytes.extend_from_slice(&half::f16::from_f32(value).to_le_bytes());
+        self.serialize(Dtype::F16, None, write)
+    }
+
+    fn serialize(
+        &self,
+        dtype: Dtype,
+        metadata: Option<HashMap<String, String>>,
+        write: impl Fn(f32, &mut Vec<u8>),
+    ) -> Vec<u8> {
+        let encode = |tensor: &Tensor| {
+            let mut bytes = Vec::with_capacity(tensor.values.len() * dtype.bitsize() / 8);
+            tensor.values.iter().for_each(|value| write(*value, &mut bytes));
+            bytes
+        };
+        let data: Vec<(&str, Vec<u8>, &Tensor)> =
+            self.iter().map(|(name, tensor)| (name, encode(tensor), tensor)).collect();
         let views = data.iter().map(|(name, bytes, tensor)| {
-            let view = TensorView::new(Dtype::F32, tensor.shape.clone(), bytes)
+            let view = TensorView::new(dtype, tensor.shape.clone(), bytes)
                 .expect("`Tensor` holds as many values as its shape");
             (*name, view)
         });

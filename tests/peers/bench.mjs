@@ -130,7 +130,8 @@ async function ortFromStart(provider, threads, model) {
   return { times: [performance.now() - started], features: Array.from(features) };
 }
 
-// The npm package itself, on its WebAssembly backend, on the camera's video: milliseconds for detection and expressions.
+// The npm package itself, on its WebAssembly backend and one thread, as on a page without cross-origin isolation like ours,
+// on the camera's video: milliseconds for detection and expressions.
 async function faceApi(runs) {
   await new Promise((resolve, reject) => {
     const script = document.createElement('script');
@@ -140,6 +141,7 @@ async function faceApi(runs) {
     document.head.append(script);
   });
   const { tf } = faceapi;
+  tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
   tf.setWasmPaths('/npm/@tensorflow/tfjs-backend-wasm/dist/');
   if (!(await tf.setBackend('wasm'))) throw new Error('tfjs cannot use its WebAssembly backend');
   await tf.ready();

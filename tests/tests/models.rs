@@ -41,6 +41,23 @@ fn weights(golden: &Value, prefix: &str) -> Weights {
     weights
 }
 
+/// How far weights that are stored in half the bytes may change a result.
+const F16_TOLERANCE: f64 = 2e-3;
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn emonet_official_from_f16_weights() {
+    let golden = official();
+    let file = weights(&golden, "").to_safetensors_f16();
+    assert!(file.len() < 29_000_000, "{} bytes", file.len());
+    let weights = Weights::from_safetensors(&file).unwrap();
+    let backbone = Backbone::load(BackboneKind::Emonet, &weights, &Device::Cpu).unwrap();
+    let case = &golden["cases"][0];
+    let image = input_image(case["image"].as_str().unwrap(), backbone.input_size());
+    let extraction = backbone.extract(&image).await.unwrap();
+    assert_close("features", &extraction.features, &numbers(&case["features"]), F16_TOLERANCE);
+    assert_close("expression", &extraction.logits, &numbers(&case["expression"]), F16_TOLERANCE);
+}
+
 /// Checks a network as the tab uses it, and its inner values: features, all ten outputs of the head, the attention.
 async fn check(golden: &Value, weights: &Weights, device: &Device, cases: usize) {
     let backbone = Backbone::load(BackboneKind::Emonet, weights, device).unwrap();
