@@ -72,7 +72,10 @@ impl Engine {
         for (index, image) in images.enumerate() {
             self.submit(image, &readback, unit * index as u64);
         }
-        let values = self.card.read(&readback).await?;
+        let values = self.card.read(&readback).await;
+        // At once: browsers would keep it until they collect garbage.
+        readback.destroy();
+        let values = values?;
         let mut results = vec![Vec::new(); self.outputs.len()];
         let mut rest = values.as_slice();
         while !rest.is_empty() {
