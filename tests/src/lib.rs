@@ -49,6 +49,18 @@ pub fn emonet_parameter(name: &str, shape: &[usize]) -> Tensor {
     Tensor::new(shape, values(name, count).into_iter().map(|value| offset + scale * value).collect())
 }
 
+/// EmoNet in its official size, with generated weights.
+pub fn emonet_official() -> Weights {
+    let golden = include_str!("../fixtures/emonet_official.json");
+    let golden: serde_json::Value = serde_json::from_str(golden).expect("the fixture is JSON");
+    let mut weights = Weights::new();
+    for (name, shape) in golden["shapes"].as_object().into_iter().flatten() {
+        let shape: Vec<usize> = serde_json::from_value(shape.clone()).expect("a shape is a list of lengths");
+        weights.insert(name.clone(), emonet_parameter(name, &shape));
+    }
+    weights
+}
+
 /// A generated input, `[3, size, size]` RGB in [0, 1].
 pub fn input_image(name: &str, size: usize) -> Vec<f32> {
     values(name, 3 * size * size).into_iter().map(|value| (value + 1.0) * 0.5).collect()

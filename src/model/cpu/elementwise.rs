@@ -19,16 +19,21 @@ pub(super) fn max_pool(values: &[f32], input: Map, stride: usize, out: &mut [f32
     let across = side.div_ceil(stride);
     for (index, out) in out.chunks_exact_mut(channels).enumerate() {
         let (y, x) = (index / across * stride, index % across * stride);
+        // At the end, where there is no next pixel, the last one counts twice.
+        let (down, right) = ((y + 1).min(side - 1), (x + 1).min(side - 1));
         let pixel = |y: usize, x: usize| &values[(y * side + x) * channels..][..channels];
-        out.copy_from_slice(pixel(y, x));
-        for (y, x) in [(y, x + 1), (y + 1, x), (y + 1, x + 1)] {
-            if y < side && x < side {
-                out.iter_mut()
-                    .zip(pixel(y, x))
-                    .for_each(|(out, value)| *out = if *value > *out { *value } else { *out });
-            }
+        let upper = pixel(y, x).iter().zip(pixel(y, right));
+        let lower = pixel(down, x).iter().zip(pixel(down, right));
+        for ((out, (a, b)), (c, d)) in out.iter_mut().zip(upper).zip(lower) {
+            *out = max(max(*a, *b), max(*c, *d));
         }
     }
+}
+
+/// `f32::max` is a call of a function in wasm, because of what it does to NaN.
+#[inline(always)]
+fn max(a: f32, b: f32) -> f32 {
+    if a < b { b } else { a }
 }
 
 /// `high` plus the pixel of `low`, half as large, that each of its pixels is in.

@@ -25,6 +25,22 @@ async fn a_lost_device_moves_the_session_to_the_cpu() {
     student.wait_for_acknowledgement(aggregator.manifest().await.round.unwrap().id).await;
 }
 
+/// With generated weights, in half the bytes: what EmoNet says of the face is arbitrary, that it says something is not.
+#[tokio::test]
+async fn emonet_runs_on_every_core() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("emonet.safetensors");
+    std::fs::write(&file, emofed_tests::emonet_official().to_safetensors_f16()).unwrap();
+    let mut aggregator = Aggregator::start().await;
+    aggregator.import_emonet(&file).await;
+    let student = Student::join(aggregator.student_link(), Camera::Granted(Film::Portrait(3))).await;
+    let report = student.wait_for_engine("cpu").await;
+    let cores: u32 = student.browser().script("return Math.min(navigator.hardwareConcurrency, 4)").await;
+    assert!(cores == 1 || report.contains(&format!("on {cores} cores")), "{report}");
+    student.wait_for_expressions().await;
+    student.wait_for_first_clip().await;
+}
+
 #[tokio::test]
 async fn the_probe_says_what_it_found() {
     let aggregator = Aggregator::start().await;

@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use emofed::weights::Weights;
 use emofed_tests::e2e::aggregator::Aggregator;
 use emofed_tests::e2e::browser::Camera;
 use emofed_tests::e2e::camera::Film;
 use emofed_tests::e2e::peers::{Measured, Peers};
 use emofed_tests::e2e::student::Student;
-use emofed_tests::emonet_parameter;
+use emofed_tests::emonet_official;
 use serde_json::{Value, json};
 
 use super::{Outcome, cache};
@@ -106,15 +105,9 @@ fn data() -> Result<PathBuf, String> {
     if !graph.exists() {
         return Err(format!("{} is missing; way out: `.tools/setup bench`", graph.display()));
     }
-    let golden: Value =
-        serde_json::from_str(include_str!("../../../fixtures/emonet_official.json")).expect("it is JSON");
-    let mut weights = Weights::new();
-    for (name, shape) in golden["shapes"].as_object().into_iter().flatten() {
-        let shape: Vec<usize> = serde_json::from_value(shape.clone()).expect("a shape is a list of lengths");
-        weights.insert(name.clone(), emonet_parameter(name, &shape));
-    }
     let file = folder.join("emonet.safetensors");
-    std::fs::write(&file, weights.to_safetensors(None)).map_err(|error| format!("{}: {error}", file.display()))?;
+    std::fs::write(&file, emonet_official().to_safetensors(None))
+        .map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(folder)
 }
 
