@@ -139,8 +139,8 @@ impl Extractor {
             self.extract(&grey).await?;
             times.push(js::now_ms() - started);
         }
-        let recent = times.len().min(2 * TIMED_FRAMES - 1);
-        let recent = &mut times[times.len() - recent..];
+        let recent = times.len().saturating_sub(2 * TIMED_FRAMES - 1);
+        let recent = &mut times[recent..];
         recent.sort_by(f64::total_cmp);
         Ok(recent[recent.len() / 2])
     }

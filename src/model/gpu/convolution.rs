@@ -2,7 +2,7 @@
 
 use super::build::{Builder, Parameters};
 use super::shaders::{self, Tile};
-use super::{QUAD, quads, stored};
+use super::{Precision, QUAD, quads, stored};
 use crate::model::cpu::winograd::{self, POINTS};
 use crate::model::network::{Activation, Convolution, Joint, Map, Network, Pass};
 
@@ -71,7 +71,7 @@ impl Builder<'_> {
             joint,
             ..Parameters::new(input, output)
         };
-        let channels = self.upload(&channels);
+        let channels = self.upload(&channels, Precision::F32);
         let read = |map: Option<Map>| map.map_or(&self.nothing[0], |map| &self.maps[map.index]).clone();
         let source = read(Some(input));
         let sinks = [
@@ -86,21 +86,21 @@ impl Builder<'_> {
         if is_winograd(c, input) {
             let tiles = tiles(output.side);
             let tile = Tile::for_rows(tiles * POINTS);
-            let filters = self.upload(&winograd_filters(c, input));
+            let filters = self.upload(&winograd_filters(c, input), Precision::F32);
             let [patches, products] = self.winograd.clone();
             let buffers = [source, channels.clone(), patches.clone()];
             let quads = tiles * quads(input.channels);
-            self.elementwise(shaders::winograd_input(), parameters, &buffers, quads * QUAD);
+            self.elementwise(&shaders::winograd_input(), parameters, &buffers, quads * QUAD);
             let buffers = [patches, filters, products.clone()];
-            self.step(shaders::winograd_products(tile), parameters, &buffers, grid(tile, tiles, POINTS));
+            self.step(&shaders::winograd_products(tile), parameters, &buffers, grid(tile, tiles, POINTS));
             let buffers = [[products, channels].as_slice(), &sinks].concat();
-            self.elementwise(shaders::winograd_output(), parameters, &buffers, tiles * width);
+            self.elementwise(&shaders::winograd_output(), parameters, &buffers, tiles * width);
         } else {
             let pixels = output.side * output.side;
             let tile = Tile::for_rows(pixels);
-            let filters = self.upload(&direct_filters(c, input));
+            let filters = self.upload(&direct_filters(c, input), self.card.precision);
             let buffers = [[source, filters, channels].as_slice(), &sinks].concat();
-            self.step(shaders::direct(tile), parameters, &buffers, grid(tile, pixels, 1));
+            self.step(&shaders::direct(tile), parameters, &buffers, grid(tile, pixels, 1));
         }
     }
 
@@ -120,8 +120,12 @@ impl Builder<'_> {
             slope: slope(c.activation),
             ..Parameters::new(input, output)
         };
-        let buffers = [self.maps[input.index].clone(), self.upload(&filters), self.maps[output.index].clone()];
-        self.elementwise(shaders::depthwise(), parameters, &buffers, stored(&output));
+        let buffers = [
+            self.maps[input.index].clone(),
+            self.upload(&filters, self.card.precision),
+            self.maps[output.index].clone(),
+        ];
+        self.elementwise(shaders::DEPTHWISE, parameters, &buffers, stored(&output));
     }
 }
 

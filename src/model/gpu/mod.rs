@@ -12,7 +12,7 @@ use burn_wgpu::wgpu;
 
 use super::ModelError;
 use super::network::Map;
-pub use card::Card;
+pub use card::{Card, Precision};
 
 /// A network with its weights on a graphics card.
 pub struct Engine {
@@ -45,12 +45,11 @@ fn stored(map: &Map) -> usize {
     map.side * map.side * quads(map.channels) * QUAD
 }
 
-/// How many bytes.
-fn bytes(values: usize) -> u64 {
-    (values * size_of::<f32>()) as u64
-}
-
 impl Engine {
+    fn bytes(&self, map: &Map) -> u64 {
+        self.card.precision.bytes(stored(map))
+    }
+
     /// How many kernels are dispatched for one image.
     pub fn dispatches(&self) -> usize {
         self.steps.len()
@@ -62,7 +61,7 @@ impl Engine {
     /// [`ModelError::Device`] if the card fails.
     pub async fn run(&self, planes: &[f32]) -> Result<Vec<Vec<f32>>, ModelError> {
         let images = planes.chunks_exact(self.input.volume());
-        let unit: u64 = self.outputs.iter().map(|map| bytes(stored(map))).sum();
+        let unit: u64 = self.outputs.iter().map(|map| self.bytes(map)).sum();
         let readback = self.card.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("outputs"),
             size: unit * images.len() as u64,
@@ -97,7 +96,7 @@ impl Engine {
             let values = image[channel..].iter_mut().step_by(self.input.channels.next_multiple_of(QUAD));
             values.zip(plane).for_each(|(value, input)| *value = *input);
         }
-        self.card.write(&self.input_buffer, &image);
+        self.card.queue.write_buffer(&self.input_buffer, 0, &self.card.precision.encode(&image));
         let mut encoder = self.card.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
@@ -109,8 +108,8 @@ impl Engine {
             }
         }
         for (map, buffer) in self.outputs.iter().zip(&self.output_buffers) {
-            encoder.copy_buffer_to_buffer(buffer, 0, readback, offset, bytes(stored(map)));
-            offset += bytes(stored(map));
+            encoder.copy_buffer_to_buffer(buffer, 0, readback, offset, self.bytes(map));
+            offset += self.bytes(map);
         }
         self.card.queue.submit([encoder.finish()]);
     }

@@ -1,4 +1,6 @@
-//! The kernels' sources in WGSL.
+//! The kernels' sources in WGSL, without the part that all share.
+
+use super::Precision;
 
 /// What a workgroup of 64 computes with one kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -9,29 +11,24 @@ pub(super) struct Tile {
     pub columns: usize,
 }
 
-fn with_common(source: &str) -> String {
-    [include_str!("shaders/common.wgsl"), source].concat()
+/// `source` after what all kernels share, for maps stored as `precision` says.
+pub(super) fn complete(source: &str, precision: Precision) -> String {
+    let stored = match precision {
+        Precision::F32 => "alias Stored = vec4<f32>;\n",
+        Precision::F16 => "enable f16;\nalias Stored = vec4<f16>;\n",
+    };
+    [stored, include_str!("shaders/common.wgsl"), source].concat()
 }
 
-pub(super) fn depthwise() -> String {
-    with_common(include_str!("shaders/depthwise.wgsl"))
-}
+pub(super) const DEPTHWISE: &str = include_str!("shaders/depthwise.wgsl");
 
-pub(super) fn max_pool() -> String {
-    with_common(include_str!("shaders/max_pool.wgsl"))
-}
+pub(super) const MAX_POOL: &str = include_str!("shaders/max_pool.wgsl");
 
-pub(super) fn add_upsampled() -> String {
-    with_common(include_str!("shaders/add_upsampled.wgsl"))
-}
+pub(super) const ADD_UPSAMPLED: &str = include_str!("shaders/add_upsampled.wgsl");
 
-pub(super) fn add_gated() -> String {
-    with_common(include_str!("shaders/add_gated.wgsl"))
-}
+pub(super) const ADD_GATED: &str = include_str!("shaders/add_gated.wgsl");
 
-pub(super) fn mean() -> String {
-    with_common(include_str!("shaders/mean.wgsl"))
-}
+pub(super) const MEAN: &str = include_str!("shaders/mean.wgsl");
 
 /// A convolution as one product.
 pub(super) fn direct(tile: Tile) -> String {
@@ -50,7 +47,7 @@ pub(super) fn winograd_input() -> String {
     let store = |i, j, value: String| format!("patches[first + {}u * pitch] = {value};\n", 6 * i + j);
     let transform = in_both_dimensions(load, &input_transform, store);
     let source = include_str!("shaders/winograd_input.wgsl").replace("$TRANSFORM", &transform);
-    with_common(&[include_str!("shaders/prologue.wgsl"), &source].concat())
+    [include_str!("shaders/prologue.wgsl"), &source].concat()
 }
 
 /// Winograd's transform of products.
@@ -59,7 +56,7 @@ pub(super) fn winograd_output() -> String {
     let store = |i, j, value: String| format!("store(top + {i}u, left + {j}u, quad, {value});\n");
     let transform = in_both_dimensions(load, &output_transform, store);
     let source = include_str!("shaders/winograd_output.wgsl").replace("$TRANSFORM", &transform);
-    with_common(&[include_str!("shaders/epilogue.wgsl"), &source].concat())
+    [include_str!("shaders/epilogue.wgsl"), &source].concat()
 }
 
 /// The sums of a tile are variables of their own, since not every driver keeps an array in registers.
@@ -83,7 +80,7 @@ fn product(Tile { rows, columns }: Tile, factors: &str) -> String {
         .replace("$DECLARE_SUMS", &declare)
         .replace("$MULTIPLY", &multiply)
         .replace("$WRITE_SUMS", &write);
-    with_common(&format!("const ROWS = {rows}u;\nconst COLUMNS = {columns}u;\n{factors}{source}"))
+    format!("const ROWS = {rows}u;\nconst COLUMNS = {columns}u;\n{factors}{source}")
 }
 
 /// Applies a transform of six values to the rows and then to the columns of a 6×6 matrix.

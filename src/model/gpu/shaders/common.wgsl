@@ -1,3 +1,5 @@
+// Maps are stored as `Stored`, vec4<f32> or vec4<f16>, which is defined before this; sums are always f32.
+
 // What every kernel is told. Maps are [side, side, quads] of four channels each.
 struct Params {
   input_side: u32,

@@ -3,14 +3,14 @@ fn finish(pixel: u32, quad: u32, sum: vec4<f32>) {
   let index = pixel * params.output_quads + quad;
   var value = sum + channels[quad];
   if has(ADD) {
-    value += added[index];
+    value += vec4<f32>(added[index]);
   }
   value = activate(value);
   if has(OUTPUT) {
-    output[index] = value;
+    output[index] = Stored(value);
   }
   if has(JOINT) {
     let index = pixel * params.joint_quads + params.joint_first + quad;
-    joint[index] = joint_added[index] + value;
+    joint[index] = Stored(vec4<f32>(joint_added[index]) + value);
   }
 }

@@ -30,7 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     for (var index = lane; index < 4u * DEPTH * QUADS; index += 64u) {
       let quad = min(first_quad + index % QUADS, params.output_quads - 1u);
-      right[index] = filters[((layer * steps + step) * 4u * DEPTH + index / QUADS) * params.output_quads + quad];
+      right[index] = vec4<f32>(filters[((layer * steps + step) * 4u * DEPTH + index / QUADS) * params.output_quads + quad]);
     }
     workgroupBarrier();
     for (var depth = 0u; depth < DEPTH; depth++) {

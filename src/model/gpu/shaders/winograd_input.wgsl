@@ -1,6 +1,6 @@
 // Winograd's F(4×4, 3×3), first step: Bᵀ d B for the 6×6 pixels d of each tile.
 
-@group(0) @binding(1) var<storage, read> input: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> input: array<Stored>;
 @group(0) @binding(2) var<storage, read> channels: array<vec4<f32>>;
 // [36, tiles, quads]
 @group(0) @binding(3) var<storage, read_write> patches: array<vec4<f32>>;
@@ -9,7 +9,7 @@ fn pixel(y: u32, x: u32, quad: u32) -> vec4<f32> {
   if y >= params.input_side || x >= params.input_side {
     return vec4<f32>();
   }
-  return prepare(input[(y * params.input_side + x) * params.input_quads + quad], quad);
+  return prepare(vec4<f32>(input[(y * params.input_side + x) * params.input_quads + quad]), quad);
 }
 
 @compute @workgroup_size(64)

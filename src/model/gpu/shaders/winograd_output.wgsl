@@ -3,10 +3,10 @@
 // [36, tiles, quads]
 @group(0) @binding(1) var<storage, read> products: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> channels: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> added: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> joint_added: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> output: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read_write> joint: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> added: array<Stored>;
+@group(0) @binding(4) var<storage, read> joint_added: array<Stored>;
+@group(0) @binding(5) var<storage, read_write> output: array<Stored>;
+@group(0) @binding(6) var<storage, read_write> joint: array<Stored>;
 
 fn store(y: u32, x: u32, quad: u32, sum: vec4<f32>) {
   if y < params.output_side && x < params.output_side {
