@@ -2,6 +2,7 @@
 // { times: [ms], features: [first result] }, so that what is compared can be seen to be the same work.
 
 const WARM_UP = 1;
+const FRAMES_A_RUN = 1000;
 
 // The same image for everybody: [1, 3, side, side], smooth, in [0, 1].
 function image(side) {
@@ -159,7 +160,70 @@ async function faceApi(runs) {
   });
 }
 
-const functions = { oursOneByOne, oursOnAllCores, oursFromStart, ortOneByOne, ortFromStart, faceApi };
+// Clips of the same size for both: their values do not change the time.
+async function oursLearning(clips, frames, runs) {
+  const { default: init, Learner } = await import('/data/tab/tab-bench.js');
+  await init();
+  const learner = new Learner(clips, frames);
+  return timed(runs, async () => { learner.epoch(); return []; });
+}
+
+// Milliseconds a frame, of many in a row.
+async function oursStreaming(runs) {
+  const { default: init, Learner } = await import('/data/tab/tab-bench.js');
+  await init();
+  const learner = new Learner(1, 1);
+  const measured = await timed(runs, async () => {
+    for (let i = 0; i < FRAMES_A_RUN; i++) learner.watch();
+    return [];
+  });
+  measured.times = measured.times.map((time) => time / FRAMES_A_RUN);
+  return measured;
+}
+
+async function tfjs() {
+  for (const script of ['tfjs/dist/tf.min.js', 'tfjs-backend-wasm/dist/tf-backend-wasm.min.js']) {
+    await new Promise((resolve, reject) => {
+      const element = Object.assign(document.createElement('script'), { src: `/npm/@tensorflow/${script}`, onload: resolve, onerror: reject });
+      document.head.append(element);
+    });
+  }
+  tf.wasm.setWasmPaths('/npm/@tensorflow/tfjs-backend-wasm/dist/');
+  if (!(await tf.setBackend('wasm'))) throw new Error('tfjs cannot use its WebAssembly backend');
+  await tf.ready();
+}
+
+async function tfjsLearning(clips, frames, runs) {
+  await tfjs();
+  const model = tf.sequential({ layers: [tf.layers.lstm({ units: 128, inputShape: [frames, 256] }), tf.layers.dense({ units: 6, activation: 'softmax' })] });
+  model.compile({ optimizer: tf.train.adam(1e-5), loss: 'categoricalCrossentropy' });
+  const batches = [];
+  for (let first = 0; first < clips; first += 8) {
+    const count = Math.min(8, clips - first);
+    batches.push([tf.randomUniform([count, frames, 256], -1, 1), tf.oneHot(tf.range(0, count, 1, 'int32').mod(tf.scalar(6, 'int32')), 6)]);
+  }
+  return timed(runs, async () => {
+    for (const [inputs, targets] of batches) await model.trainOnBatch(inputs, targets);
+    return [];
+  });
+}
+
+async function tfjsStreaming(runs) {
+  await tfjs();
+  const model = tf.sequential({ layers: [tf.layers.lstm({ units: 128, batchInputShape: [1, 1, 256], stateful: true }), tf.layers.dense({ units: 6, activation: 'softmax' })] });
+  const frame = tf.randomUniform([1, 1, 256], -1, 1);
+  return timed(runs, async () => {
+    const output = model.predict(frame);
+    await output.data();
+    output.dispose();
+    return [];
+  });
+}
+
+const functions = {
+  oursOneByOne, oursOnAllCores, oursFromStart, ortOneByOne, ortFromStart, faceApi,
+  oursLearning, oursStreaming, tfjsLearning, tfjsStreaming,
+};
 
 // Starts `name(...inputs)`; its end shows in `bench.outcome`.
 globalThis.bench = {

@@ -16,6 +16,7 @@ use super::{Outcome, cache};
 /// Runs of ours and of the peer, in turn.
 const ROUNDS: usize = 3;
 const ONNX: &str = "onnxruntime-web";
+const TFJS: &str = "tfjs 4.22 on wasm";
 const MODEL: &str = "/data/emonet.onnx";
 const EMONET: &str = "/data/emonet.safetensors";
 
@@ -23,24 +24,38 @@ type Call = (&'static str, Value);
 
 pub fn emonet_cpu_1() -> Result<Outcome, String> {
     let ours = ("oursOneByOne", json!(["cpu", "emonet", EMONET, 5]));
-    compare(ours, ("ortOneByOne", json!(["wasm", 1, MODEL, 5])), ONNX, ROUNDS)
+    compare(&emonet()?, ours, ("ortOneByOne", json!(["wasm", 1, MODEL, 5])), ONNX, ROUNDS)
 }
 
 pub fn emonet_cpu_all() -> Result<Outcome, String> {
     let ours = ("oursOnAllCores", json!(["emonet", EMONET, 5]));
-    compare(ours, ("ortOneByOne", json!(["wasm", 0, MODEL, 5])), ONNX, ROUNDS)
+    compare(&emonet()?, ours, ("ortOneByOne", json!(["wasm", 0, MODEL, 5])), ONNX, ROUNDS)
 }
 
 pub fn emonet_webgpu() -> Result<Outcome, String> {
     // Where there is no card this is SwiftShader, and the peer takes most of a minute a frame.
     let ours = ("oursOneByOne", json!(["gpu", "emonet", EMONET, 3]));
-    compare(ours, ("ortOneByOne", json!(["webgpu", 1, MODEL, 1])), ONNX, 1)
+    compare(&emonet()?, ours, ("ortOneByOne", json!(["webgpu", 1, MODEL, 1])), ONNX, 1)
 }
 
 pub fn worker_start() -> Result<Outcome, String> {
     // One thread each, as in `emonet-cpu-1`: what a page without cross-origin isolation, like ours, can have.
     let ours = ("oursFromStart", json!(["cpu", "emonet", EMONET]));
-    compare(ours, ("ortFromStart", json!(["wasm", 1, MODEL])), ONNX, 5)
+    compare(&emonet()?, ours, ("ortFromStart", json!(["wasm", 1, MODEL])), ONNX, 5)
+}
+
+pub fn vfer_step() -> Result<Outcome, String> {
+    let ours = ("oursLearning", json!([8, 32, 30]));
+    compare(&folder(), ours, ("tfjsLearning", json!([8, 32, 10])), TFJS, ROUNDS)
+}
+
+pub fn vfer_epoch() -> Result<Outcome, String> {
+    let ours = ("oursLearning", json!([60, 40, 5]));
+    compare(&folder(), ours, ("tfjsLearning", json!([60, 40, 2])), TFJS, ROUNDS)
+}
+
+pub fn vfer_stream() -> Result<Outcome, String> {
+    compare(&folder(), ("oursStreaming", json!([30])), ("tfjsStreaming", json!([200])), TFJS, ROUNDS)
 }
 
 /// Ours on the student's page, beside the package that its weights are from.
@@ -49,7 +64,7 @@ pub fn lite_cpu() -> Result<Outcome, String> {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             ours.push(1_000.0 / frames_per_second(None).await);
-            let peers = Peers::start(&data()?).await;
+            let peers = Peers::start(&folder()).await;
             theirs.push(median(peers.run("faceApi", json!([50])).await?.times));
         }
         Ok(Outcome { ours: median(ours), peer: Some(("face-api on tfjs-wasm", median(theirs))) })
@@ -61,7 +76,7 @@ pub fn lite_fps() -> Result<Outcome, String> {
 }
 
 pub fn emonet_fps() -> Result<Outcome, String> {
-    let file = data()?.join("emonet.safetensors");
+    let file = emonet()?.join("emonet.safetensors");
     block_on(async { Ok(Outcome { ours: frames_per_second(Some(&file)).await, peer: None }) })
 }
 
@@ -78,11 +93,10 @@ async fn frames_per_second(emonet: Option<&Path>) -> f64 {
 }
 
 /// Both in turn; the medians, and a check that both computed the same.
-fn compare(ours: Call, theirs: Call, name: &'static str, rounds: usize) -> Result<Outcome, String> {
-    let data = data()?;
+fn compare(data: &Path, ours: Call, theirs: Call, name: &'static str, rounds: usize) -> Result<Outcome, String> {
     block_on(async {
         let (mut our_times, mut their_times) = (Vec::new(), Vec::new());
-        let peers = Peers::start(&data).await;
+        let peers = Peers::start(data).await;
         for _ in 0..rounds {
             let our: Measured = peers.run(ours.0, ours.1.clone()).await?;
             let their = peers.run(theirs.0, theirs.1.clone()).await.map_err(|error| format!("{name}: {error}"))?;
@@ -98,9 +112,14 @@ fn compare(ours: Call, theirs: Call, name: &'static str, rounds: usize) -> Resul
     })
 }
 
-/// The files that the page of the peers asks for: EmoNet in its official size with generated weights, ours and the peers'.
-fn data() -> Result<PathBuf, String> {
-    let folder = cache().join("bench");
+/// Where files are that the page of the peers asks for.
+fn folder() -> PathBuf {
+    cache().join("bench")
+}
+
+/// The same, with EmoNet in its official size with generated weights, ours and the peers'.
+fn emonet() -> Result<PathBuf, String> {
+    let folder = folder();
     let graph = folder.join("emonet.onnx");
     if !graph.exists() {
         return Err(format!("{} is missing; way out: `.tools/setup bench`", graph.display()));

@@ -32,7 +32,7 @@ const fn benchmark(name: &'static str, unit: &'static str, run: fn() -> Result<O
     Benchmark { name, unit, more_is_better: false, run }
 }
 
-const BENCHMARKS: [Benchmark; 12] = [
+const BENCHMARKS: [Benchmark; 15] = [
     benchmark("wasm-worker-bytes", "bytes (brotli)", || bytes("worker-cpu_bg.wasm.br")),
     benchmark("wasm-gpu-worker-bytes", "bytes (brotli)", || bytes("worker-gpu_bg.wasm.br")),
     benchmark("wasm-page-bytes", "bytes (brotli)", || bytes("page_bg.wasm.br")),
@@ -46,6 +46,9 @@ const BENCHMARKS: [Benchmark; 12] = [
         more_is_better: true,
         ..benchmark("emonet-fps", "frames/s on the student's page", browser::emonet_fps)
     },
+    benchmark("vfer-step", "ms a training step (8 × 32 frames), in the tab", browser::vfer_step),
+    benchmark("vfer-epoch", "ms an epoch (60 × 40 frames), in the tab", browser::vfer_epoch),
+    benchmark("vfer-stream", "ms a frame, in the tab", browser::vfer_stream),
     benchmark("vfer-native", "ms a step (8 × 32 frames, 1 thread)", vfer_step),
     benchmark("fedavg", "ms (100 × 1 M values)", fedavg),
 ];
