@@ -18,6 +18,7 @@ impl Workspace {
         }
         self.recurrent_transposed.resize(GATES * HIDDEN, 0.0);
         kernels::transpose(&vfer.parameters.recurrent, GATES, &mut self.recurrent_transposed);
+        self.panels.fill(&self.recurrent_transposed, HIDDEN);
 
         for step in (0..self.offsets.len() - 1).rev() {
             self.enter_from_head(step, vfer, logit_gradients, gradient);
@@ -27,8 +28,8 @@ impl Workspace {
             }
         }
 
-        let sums = &self.gate_gradients;
-        kernels::add_product(&mut gradient.input, &self.inputs, Left::Transposed, sums, FEATURES, rows, GATES);
+        self.panels.fill(&self.gate_gradients, GATES);
+        kernels::add_product(&mut gradient.input, &self.inputs, Left::Transposed, &self.panels, FEATURES);
         self.recurrent_gradient(&mut gradient.recurrent);
         for row in self.gate_gradients.as_chunks::<GATES>().0 {
             gradient.input_bias.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
@@ -101,7 +102,7 @@ impl Workspace {
         let into = &mut self.hidden_gradient[..(end - start) * HIDDEN];
         into.fill(0.0);
         let sums = &self.gate_gradients[start * GATES..end * GATES];
-        kernels::add_product(into, sums, Left::Plain, &self.recurrent_transposed, end - start, GATES, HIDDEN);
+        kernels::add_product(into, sums, Left::Plain, &self.panels, end - start);
     }
 
     /// The hidden state before each row, as one matrix, so that one product gives the recurrence's gradient.
@@ -114,6 +115,7 @@ impl Workspace {
         }
         let rows = self.hidden_before.len() / HIDDEN;
         let sums = &self.gate_gradients[self.gate_gradients.len() - rows * GATES..];
-        kernels::add_product(into, &self.hidden_before, Left::Transposed, sums, HIDDEN, rows, GATES);
+        self.panels.fill(sums, GATES);
+        kernels::add_product(into, &self.hidden_before, Left::Transposed, &self.panels, HIDDEN);
     }
 }

@@ -1,6 +1,6 @@
 //! Forward: of a batch of clips at once, and of one frame at a time.
 
-use super::kernels::{self, Left};
+use super::kernels::{self, Left, Panels};
 use super::{FEATURES, GATES, HIDDEN, Vfer};
 use crate::emotion::EMOTIONS;
 
@@ -41,6 +41,8 @@ pub struct Workspace {
     pub(super) cell_gradient: Vec<f32>,
     pub(super) recurrent_transposed: Vec<f32>,
     pub(super) hidden_before: Vec<f32>,
+    /// The right factor of the product at hand.
+    pub(super) panels: Panels,
 }
 
 impl Workspace {
@@ -55,13 +57,15 @@ impl Workspace {
             self.gates.extend(biases.map(|(input, recurrent)| input + recurrent));
         }
         // The input's part of all gates of all frames in one product.
-        kernels::add_product(&mut self.gates, &self.inputs, Left::Plain, &parameters.input, rows, FEATURES, GATES);
+        self.panels.fill(&parameters.input, GATES);
+        kernels::add_product(&mut self.gates, &self.inputs, Left::Plain, &self.panels, rows);
         for buffer in [&mut self.cells, &mut self.cell_tanh, &mut self.hidden] {
             buffer.clear();
             buffer.resize(rows * HIDDEN, 0.0);
         }
+        self.panels.fill(&parameters.recurrent, GATES);
         for step in 0..self.offsets.len() - 1 {
-            self.advance(step, &parameters.recurrent);
+            self.advance(step);
         }
         self.logits.clear();
         self.logits.resize(clips.len(), [0.0; EMOTIONS]);
@@ -96,14 +100,14 @@ impl Workspace {
     }
 
     /// One time step of every clip that is still running.
-    fn advance(&mut self, step: usize, recurrent: &[f32]) {
+    fn advance(&mut self, step: usize) {
         let (start, end) = (self.offsets[step], self.offsets[step + 1]);
         let count = end - start;
         let gates = &mut self.gates[start * GATES..end * GATES];
         if step > 0 {
             let before = self.offsets[step - 1];
             let hidden = &self.hidden[before * HIDDEN..(before + count) * HIDDEN];
-            kernels::add_product(gates, hidden, Left::Plain, recurrent, count, HIDDEN, GATES);
+            kernels::add_product(gates, hidden, Left::Plain, &self.panels, count);
         }
         for (position, gates) in gates.as_chunks_mut::<GATES>().0.iter_mut().enumerate() {
             activate(gates);
@@ -137,8 +141,8 @@ impl Vfer {
         for (gate, biases) in gates.iter_mut().zip(parameters.input_bias.iter().zip(&parameters.recurrent_bias)) {
             *gate = biases.0 + biases.1;
         }
-        kernels::add_product(&mut gates, features, Left::Plain, &parameters.input, 1, FEATURES, GATES);
-        kernels::add_product(&mut gates, &stream.hidden, Left::Plain, &parameters.recurrent, 1, HIDDEN, GATES);
+        kernels::add_row_product(&mut gates, features, &parameters.input);
+        kernels::add_row_product(&mut gates, &stream.hidden, &parameters.recurrent);
         activate(&mut gates);
         let mut cell_tanh = [0.0; HIDDEN];
         update(&gates, &mut stream.cell, &mut cell_tanh, &mut stream.hidden);
