@@ -16,7 +16,7 @@ pub use fine_tune::{FineTune, StepReport};
 pub use loss::kl_divergence;
 pub use pseudo_label::{PseudoLabel, pseudo_label};
 pub use trainer::Trainer;
-pub use votes::vote_distribution;
+pub use votes::{LabelKind, UnknownLabelKind, vote_distribution};
 
 use crate::emotion::EMOTIONS;
 use crate::model::vfer::FEATURES;

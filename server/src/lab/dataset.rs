@@ -104,3 +104,35 @@ impl Dataset {
         subjects
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A dataset of one-frame clips with the given subjects, sexes and prescribed subsets.
+    pub fn dataset(clips: impl IntoIterator<Item = (String, Option<Sex>, Option<Subset>)>) -> Dataset {
+        let clips = clips.into_iter().enumerate().map(|(index, (subject, sex, subset))| RatedClip {
+            id: format!("{index:05}"),
+            subject,
+            sex,
+            subset,
+            votes: [1, 2, 2, 0, 0, 0],
+            features: vec![0.5; FEATURES],
+            probabilities: vec![[0.5, 0.5, 0.0, 0.0, 0.0, 0.0]],
+        });
+        let provenance = Provenance {
+            set: "test".into(),
+            synthetic: true,
+            backbone: BackboneKind::Lite,
+            backbone_sha256: "0".repeat(64),
+            detector_sha256: None,
+            settings: serde_json::Value::Null,
+        };
+        Dataset { provenance, clips: clips.collect() }
+    }
+
+    #[test]
+    fn among_equal_votes_the_first_emotion_counts() {
+        assert_eq!(dataset([("s".to_owned(), None, None)]).clips[0].majority(), Emotion::Disgust);
+    }
+}

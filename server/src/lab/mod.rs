@@ -3,6 +3,12 @@
 pub mod bootstrap;
 pub mod dataset;
 pub mod error;
+pub mod interval;
+pub mod metrics;
+pub mod raters;
+pub mod split;
+pub mod synthetic;
 mod synthetic_face;
+pub mod train;
 
 pub use error::LabError;
