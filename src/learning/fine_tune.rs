@@ -16,6 +16,8 @@ pub struct FineTune {
     order: Vec<usize>,
     random: SplitMix64,
     batch_size: usize,
+    /// μ of the proximal term.
+    proximal: f32,
     steps_per_epoch: usize,
     steps: usize,
     done: usize,
@@ -37,8 +39,11 @@ impl FineTune {
     ///
     /// # Errors
     /// There are no clips, or one is not usable.
-    pub fn new(base: &Vfer, clips: Vec<Clip>, settings: &LearningSettings) -> Result<Self, LearningError> {
+    pub fn new(base: &Vfer, mut clips: Vec<Clip>, settings: &LearningSettings) -> Result<Self, LearningError> {
         check_clips(&clips)?;
+        if settings.distillation > 0.0 {
+            distil(base, &mut clips, settings.distillation as f32);
+        }
         let batch_size = settings.batch_size.max(1);
         let steps_per_epoch = clips.len().div_ceil(batch_size);
         Ok(Self {
@@ -48,6 +53,7 @@ impl FineTune {
             clips,
             random: SplitMix64::new(settings.seed),
             batch_size,
+            proximal: settings.proximal as f32,
             steps_per_epoch,
             steps: steps_per_epoch * settings.epochs as usize,
             done: 0,
@@ -74,7 +80,7 @@ impl FineTune {
         let start = position * self.batch_size;
         let end = (start + self.batch_size).min(self.order.len());
         let batch: Vec<&Clip> = self.order[start..end].iter().map(|&clip| &self.clips[clip]).collect();
-        let loss = self.trainer.step(&batch);
+        let loss = self.trainer.step_near(&batch, &self.base, self.proximal);
         self.done += 1;
         if !loss.is_finite() {
             return Err(LearningError::Diverged { step: self.done });
@@ -89,6 +95,15 @@ impl FineTune {
             tuned.iter_mut().zip(base).for_each(|(tuned, base)| *tuned -= base);
         }
         delta.to_weights()
+    }
+}
+
+/// Mixes the base's own opinion into each target. The KL divergence's gradient is linear in the target, so that this is the
+/// weighted sum of both losses.
+fn distil(base: &Vfer, clips: &mut [Clip], share: f32) {
+    for clip in clips {
+        let opinion = base.probabilities(&clip.features);
+        clip.target.iter_mut().zip(opinion).for_each(|(target, own)| *target = (1.0 - share) * *target + share * own);
     }
 }
 
@@ -134,6 +149,18 @@ mod tests {
             LearningSettings { epochs: 60, batch_size: 3, learning_rate: 1e-3, ..LearningSettings::default() };
         let (reports, _) = run(&settings, 6);
         assert!(reports.last().unwrap().loss < 0.3 * reports[0].loss, "{reports:?}");
+    }
+
+    #[test]
+    fn distillation_and_the_proximal_term_hold_the_model_back() {
+        let free = LearningSettings { epochs: 20, learning_rate: 1e-3, ..LearningSettings::default() };
+        let moved = |settings: &LearningSettings| run(settings, 12).1.norm();
+        let freely = moved(&free);
+        assert!(moved(&LearningSettings { distillation: 0.9, ..free.clone() }) < 0.9 * freely);
+        assert!(moved(&LearningSettings { proximal: 10.0, ..free }) < 0.5 * freely);
+        // A target that is the base's own opinion has nothing to teach.
+        let all_own = LearningSettings { distillation: 1.0, ..LearningSettings::default() };
+        assert!(run(&all_own, 12).0.iter().all(|report| report.loss.abs() < 1e-5));
     }
 
     #[test]

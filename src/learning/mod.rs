@@ -5,6 +5,7 @@
 mod adam;
 mod fedavg;
 mod fine_tune;
+mod labeller;
 mod loss;
 mod pseudo_label;
 mod trainer;
@@ -13,6 +14,7 @@ mod votes;
 pub use adam::{Adam, AdamSettings};
 pub use fedavg::FedAvg;
 pub use fine_tune::{FineTune, StepReport};
+pub use labeller::Labeller;
 pub use loss::kl_divergence;
 pub use pseudo_label::{PseudoLabel, pseudo_label};
 pub use trainer::Trainer;

@@ -13,20 +13,27 @@ pub struct PseudoLabel {
     pub confident: bool,
 }
 
-/// Labels a clip by its frames' probabilities (paper, section 3.1; threshold 0.5 there). `None` without frames, or where
-/// a probability is not finite.
-pub fn pseudo_label(frames: &[[f32; EMOTIONS]], threshold: f64) -> Option<PseudoLabel> {
+/// Mean over `frames` of each emotion's probability, `[EMOTIONS]`. `None` without frames, or where one is not finite.
+pub(super) fn mean_probabilities(frames: &[[f32; EMOTIONS]]) -> Option<[f64; EMOTIONS]> {
     let mut sums = [0.0_f64; EMOTIONS];
     for frame in frames {
         sums.iter_mut().zip(frame).for_each(|(sum, &probability)| *sum += f64::from(probability));
     }
     let mean = sums.map(|sum| sum / frames.len() as f64);
-    if !mean.iter().all(|probability| probability.is_finite()) {
-        return None;
-    }
+    mean.iter().all(|probability| probability.is_finite()).then_some(mean)
+}
+
+/// The label that `mean` points to; among equals the first.
+pub(super) fn label_mean(mean: [f64; EMOTIONS], threshold: f64) -> Option<PseudoLabel> {
     let largest = mean.into_iter().fold(f64::NEG_INFINITY, f64::max);
     let emotion = Emotion::from_index(mean.iter().position(|&probability| probability == largest)?)?;
     Some(PseudoLabel { mean: mean.map(|probability| probability as f32), emotion, confident: largest >= threshold })
+}
+
+/// Labels a clip by its frames' probabilities (paper, section 3.1; threshold 0.5 there). `None` without frames, or where
+/// a probability is not finite.
+pub fn pseudo_label(frames: &[[f32; EMOTIONS]], threshold: f64) -> Option<PseudoLabel> {
+    label_mean(mean_probabilities(frames)?, threshold)
 }
 
 impl PseudoLabel {

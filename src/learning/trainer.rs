@@ -59,4 +59,20 @@ impl Trainer {
         self.adam.step(&mut self.vfer.parameters, &self.gradient);
         loss
     }
+
+    /// One step that is also drawn towards `anchor`: the loss has the term `proximal`/2 ‖w − anchor‖² (FedProx), which is
+    /// not part of what is returned.
+    pub fn step_near(&mut self, batch: &[&Clip], anchor: &Parameters, proximal: f32) -> f32 {
+        let loss = self.loss_and_gradient(batch);
+        if proximal > 0.0 {
+            let here = self.vfer.parameters.slices().into_iter().zip(anchor.slices());
+            for (gradients, (values, anchors)) in self.gradient.slices_mut().into_iter().zip(here) {
+                for (gradient, (value, anchor)) in gradients.iter_mut().zip(values.iter().zip(anchors)) {
+                    *gradient += proximal * (value - anchor);
+                }
+            }
+        }
+        self.adam.step(&mut self.vfer.parameters, &self.gradient);
+        loss
+    }
 }

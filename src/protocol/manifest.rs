@@ -121,6 +121,19 @@ pub struct LearningSettings {
     pub minimum_clips: u32,
     /// Fixes the order of clips in an epoch.
     pub seed: u64,
+    /// μ of the proximal term μ/2 ‖w − w₀‖² that holds the copy near the model it started from (FedProx, Li et al. 2020);
+    /// 0 in the paper.
+    pub proximal: f64,
+    /// Share, 0 to 1, of the starting model's own opinion in each target, so that tuning forgets less (learning without
+    /// forgetting, Li and Hoiem 2016); 0 in the paper.
+    pub distillation: f64,
+    /// Share, 0 to 1, of the VFER's opinion in a clip's pseudo label beside the image head's; 0 in the paper.
+    pub video_share: f64,
+    /// Exponent of the mean opinion on this tab's clips that an opinion is divided by, so that a head which favours a
+    /// class is corrected (as FedDB does); 0 in the paper.
+    pub prior_correction: f64,
+    /// Whether classes that are named seldom need less confidence (FreeMatch, Wang et al. 2023); not in the paper.
+    pub adaptive_threshold: bool,
 }
 
 impl Default for LearningSettings {
@@ -133,6 +146,11 @@ impl Default for LearningSettings {
             soft_labels: false,
             minimum_clips: 4,
             seed: 0,
+            proximal: 0.0,
+            distillation: 0.0,
+            video_share: 0.0,
+            prior_correction: 0.0,
+            adaptive_threshold: false,
         }
     }
 }

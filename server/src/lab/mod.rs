@@ -3,6 +3,7 @@
 pub mod bootstrap;
 pub mod dataset;
 pub mod error;
+pub mod federation;
 pub mod interval;
 pub mod metrics;
 pub mod raters;

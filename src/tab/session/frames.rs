@@ -6,7 +6,7 @@ use wasm_bindgen::JsCast as _;
 use web_sys::{ImageBitmap, OffscreenCanvas, OffscreenCanvasRenderingContext2d};
 
 use super::{Central, Session, post};
-use crate::learning::{Clip, pseudo_label};
+use crate::learning::{Clip, Labeller};
 use crate::model::vfer::Stream;
 use crate::model::{Extraction, Face, Frame};
 use crate::protocol::Manifest;
@@ -27,6 +27,7 @@ const CROP_MARGIN: f32 = 0.0;
 #[derive(Default)]
 pub(super) struct View {
     pub(super) clips: ClipStore,
+    labeller: Labeller,
     segmenter: Segmenter,
     live: Option<Live>,
     canvas: Option<(OffscreenCanvas, OffscreenCanvasRenderingContext2d)>,
@@ -47,6 +48,7 @@ impl View {
     /// Features of another backbone do not fit.
     pub(super) fn forget_clips(&mut self) {
         self.clips.clear();
+        self.labeller = Labeller::default();
         self.segmenter = Segmenter::default();
         self.live = None;
     }
@@ -186,9 +188,10 @@ impl Session {
     fn finish_clip(self: &Rc<Self>, ended: Option<Segment>, manifest: &Manifest) {
         let Some(segment) = ended else { return };
         let learning = &manifest.learning;
-        let Some(label) = pseudo_label(&segment.probabilities, learning.confidence_threshold) else { return };
         let central = self.central.borrow().clone();
         let video = central.map_or([0.0; 6], |central| central.vfer.probabilities(&segment.features));
+        let label = self.view.borrow_mut().labeller.label(&segment.probabilities, &video, learning);
+        let Some(label) = label else { return };
         let frames = segment.frames();
         let (waiting, dropped) = {
             let clips = &mut self.view.borrow_mut().clips;

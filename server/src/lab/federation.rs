@@ -1,0 +1,248 @@
+//! Virtual students over the aggregator's own code, in process: the round machine, validation, the durable store, FedAvg
+//! and the acceptance check that `emofed serve` runs, and the fine-tuning that a tab runs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use emofed::learning::{Clip, FineTune, Labeller};
+use emofed::model::vfer::Vfer;
+use emofed::protocol::{
+    BackboneKind, BackboneRef, CapturePlan, ClientUpdate, LearningSettings, ModelOrigin, RoundSettings, UpdateLimits,
+};
+use emofed::weights::Weights;
+use tempfile::TempDir;
+
+use super::LabError;
+use super::dataset::RatedClip;
+use crate::clock::Clock;
+use crate::error::ServeError;
+use crate::round::{ClassConfig, Classroom, SanityGate, publish_first};
+use crate::store::{BackboneRecord, EmbeddedStore, Phase, Records};
+
+/// Time that passes only when a round does.
+#[derive(Default)]
+struct RoundClock(AtomicU64);
+
+impl Clock for RoundClock {
+    fn now_s(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// An aggregator without a network, over a store in a temporary folder.
+pub struct Federation {
+    class: Classroom,
+    clock: Arc<RoundClock>,
+    // Deleted when dropped, after the class has let go of it.
+    _folder: TempDir,
+}
+
+/// What became of a round.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoundOutcome {
+    /// Updates that were acknowledged.
+    pub received: u32,
+    /// Updates that were refused.
+    pub refused: u32,
+    /// Bytes of all bodies that were sent.
+    pub bytes: u64,
+    /// Where the round ended.
+    pub phase: Phase,
+}
+
+/// How a client ships its update.
+pub type Encode<'a> = dyn Fn(&ClientUpdate) -> Vec<u8> + Sync + 'a;
+
+impl Federation {
+    /// Makes `base` the first global model.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn new(base: &Weights, learning: &LearningSettings, limits: UpdateLimits) -> Result<Self, LabError> {
+        let folder = tempfile::tempdir().map_err(|error| LabError::file(&std::env::temp_dir(), error))?;
+        let store = Arc::new(EmbeddedStore::open(folder.path())?);
+        let records = Records(store.clone());
+        let bytes = base.to_safetensors(None);
+        // The rounds never look at a backbone's weights; they only want one to be there.
+        let backbone = BackboneRef { kind: BackboneKind::Lite, blob: records.put_blob(&bytes)? };
+        records.put_backbone(&BackboneRecord { backbone: backbone.clone(), imported_at_s: 0 })?;
+        records.put_detector(&backbone.blob)?;
+        publish_first(&records, &backbone, ModelOrigin::Trained, &bytes, 0)?;
+        let config = ClassConfig {
+            class: "simulation".into(),
+            deployment: None,
+            learning: learning.clone(),
+            capture: CapturePlan::default(),
+            // Rounds are opened and closed by hand, with whoever has delivered by then.
+            rounds: RoundSettings { minimum_clients: u32::MAX, duration_s: 3_600, continuous: false },
+            limits,
+        };
+        let clock = Arc::new(RoundClock::default());
+        let gate = Box::new(SanityGate { max_norm: limits.max_norm });
+        let class = Classroom::open(store, clock.clone(), config, gate)?;
+        Ok(Self { class, clock, _folder: folder })
+    }
+
+    /// The current global model.
+    ///
+    /// # Errors
+    /// Stored weights are damaged.
+    pub fn model(&self) -> Result<Vfer, LabError> {
+        Ok(Vfer::from_weights(&self.class.snapshot().base)?)
+    }
+
+    /// Runs a round with `clients` virtual students on all cores. `update` makes the update of one of them (`None`: it
+    /// drops out), `encode` its body. Only as many updates are in memory as there are cores.
+    ///
+    /// # Errors
+    /// The store fails, or a client cannot be simulated.
+    pub fn round(
+        &self,
+        clients: usize,
+        encode: &Encode,
+        update: impl Fn(usize, &Vfer) -> Result<Option<LocalUpdate>, LabError> + Sync,
+    ) -> Result<RoundOutcome, LabError> {
+        self.clock.0.fetch_add(1, Ordering::SeqCst);
+        let round = self.class.open_round()?;
+        let snapshot = self.class.snapshot();
+        let base = Vfer::from_weights(&snapshot.base)?;
+        let base_version = snapshot.manifest.model.version;
+        let (next, received, refused, bytes) =
+            (AtomicUsize::new(0), AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        let work = || -> Result<(), LabError> {
+            loop {
+                let client = next.fetch_add(1, Ordering::Relaxed);
+                if client >= clients {
+                    return Ok(());
+                }
+                let Some(LocalUpdate { delta, clips }) = update(client, &base)? else { continue };
+                let body = encode(&ClientUpdate { round, base_version, clips, delta });
+                bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
+                // Ids of equal length, so that updates are summed in the students' order.
+                match self.class.submit(&format!("student-{client:08}"), round, &body) {
+                    Ok(_) => received.fetch_add(1, Ordering::Relaxed),
+                    Err(ServeError::Update(_) | ServeError::Problem(_)) => refused.fetch_add(1, Ordering::Relaxed),
+                    Err(error) => return Err(error.into()),
+                };
+            }
+        };
+        on_all_cores(work)?;
+        self.class.close_round(round)?;
+        let ended = self.class.records().rounds()?.into_iter().find(|record| record.id == round);
+        let count = |counter: AtomicU64| u32::try_from(counter.into_inner()).unwrap_or(u32::MAX);
+        Ok(RoundOutcome {
+            received: count(received),
+            refused: count(refused),
+            bytes: bytes.into_inner(),
+            phase: ended.map_or(Phase::Abandoned, |record| record.phase),
+        })
+    }
+}
+
+/// Runs `work` once on each core; the first error ends it.
+///
+/// # Errors
+/// What `work` failed with.
+pub fn on_all_cores(work: impl Fn() -> Result<(), LabError> + Sync) -> Result<(), LabError> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(&work)).collect();
+        for worker in workers {
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        }
+        Ok(())
+    })
+}
+
+/// What a client trained.
+pub struct LocalUpdate {
+    /// Tuned minus base.
+    pub delta: Weights,
+    /// How many clips it was trained on.
+    pub clips: u32,
+}
+
+/// What a tab does with its unlabelled clips: pseudo labels, and one fine-tuning. Votes are not looked at. `None` if no
+/// clip was confident enough.
+///
+/// # Errors
+/// A clip is not usable, or the loss is no longer finite.
+pub fn fine_tune(
+    base: &Vfer,
+    clips: &[&RatedClip],
+    learning: &LearningSettings,
+) -> Result<Option<LocalUpdate>, LabError> {
+    let kept = pseudo_labelled(base, clips, learning);
+    if kept.is_empty() {
+        return Ok(None);
+    }
+    let clips = u32::try_from(kept.len()).unwrap_or(u32::MAX);
+    let mut training = FineTune::new(base, kept, learning)?;
+    while training.step()?.is_some() {}
+    Ok(Some(LocalUpdate { delta: training.finish(), clips }))
+}
+
+/// The clips that a tab would keep, with the targets that it would give them.
+pub fn pseudo_labelled(base: &Vfer, clips: &[&RatedClip], learning: &LearningSettings) -> Vec<Clip> {
+    let mut labeller = Labeller::default();
+    let mut kept = Vec::with_capacity(clips.len());
+    for clip in clips {
+        // Running the VFER is as much work as a third of a training step: only where its opinion is asked for.
+        let video = if learning.video_share > 0.0 { base.probabilities(&clip.features) } else { [0.0; 6] };
+        if let Some(label) = labeller.label(&clip.probabilities, &video, learning).filter(|label| label.confident) {
+            kept.push(Clip { features: clip.features.clone(), target: label.target(learning.soft_labels) });
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::synthetic::{WorldSettings, generate};
+
+    #[test]
+    fn a_round_in_process_is_fedavg_and_deterministic() {
+        let world =
+            generate(&WorldSettings { subjects: 4, clips_per_subject: 6, frames: 8, ..WorldSettings::default() });
+        let base = Vfer::random(1);
+        let learning = LearningSettings { confidence_threshold: 0.0, ..LearningSettings::default() };
+        let students: Vec<Vec<&RatedClip>> = world.clips.chunks(6).map(|clips| clips.iter().collect()).collect();
+        let run = || {
+            let federation = Federation::new(&base.to_weights(), &learning, UpdateLimits::default()).unwrap();
+            let outcome = federation
+                .round(students.len(), &ClientUpdate::encode, |student, base| {
+                    fine_tune(base, &students[student], &learning)
+                })
+                .unwrap();
+            (outcome, federation.model().unwrap())
+        };
+        let (outcome, model) = run();
+        assert_eq!((outcome.received, outcome.refused), (4, 0));
+        assert!(matches!(outcome.phase, Phase::Published { .. }), "{outcome:?}");
+        assert_eq!(model, run().1);
+        let mut mean = emofed::learning::FedAvg::new(base.to_weights());
+        for student in &students {
+            let LocalUpdate { delta, clips } = fine_tune(&base, student, &learning).unwrap().unwrap();
+            mean.add(&delta, clips).unwrap();
+        }
+        assert_eq!(model.to_weights(), mean.finish().unwrap());
+    }
+
+    #[test]
+    fn a_hostile_update_is_refused_and_the_others_count() {
+        let base = Vfer::random(1);
+        let learning = LearningSettings::default();
+        let federation = Federation::new(&base.to_weights(), &learning, UpdateLimits::default()).unwrap();
+        let outcome = federation
+            .round(4, &ClientUpdate::encode, |client, base| {
+                let mut delta = base.to_weights();
+                let factor = if client == 2 { f32::NAN } else { 0.001 };
+                delta.iter_mut().for_each(|(_, tensor)| tensor.values.iter_mut().for_each(|value| *value *= factor));
+                Ok((client != 3).then_some(LocalUpdate { delta, clips: 1 }))
+            })
+            .unwrap();
+        assert_eq!((outcome.received, outcome.refused), (2, 1));
+        assert!(federation.model().unwrap() != base);
+    }
+}
