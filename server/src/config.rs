@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
+use emofed::learning::Strategy;
 use emofed::protocol::{CapturePlan, Deployment, LearningSettings, RoundSettings, UpdateLimits};
 use serde::Deserialize;
 
@@ -22,6 +23,8 @@ pub struct Config {
     pub capture: CapturePlan,
     /// What an update may be at most.
     pub limits: Limits,
+    /// What becomes of the mean of a round's updates: FedAvg unless another is named.
+    pub strategy: Strategy,
     /// Needed beyond loopback.
     pub deployment: Option<Deployment>,
     /// A reverse proxy in front ends TLS; needed beyond loopback.
@@ -102,6 +105,10 @@ impl Config {
             ((0.0..=2.0).contains(&learning.prior_correction), "learning.prior_correction must be in 0..2"),
             (capture.max_frames_per_second > 0.0, "capture.max_frames_per_second must be above 0"),
             (capture.clip_ms > 0, "capture.clip_ms must be above 0"),
+            (
+                self.strategy.is_usable(),
+                "strategy has a value out of range: momenta and decays are in 0..1, the rest above 0",
+            ),
             (self.limits.max_norm > 0.0 && self.limits.max_clips > 0, "limits must be above 0"),
         ];
         if let Some((_, rule)) = rules.into_iter().find(|(kept, _)| !kept) {
@@ -134,6 +141,7 @@ impl Config {
             capture: self.capture.clone(),
             rounds: self.rounds.clone(),
             limits: UpdateLimits { max_clips: self.limits.max_clips, max_norm: self.limits.max_norm },
+            strategy: self.strategy,
         }
     }
 }

@@ -8,6 +8,7 @@ mod fine_tune;
 mod labeller;
 mod loss;
 mod pseudo_label;
+mod strategy;
 mod trainer;
 mod votes;
 
@@ -17,6 +18,7 @@ pub use fine_tune::{FineTune, StepReport};
 pub use labeller::Labeller;
 pub use loss::kl_divergence;
 pub use pseudo_label::{PseudoLabel, pseudo_label};
+pub use strategy::Strategy;
 pub use trainer::Trainer;
 pub use votes::{LabelKind, UnknownLabelKind, vote_distribution};
 

@@ -101,6 +101,56 @@ pub struct ModelVersion {
     pub backbone_sha256: String,
     /// Its weights.
     pub vfer: BlobRef,
+    /// What it was worth on the instructor's held-out set, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluation: Option<HeldOutEvaluation>,
+    /// What it was trained on, where it was trained in the lab.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<ModelCard>,
+    /// The aggregation strategy's state after the round that made it, where the strategy has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy_state: Option<BlobRef>,
+}
+
+/// A candidate and the model before it on a held-out set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HeldOutEvaluation {
+    /// The set's name.
+    pub set: String,
+    /// Its number of clips.
+    pub clips: u32,
+    /// Macro F1 of the model before, 0 to 1.
+    pub macro_f1_before: f64,
+    /// Macro F1 of this model.
+    pub macro_f1_after: f64,
+    /// Mean negative log-probability of the majority emotion before, in nats.
+    pub loss_before: f64,
+    /// The same of this model.
+    pub loss_after: f64,
+}
+
+/// What a trained model was made of and what it is worth, in short.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelCard {
+    /// The set it was trained on.
+    pub set: String,
+    /// Generated clips: no figure is a statement about people.
+    pub synthetic: bool,
+    /// How votes became targets.
+    pub labels: String,
+    /// Training clips.
+    pub clips: u64,
+    /// Their subjects.
+    pub subjects: u64,
+    /// The seed that makes it again.
+    pub seed: u64,
+    /// SHA-256 of the backbone whose features it reads.
+    pub backbone_sha256: String,
+    /// The command that makes it again.
+    pub command: String,
+    /// Figures by name, with the subset they were measured on: `test macro F1`.
+    pub metrics: std::collections::BTreeMap<String, f64>,
 }
 
 /// How a tab makes a client update. The defaults are the paper's where it gives a value.

@@ -11,8 +11,8 @@ mod update;
 pub use event::{CloseReason, Event};
 pub use instructor::{ClassStatus, RoundSettings, RoundSummary, instructor_path};
 pub use manifest::{
-    BackboneKind, BackboneRef, BlobRef, CapturePlan, Deployment, LearningSettings, Manifest, ModelOrigin, ModelVersion,
-    OpenRound,
+    BackboneKind, BackboneRef, BlobRef, CapturePlan, Deployment, HeldOutEvaluation, LearningSettings, Manifest,
+    ModelCard, ModelOrigin, ModelVersion, OpenRound,
 };
 pub use problem::{Problem, ProblemCode};
 pub use update::{ClientUpdate, UpdateError, UpdateLimits};

@@ -13,7 +13,7 @@ use emofed_server::clock::{Clock as _, SystemClock};
 use emofed_server::config::Config;
 use emofed_server::error::ServeError;
 use emofed_server::lab::bootstrap::bootstrap;
-use emofed_server::round::{Classroom, SanityGate, head, publish_first};
+use emofed_server::round::{Classroom, SanityCheck, head, publish_made};
 use emofed_server::secret;
 use emofed_server::serve::{App, JoinLimiter, serve};
 use emofed_server::store::{ClassRecord, EmbeddedStore, Records};
@@ -88,8 +88,8 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
         let settings = records.settings()?.unwrap_or_else(|| class_config.rounds.clone());
         records.put_settings(&RoundSettings { minimum_clients, ..settings })?;
     }
-    let gate = Box::new(SanityGate { max_norm: class_config.limits.max_norm });
-    let classroom = Arc::new(Classroom::open(store, Arc::new(SystemClock), class_config, gate)?);
+    let acceptance = Box::new(SanityCheck { max_norm: class_config.limits.max_norm });
+    let classroom = Arc::new(Classroom::open(store, Arc::new(SystemClock), class_config, acceptance)?);
     let (stop, stopping) = tokio::sync::watch::channel(false);
     let app = App {
         class: classroom,
@@ -185,7 +185,7 @@ async fn first_model(records: &Records) -> Result<(), Failure> {
     .map_err(|error| failed(error.to_string()))?;
     bar.finish_and_clear();
     let vfer = made.vfer.to_safetensors(None);
-    let model = publish_first(records, &backbone_ref, ModelOrigin::Bootstrap, &vfer, SystemClock.now_s())?;
+    let model = publish_made(records, &backbone_ref, ModelOrigin::Bootstrap, &vfer, None, SystemClock.now_s())?;
     eprintln!(
         "Version {} agrees with the image head on {:.0} % of unseen sequences (KL {:.3}).",
         model.version,

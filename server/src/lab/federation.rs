@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use emofed::learning::{Clip, FineTune, Labeller};
+use emofed::learning::{Clip, FineTune, Labeller, Strategy};
 use emofed::model::vfer::Vfer;
 use emofed::protocol::{
     BackboneKind, BackboneRef, CapturePlan, ClientUpdate, LearningSettings, ModelOrigin, RoundSettings, UpdateLimits,
@@ -14,9 +14,10 @@ use tempfile::TempDir;
 
 use super::LabError;
 use super::dataset::RatedClip;
+use super::parallel::on_all_cores;
 use crate::clock::Clock;
 use crate::error::ServeError;
-use crate::round::{ClassConfig, Classroom, SanityGate, publish_first};
+use crate::round::{ClassConfig, Classroom, SanityCheck, publish_made};
 use crate::store::{BackboneRecord, EmbeddedStore, Phase, Records};
 
 /// Time that passes only when a round does.
@@ -58,7 +59,12 @@ impl Federation {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn new(base: &Weights, learning: &LearningSettings, limits: UpdateLimits) -> Result<Self, LabError> {
+    pub fn new(
+        base: &Weights,
+        learning: &LearningSettings,
+        limits: UpdateLimits,
+        strategy: Strategy,
+    ) -> Result<Self, LabError> {
         let folder = tempfile::tempdir().map_err(|error| LabError::file(&std::env::temp_dir(), error))?;
         let store = Arc::new(EmbeddedStore::open(folder.path())?);
         let records = Records(store.clone());
@@ -67,7 +73,7 @@ impl Federation {
         let backbone = BackboneRef { kind: BackboneKind::Lite, blob: records.put_blob(&bytes)? };
         records.put_backbone(&BackboneRecord { backbone: backbone.clone(), imported_at_s: 0 })?;
         records.put_detector(&backbone.blob)?;
-        publish_first(&records, &backbone, ModelOrigin::Trained, &bytes, 0)?;
+        publish_made(&records, &backbone, ModelOrigin::Trained, &bytes, None, 0)?;
         let config = ClassConfig {
             class: "simulation".into(),
             deployment: None,
@@ -76,10 +82,11 @@ impl Federation {
             // Rounds are opened and closed by hand, with whoever has delivered by then.
             rounds: RoundSettings { minimum_clients: u32::MAX, duration_s: 3_600, continuous: false },
             limits,
+            strategy,
         };
         let clock = Arc::new(RoundClock::default());
-        let gate = Box::new(SanityGate { max_norm: limits.max_norm });
-        let class = Classroom::open(store, clock.clone(), config, gate)?;
+        let check = Box::new(SanityCheck { max_norm: f64::INFINITY });
+        let class = Classroom::open(store, clock.clone(), config, check)?;
         Ok(Self { class, clock, _folder: folder })
     }
 
@@ -139,21 +146,6 @@ impl Federation {
     }
 }
 
-/// Runs `work` once on each core; the first error ends it.
-///
-/// # Errors
-/// What `work` failed with.
-pub fn on_all_cores(work: impl Fn() -> Result<(), LabError> + Sync) -> Result<(), LabError> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(&work)).collect();
-        for worker in workers {
-            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        }
-        Ok(())
-    })
-}
-
 /// What a client trained.
 pub struct LocalUpdate {
     /// Tuned minus base.
@@ -209,7 +201,8 @@ mod tests {
         let learning = LearningSettings { confidence_threshold: 0.0, ..LearningSettings::default() };
         let students: Vec<Vec<&RatedClip>> = world.clips.chunks(6).map(|clips| clips.iter().collect()).collect();
         let run = || {
-            let federation = Federation::new(&base.to_weights(), &learning, UpdateLimits::default()).unwrap();
+            let federation =
+                Federation::new(&base.to_weights(), &learning, UpdateLimits::default(), Strategy::FedAvg).unwrap();
             let outcome = federation
                 .round(students.len(), &ClientUpdate::encode, |student, base| {
                     fine_tune(base, &students[student], &learning)
@@ -233,7 +226,8 @@ mod tests {
     fn a_hostile_update_is_refused_and_the_others_count() {
         let base = Vfer::random(1);
         let learning = LearningSettings::default();
-        let federation = Federation::new(&base.to_weights(), &learning, UpdateLimits::default()).unwrap();
+        let federation =
+            Federation::new(&base.to_weights(), &learning, UpdateLimits::default(), Strategy::FedAvg).unwrap();
         let outcome = federation
             .round(4, &ClientUpdate::encode, |client, base| {
                 let mut delta = base.to_weights();

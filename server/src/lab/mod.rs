@@ -1,13 +1,18 @@
 //! The lab: what makes and measures models, natively, on the very model and learning code that the tab runs.
 
+pub mod adaptation;
 pub mod bootstrap;
 pub mod dataset;
 pub mod error;
 pub mod federation;
+pub mod held_out;
 pub mod interval;
 pub mod metrics;
+pub mod parallel;
 pub mod raters;
+pub mod report;
 pub mod split;
+pub mod supervised;
 pub mod synthetic;
 mod synthetic_face;
 pub mod train;

@@ -72,8 +72,8 @@ struct Subject {
     expressiveness: f32,
 }
 
-/// A frame's noise, per feature.
-const NOISE: f32 = 0.1;
+/// A frame's noise, per feature: about what neighbouring frames of real video differ by over the lite backbone.
+const NOISE: f32 = 0.5;
 
 /// Generates the world's clips. The same settings give the same numbers.
 pub fn generate(settings: &WorldSettings) -> Dataset {
@@ -114,7 +114,7 @@ pub fn generate(settings: &WorldSettings) -> Dataset {
 
 impl World {
     fn new(settings: &WorldSettings, random: &mut SplitMix64) -> Self {
-        let neutral = (0..FEATURES).map(|_| 0.5 + 0.5 * random.normal().abs()).collect();
+        let neutral = (0..FEATURES).map(|_| random.normal().abs()).collect();
         let expressions: Vec<Vec<f32>> = (0..EMOTIONS).map(|_| direction(random)).collect();
         let identities = (0..IDENTITY_DIMENSIONS).map(|_| direction(random)).collect();
         let head: Vec<Vec<f32>> = expressions

@@ -1,6 +1,6 @@
 //! Aggregating: from the stored updates to a candidate, one update in memory at a time.
 
-use emofed::learning::FedAvg;
+use emofed::learning::{FedAvg, Strategy};
 use emofed::protocol::{ClientUpdate, CloseReason, Event};
 
 use super::{Classroom, load};
@@ -22,14 +22,25 @@ impl Classroom {
         if updates.is_empty() || (too_few && reason == CloseReason::Deadline) {
             return Ok(Phase::Abandoned);
         }
-        let mut average = FedAvg::new(load(&self.records, &self.head()?.vfer)?.as_ref().clone());
+        let head = self.head()?;
+        let base = load(&self.records, &head.vfer)?;
+        let mut average = FedAvg::new(base.as_ref().clone());
         for record in updates {
             let update = ClientUpdate::decode(&self.records.update_body(round.id, &record)?)?;
             average.add(&update.delta, update.clips)?;
         }
         let (clients, clips) = (average.clients(), average.clips());
-        let Some(candidate) = average.finish() else { return Ok(Phase::Abandoned) };
+        let Some(mean) = average.finish() else { return Ok(Phase::Abandoned) };
+        let state = match &head.strategy_state {
+            Some(state) if self.config.strategy != Strategy::FedAvg => Some(load(&self.records, state)?),
+            _ => None,
+        };
+        // A state that another strategy left does not fit and is no reason to lose the round.
+        let fitting =
+            state.as_deref().filter(|state| self.config.strategy.apply(&base, mean.clone(), Some(state)).is_ok());
+        let (candidate, state) = self.config.strategy.apply(&base, mean.clone(), fitting)?;
         let candidate = self.records.put_blob(&candidate.to_safetensors(None))?;
-        Ok(Phase::Evaluating { candidate, clients, clips })
+        let strategy_state = state.map(|state| self.records.put_blob(&state.to_safetensors(None))).transpose()?;
+        Ok(Phase::Evaluating { candidate, clients, clips, strategy_state })
     }
 }

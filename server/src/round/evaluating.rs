@@ -1,28 +1,31 @@
-//! Evaluating: the gate that a candidate has to pass.
+//! Evaluating: the acceptance check that a candidate has to pass.
 
-use emofed::protocol::{BlobRef, ModelOrigin, ModelVersion};
+use emofed::protocol::{BlobRef, HeldOutEvaluation, ModelOrigin, ModelVersion};
 use emofed::weights::Weights;
 
 use super::{Classroom, load, next_version};
 use crate::error::ServeError;
 use crate::store::{Phase, RoundRecord};
 
-/// Decides whether a candidate may become the central model.
-pub trait Gate: Send + Sync {
+/// Decides whether a candidate may become the global model.
+pub trait AcceptanceCheck: Send + Sync {
+    /// Compares a candidate with the model that it would replace; gives what was measured, if anything was.
+    ///
     /// # Errors
     /// The reason, in words, why it may not.
-    fn check(&self, base: &Weights, candidate: &Weights) -> Result<(), String>;
+    fn check(&self, base: &Weights, candidate: &Weights) -> Result<Option<HeldOutEvaluation>, String>;
 }
 
 /// Where there is no held-out set: finite, and not further from the base than a single update may be. A mean of updates that
 /// passed validation always is; a damaged disk or a mistake of ours is caught.
-pub struct SanityGate {
+#[derive(Clone, Copy, Debug)]
+pub struct SanityCheck {
     /// Largest Euclidean norm of the change.
     pub max_norm: f64,
 }
 
-impl Gate for SanityGate {
-    fn check(&self, base: &Weights, candidate: &Weights) -> Result<(), String> {
+impl AcceptanceCheck for SanityCheck {
+    fn check(&self, base: &Weights, candidate: &Weights) -> Result<Option<HeldOutEvaluation>, String> {
         candidate.check_same_layout(base).map_err(|error| error.to_string())?;
         candidate.check_finite().map_err(|error| error.to_string())?;
         let mut change = candidate.clone();
@@ -31,24 +34,29 @@ impl Gate for SanityGate {
         }
         // Rounding to f32 may add a little.
         let (norm, most) = (change.norm(), self.max_norm * 1.001);
-        if norm > most { Err(format!("the model would move by {norm:.3}, more than {most:.3}")) } else { Ok(()) }
+        if norm > most {
+            return Err(format!("the model would move by {norm:.3}, more than {most:.3}"));
+        }
+        Ok(None)
     }
 }
 
 impl Classroom {
-    /// Lets the candidate through the gate.
+    /// Publishes the candidate if it passes the acceptance check.
     pub(super) fn evaluate(
         &self,
         round: &RoundRecord,
         candidate: &BlobRef,
         clients: u32,
         clips: u64,
+        strategy_state: Option<&BlobRef>,
     ) -> Result<Phase, ServeError> {
         let base = self.head()?;
-        let result = self.gate.check(&*load(&self.records, &base.vfer)?, &*load(&self.records, candidate)?);
-        if let Err(reason) = result {
-            return Ok(Phase::Rejected { reason });
-        }
+        let before = load(&self.records, &base.vfer)?;
+        let evaluation = match self.acceptance.check(&before, &*load(&self.records, candidate)?) {
+            Ok(evaluation) => evaluation,
+            Err(reason) => return Ok(Phase::Rejected { reason }),
+        };
         let model = ModelVersion {
             version: next_version(&self.records.models()?),
             parent: Some(base.version),
@@ -59,6 +67,9 @@ impl Classroom {
             published_at_s: self.clock.now_s(),
             backbone_sha256: self.backbone.blob.sha256.clone(),
             vfer: candidate.clone(),
+            evaluation,
+            card: None,
+            strategy_state: strategy_state.cloned(),
         };
         let phase = Phase::Published { version: model.version };
         self.records.publish(&model, &RoundRecord { phase: phase.clone(), ..round.clone() })?;
@@ -79,10 +90,10 @@ mod tests {
 
     #[test]
     fn only_a_finite_small_step_passes() {
-        let gate = SanityGate { max_norm: 1.0 };
+        let check = SanityCheck { max_norm: 1.0 };
         let base = weights([1.0, 1.0]);
-        assert_eq!(gate.check(&base, &weights([1.5, 1.5])), Ok(()));
-        assert!(gate.check(&base, &weights([3.0, 1.0])).unwrap_err().contains("move"));
-        assert!(gate.check(&base, &weights([f32::NAN, 1.0])).unwrap_err().contains("`a`"));
+        assert_eq!(check.check(&base, &weights([1.5, 1.5])), Ok(None));
+        assert!(check.check(&base, &weights([3.0, 1.0])).unwrap_err().contains("move"));
+        assert!(check.check(&base, &weights([f32::NAN, 1.0])).unwrap_err().contains("`a`"));
     }
 }

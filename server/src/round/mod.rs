@@ -10,13 +10,14 @@ mod open;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use emofed::learning::Strategy;
 use emofed::protocol::{
-    BackboneRef, BlobRef, CapturePlan, Deployment, Event, LearningSettings, Manifest, ModelOrigin, ModelVersion,
-    OpenRound, PROTOCOL, ProblemCode, RoundSettings, RoundSummary, UpdateLimits, sha256_hex,
+    BackboneRef, BlobRef, CapturePlan, Deployment, Event, LearningSettings, Manifest, ModelCard, ModelOrigin,
+    ModelVersion, OpenRound, PROTOCOL, ProblemCode, RoundSettings, RoundSummary, UpdateLimits, sha256_hex,
 };
 use emofed::weights::Weights;
 
-pub use self::evaluating::{Gate, SanityGate};
+pub use self::evaluating::{AcceptanceCheck, SanityCheck};
 use crate::clock::Clock;
 use crate::error::ServeError;
 use crate::event_log::EventLog;
@@ -37,6 +38,8 @@ pub struct ClassConfig {
     pub rounds: RoundSettings,
     /// What an update may be at most.
     pub limits: UpdateLimits,
+    /// What becomes of the mean of a round's updates.
+    pub strategy: Strategy,
 }
 
 /// Everything a call without side effects needs; replaced as a whole.
@@ -58,7 +61,7 @@ pub struct Classroom {
     config: ClassConfig,
     backbone: BackboneRef,
     detector: BlobRef,
-    gate: Box<dyn Gate>,
+    acceptance: Box<dyn AcceptanceCheck>,
     events: EventLog,
     /// Held by whatever changes a round or a model: transitions happen one at a time.
     transitions: Mutex<State>,
@@ -82,7 +85,7 @@ impl Classroom {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         config: ClassConfig,
-        gate: Box<dyn Gate>,
+        acceptance: Box<dyn AcceptanceCheck>,
     ) -> Result<Self, ServeError> {
         let records = Records(store);
         let missing = |what: &str| {
@@ -111,7 +114,8 @@ impl Classroom {
         };
         let snapshot = RwLock::new(Arc::new(Snapshot::new(manifest, base)));
         let state = Mutex::new(State { settings, round, received });
-        let class = Self { records, clock, config, backbone, detector, gate, events, transitions: state, snapshot };
+        let class =
+            Self { records, clock, config, backbone, detector, acceptance, events, transitions: state, snapshot };
         if let Some(last) = last.filter(|last| is_over(&last.phase)) {
             class.clean_up(&last);
         }
@@ -233,7 +237,9 @@ impl Classroom {
                     Some(reason) => Ok(Phase::Aggregating { reason }),
                 },
                 Phase::Aggregating { reason } => self.aggregate(&round, *reason),
-                Phase::Evaluating { candidate, clients, clips } => self.evaluate(&round, candidate, *clients, *clips),
+                Phase::Evaluating { candidate, clients, clips, strategy_state } => {
+                    self.evaluate(&round, candidate, *clients, *clips, strategy_state.as_ref())
+                }
                 Phase::Published { .. } | Phase::Rejected { .. } | Phase::Abandoned => {
                     self.clean_up(&round);
                     state.round = None;
@@ -299,15 +305,16 @@ impl Snapshot {
     }
 }
 
-/// Publishes the first model of a backbone.
+/// Publishes a model that no round made: the first of a backbone, or one trained in the lab.
 ///
 /// # Errors
 /// The store fails.
-pub fn publish_first(
+pub fn publish_made(
     records: &Records,
     backbone: &BackboneRef,
     origin: ModelOrigin,
     vfer: &[u8],
+    card: Option<ModelCard>,
     now_s: u64,
 ) -> Result<ModelVersion, ServeError> {
     let model = ModelVersion {
@@ -320,6 +327,9 @@ pub fn publish_first(
         published_at_s: now_s,
         backbone_sha256: backbone.blob.sha256.clone(),
         vfer: records.put_blob(vfer)?,
+        evaluation: None,
+        card,
+        strategy_state: None,
     };
     records.insert_model(&model)?;
     Ok(model)

@@ -52,6 +52,9 @@ pub enum Phase {
         clients: u32,
         /// Clips behind them.
         clips: u64,
+        /// The aggregation strategy's state after the round, where it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        strategy_state: Option<BlobRef>,
     },
     /// Ended with a new central model.
     Published {

@@ -12,7 +12,7 @@ use emofed::protocol::{
 };
 use emofed::weights::{Tensor, Weights};
 use emofed_server::clock::Clock;
-use emofed_server::round::{ClassConfig, Classroom, SanityGate, publish_first};
+use emofed_server::round::{ClassConfig, Classroom, SanityCheck, publish_made};
 use emofed_server::serve::{App, JoinLimiter, serve};
 use emofed_server::store::{BackboneRecord, ClassRecord, EmbeddedStore, Records, Store};
 use reqwest::{Client, Response};
@@ -71,7 +71,7 @@ pub fn prepare(folder: &Path) {
         BackboneRef { kind: BackboneKind::Lite, blob: records.put_blob(&model().to_safetensors(None)).unwrap() };
     records.put_backbone(&BackboneRecord { backbone: backbone.clone(), imported_at_s: 0 }).unwrap();
     records.put_detector(&backbone.blob).unwrap();
-    publish_first(&records, &backbone, ModelOrigin::Bootstrap, &model().to_safetensors(None), 0).unwrap();
+    publish_made(&records, &backbone, ModelOrigin::Bootstrap, &model().to_safetensors(None), None, 0).unwrap();
 }
 
 pub fn fresh() -> TempDir {
@@ -94,10 +94,11 @@ impl Class {
             capture: CapturePlan::default(),
             rounds,
             limits: UpdateLimits::default(),
+            strategy: emofed::learning::Strategy::FedAvg,
         };
         let store = Arc::new(EmbeddedStore::open(folder).unwrap());
-        let gate = Box::new(SanityGate { max_norm: config.limits.max_norm });
-        let room = Arc::new(Classroom::open(store, clock.clone(), config, gate).unwrap());
+        let acceptance = Box::new(SanityCheck { max_norm: config.limits.max_norm });
+        let room = Arc::new(Classroom::open(store, clock.clone(), config, acceptance).unwrap());
         let (stopping, receiver) = watch::channel(false);
         let record = ClassRecord { code: CODE.to_owned(), instructor_token_sha256: sha256_hex(INSTRUCTOR.as_bytes()) };
         let app = App {

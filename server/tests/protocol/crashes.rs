@@ -69,7 +69,7 @@ async fn a_crash_while_evaluating_publishes_the_stored_candidate() {
             tensor.values.iter_mut().for_each(|value| *value = (f64::from(*value) + 0.25) as f32);
         });
         let candidate = records.put_blob(&candidate.to_safetensors(None)).unwrap();
-        Phase::Evaluating { candidate, clients: 1, clips: 3 }
+        Phase::Evaluating { candidate, clients: 1, clips: 3, strategy_state: None }
     })
     .await;
     assert_published_once(&class).await;
@@ -79,7 +79,7 @@ async fn a_crash_while_evaluating_publishes_the_stored_candidate() {
 async fn a_candidate_that_fails_the_gate_is_rejected_and_the_model_stays() {
     let (_folder, class) = restarted_in(|records, _| {
         let candidate = records.put_blob(&delta(1e6).to_safetensors(None)).unwrap();
-        Phase::Evaluating { candidate, clients: 1, clips: 3 }
+        Phase::Evaluating { candidate, clients: 1, clips: 3, strategy_state: None }
     })
     .await;
     assert_eq!(class.manifest().await.model.version, 1);

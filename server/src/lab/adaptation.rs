@@ -1,0 +1,176 @@
+//! Table 2 of the paper, and beyond it: what federated adaptation on pseudo labels gives the students who take part, and
+//! takes from others.
+
+use emofed::learning::Strategy;
+use emofed::model::vfer::Vfer;
+use emofed::protocol::{ClientUpdate, LearningSettings, UpdateLimits};
+use serde::{Deserialize, Serialize};
+
+use super::LabError;
+use super::dataset::{Dataset, RatedClip, Subset};
+use super::federation::{Federation, fine_tune};
+use super::metrics::{Metrics, Prediction, predictions};
+use super::parallel;
+use super::split::{AdaptationSubject, Split};
+use super::train::probabilities;
+
+/// A way to adapt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Method {
+    /// Its row in the table.
+    pub name: String,
+    /// How tabs label and learn.
+    pub learning: LearningSettings,
+    /// What the aggregator does with their mean.
+    pub strategy: Strategy,
+    /// Rounds, each with all test subjects.
+    pub rounds: u32,
+}
+
+/// A way to adapt, tried on one trained model.
+pub struct Adapted {
+    /// Of the test subjects' test halves, before.
+    pub before: Vec<Prediction>,
+    /// The same after the last round.
+    pub after: Vec<Prediction>,
+    /// Of the validation subjects' clips, who take no part: before.
+    pub others_before: Vec<Prediction>,
+    /// The same after the last round.
+    pub others_after: Vec<Prediction>,
+    /// Macro F1 of test subjects and others before the first and after each round: gain and forgetting over time.
+    pub curve: Vec<(f64, f64)>,
+    /// Bytes that all students sent.
+    pub bytes: u64,
+    /// Clips that were confident enough in the first round, of all.
+    pub kept: (u32, u32),
+    /// Of the kept, how many pseudo labels were the raters' majority.
+    pub right: u32,
+}
+
+/// Adapts `vfer` with every method, on all cores.
+///
+/// # Errors
+/// A store fails, or fine-tuning does.
+pub fn adapt(
+    dataset: &Dataset,
+    runs: &[(&Split, &Vfer)],
+    methods: &[Method],
+    progress: impl Fn() + Sync,
+) -> Result<Vec<Vec<Adapted>>, LabError> {
+    let mut adapted = parallel::map(methods.len() * runs.len(), |index| {
+        let (split, vfer) = runs[index % runs.len()];
+        let result = adapt_once(dataset, split, vfer, &methods[index / runs.len()]);
+        progress();
+        result
+    })?
+    .into_iter();
+    Ok(methods.iter().map(|_| adapted.by_ref().take(runs.len()).collect()).collect())
+}
+
+fn adapt_once(dataset: &Dataset, split: &Split, vfer: &Vfer, method: &Method) -> Result<Adapted, LabError> {
+    let subjects = split.adaptation(dataset);
+    let test: Vec<&RatedClip> = subjects.iter().flat_map(|subject| subject.test.iter().copied()).collect();
+    let others = split.clips(dataset, Subset::Validation);
+    let of = |vfer: &Vfer, clips: &[&RatedClip]| predictions(clips, &probabilities(vfer, clips));
+    let macro_f1 = |predictions: &[Prediction]| Metrics::of(predictions).macro_f1;
+
+    let (before, others_before) = (of(vfer, &test), of(vfer, &others));
+    let mut curve = vec![(macro_f1(&before), macro_f1(&others_before))];
+    // The lab measures how far a method goes; a limit on norms is the aggregator's business, not the method's.
+    let limits = UpdateLimits { max_norm: f64::MAX, ..UpdateLimits::default() };
+    let federation = Federation::new(&vfer.to_weights(), &method.learning, limits, method.strategy)?;
+    let mut bytes = 0;
+    let (mut after, mut others_after) = (before.clone(), others_before.clone());
+    for round in 0..method.rounds {
+        let learning = LearningSettings { seed: split.seed ^ u64::from(round), ..method.learning.clone() };
+        let outcome = federation.round(subjects.len(), &ClientUpdate::encode, |student, base| {
+            fine_tune(base, &subjects[student].adaptation, &learning)
+        })?;
+        bytes += outcome.bytes;
+        let model = federation.model()?;
+        (after, others_after) = (of(&model, &test), of(&model, &others));
+        curve.push((macro_f1(&after), macro_f1(&others_after)));
+    }
+    let (kept, right) = pseudo_label_quality(&subjects, vfer, &method.learning);
+    Ok(Adapted { before, after, others_before, others_after, curve, bytes, kept, right })
+}
+
+/// Clips kept of all, and how many of the kept are labelled as the raters' majority does.
+fn pseudo_label_quality(subjects: &[AdaptationSubject], vfer: &Vfer, learning: &LearningSettings) -> ((u32, u32), u32) {
+    let (mut kept, mut all, mut right) = (0, 0, 0);
+    for subject in subjects {
+        let mut labeller = emofed::learning::Labeller::default();
+        for clip in &subject.adaptation {
+            all += 1;
+            let video = vfer.probabilities(&clip.features);
+            if let Some(label) = labeller.label(&clip.probabilities, &video, learning).filter(|label| label.confident) {
+                kept += 1;
+                right += u32::from(label.emotion == clip.majority());
+            }
+        }
+    }
+    ((kept, all), right)
+}
+
+/// The paper's method: one round, one epoch at 1e-5, FedAvg.
+pub fn papers_method() -> Method {
+    Method { name: "paper".into(), learning: LearningSettings::default(), strategy: Strategy::FedAvg, rounds: 1 }
+}
+
+/// The paper's method and others that change one thing at a time.
+pub fn methods() -> Vec<Method> {
+    let paper = papers_method();
+    let change = |name: &str, rounds: u32, change: &dyn Fn(&mut LearningSettings)| {
+        let mut method = Method { name: name.into(), rounds, ..paper.clone() };
+        change(&mut method.learning);
+        method
+    };
+    let faster = |learning: &mut LearningSettings| learning.learning_rate = 1e-4;
+    let mut methods = vec![
+        paper.clone(),
+        change("10 rounds", 10, &|_| {}),
+        change("10 rounds, lr 1e-4", 10, &faster),
+        change("10 rounds, lr 5e-4", 10, &|learning| learning.learning_rate = 5e-4),
+        change("… lr 1e-4, soft labels", 10, &|learning| {
+            faster(learning);
+            learning.soft_labels = true;
+        }),
+        change("… lr 1e-4, proximal 1", 10, &|learning| {
+            faster(learning);
+            learning.proximal = 1.0;
+        }),
+        change("… lr 1e-4, distillation 0.5", 10, &|learning| {
+            faster(learning);
+            learning.distillation = 0.5;
+        }),
+        change("… lr 1e-4, prior correction 1", 10, &|learning| {
+            faster(learning);
+            learning.prior_correction = 1.0;
+        }),
+        change("… lr 1e-4, adaptive threshold", 10, &|learning| {
+            faster(learning);
+            learning.adaptive_threshold = true;
+        }),
+        change("… lr 1e-4, VFER's share 0.5", 10, &|learning| {
+            faster(learning);
+            learning.video_share = 0.5;
+        }),
+        change("… lr 1e-4, VFER's share 0.5, soft labels", 10, &|learning| {
+            faster(learning);
+            learning.video_share = 0.5;
+            learning.soft_labels = true;
+        }),
+        change("… lr 1e-4, VFER's share 0.5, prior correction 1", 10, &|learning| {
+            faster(learning);
+            learning.video_share = 0.5;
+            learning.prior_correction = 1.0;
+        }),
+    ];
+    methods.push(Method {
+        strategy: Strategy::FedAvgM { momentum: 0.9 },
+        ..change("10 rounds, FedAvgM 0.9", 10, &|_| {})
+    });
+    let adam = Strategy::FedAdam { learning_rate: 1e-4, beta1: 0.9, beta2: 0.99, epsilon: 1e-6 };
+    methods.push(Method { strategy: adam, ..change("10 rounds, FedAdam 1e-4", 10, &|_| {}) });
+    methods
+}

@@ -1,0 +1,76 @@
+//! The acceptance check on a held-out set: a candidate that names people's clips worse than the model before it is rejected.
+
+use emofed::model::vfer::Vfer;
+use emofed::protocol::HeldOutEvaluation;
+use emofed::weights::Weights;
+
+use super::dataset::{Dataset, RatedClip};
+use super::train::evaluate;
+use crate::round::{AcceptanceCheck, SanityCheck};
+
+/// Measures every candidate on rated clips that no tab has seen.
+pub struct HeldOutCheck {
+    set: String,
+    clips: Vec<RatedClip>,
+    /// How much macro F1, 0 to 1, may fall in a round.
+    tolerance: f64,
+    sanity: SanityCheck,
+}
+
+impl HeldOutCheck {
+    /// Uses all clips of `dataset`.
+    pub fn new(dataset: Dataset, tolerance: f64, sanity: SanityCheck) -> Self {
+        Self { set: dataset.provenance.set, clips: dataset.clips, tolerance, sanity }
+    }
+}
+
+impl AcceptanceCheck for HeldOutCheck {
+    fn check(&self, base: &Weights, candidate: &Weights) -> Result<Option<HeldOutEvaluation>, String> {
+        self.sanity.check(base, candidate)?;
+        let clips: Vec<&RatedClip> = self.clips.iter().collect();
+        let measure = |weights: &Weights| {
+            Vfer::from_weights(weights).map(|vfer| evaluate(&vfer, &clips)).map_err(|error| error.to_string())
+        };
+        let (before, after) = (measure(base)?, measure(candidate)?);
+        if !after.loss.is_finite() || after.macro_f1 < before.macro_f1 - self.tolerance {
+            return Err(format!(
+                "macro F1 on the held-out clips of {} would fall from {:.3} to {:.3}, by more than {:.3}",
+                self.set, before.macro_f1, after.macro_f1, self.tolerance
+            ));
+        }
+        Ok(Some(HeldOutEvaluation {
+            set: self.set.clone(),
+            clips: after.clips,
+            macro_f1_before: before.macro_f1,
+            macro_f1_after: after.macro_f1,
+            loss_before: before.loss,
+            loss_after: after.loss,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::synthetic::{WorldSettings, generate};
+    use crate::lab::train::{TrainSettings, train};
+
+    #[test]
+    fn a_better_model_passes_with_its_figures_and_a_worse_one_is_rejected() {
+        let world =
+            generate(&WorldSettings { subjects: 6, clips_per_subject: 18, frames: 8, ..WorldSettings::default() });
+        let clips: Vec<&RatedClip> = world.clips.iter().collect();
+        let settings = TrainSettings { learning_rate: 1e-3, epochs: 25, batch_size: 8, ..TrainSettings::default() };
+        let good = train(&clips, &clips, &settings, |_| {}).unwrap().vfer.to_weights();
+        let fresh = Vfer::random(settings.seed).to_weights();
+        let check = HeldOutCheck::new(world.clone(), 0.02, SanityCheck { max_norm: 1e6 });
+        let passed = check.check(&fresh, &good).unwrap().unwrap();
+        assert!(
+            passed.macro_f1_after > passed.macro_f1_before + 0.2 && passed.loss_after < passed.loss_before,
+            "{passed:?}"
+        );
+        assert_eq!((passed.set.as_str(), passed.clips as usize), ("synthetic", world.clips.len()));
+        assert!(check.check(&good, &fresh).unwrap_err().contains("fall"));
+        assert!(check.check(&good, &good).is_ok());
+    }
+}
