@@ -207,11 +207,11 @@ impl Weights {
         self.serialize(Dtype::F32, metadata, |value, bytes| bytes.extend_from_slice(&value.to_le_bytes()))
     }
 
-    /// Writes all tensors as F16, rounded to the nearest, in half the bytes.
-    pub fn to_safetensors_f16(&self) -> Vec<u8> {
+    /// Writes all tensors as F16, rounded to the nearest, in half the bytes, with `metadata` beside them.
+    pub fn to_safetensors_f16(&self, metadata: Option<HashMap<String, String>>) -> Vec<u8> {
         let write =
             |value: f32, bytes: &mut Vec<u8>| bytes.extend_from_slice(&half::f16::from_f32(value).to_le_bytes());
-        self.serialize(Dtype::F16, None, write)
+        self.serialize(Dtype::F16, metadata, write)
     }
 
     fn serialize(

@@ -73,11 +73,20 @@ pub enum UpdateError {
 }
 
 impl ClientUpdate {
-    /// The safetensors body.
+    /// The safetensors body, values in F32.
     pub fn encode(&self) -> Vec<u8> {
+        self.delta.to_safetensors(Some(self.metadata()))
+    }
+
+    /// The safetensors body, values rounded to F16: half the bytes.
+    pub fn encode_f16(&self) -> Vec<u8> {
+        self.delta.to_safetensors_f16(Some(self.metadata()))
+    }
+
+    fn metadata(&self) -> HashMap<String, String> {
         let header = Header { round: self.round, base_version: self.base_version, clips: self.clips };
         let json = serde_json::to_string(&header).expect("three integers always serialize");
-        self.delta.to_safetensors(Some(HashMap::from([(METADATA_KEY.to_owned(), json)])))
+        HashMap::from([(METADATA_KEY.to_owned(), json)])
     }
 
     /// Reads a body. Call [`Self::validate`] before using what it says.

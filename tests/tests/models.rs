@@ -47,7 +47,7 @@ const F16_TOLERANCE: f64 = 2e-3;
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn emonet_official_from_f16_weights() {
     let golden = official();
-    let file = weights(&golden, "").to_safetensors_f16();
+    let file = weights(&golden, "").to_safetensors_f16(None);
     assert!(file.len() < 29_000_000, "{} bytes", file.len());
     let weights = Weights::from_safetensors(&file).unwrap();
     let backbone = Backbone::load(BackboneKind::Emonet, &weights, &Device::Cpu).unwrap();

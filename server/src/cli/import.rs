@@ -71,7 +71,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
                 Some(file) => emonet::convert(file, options)?,
                 None => download(options)?,
             };
-            let bytes = if *half { weights.to_safetensors_f16() } else { weights.to_safetensors(None) };
+            let bytes = if *half { weights.to_safetensors_f16(None) } else { weights.to_safetensors(None) };
             use_backbone(&records, BackboneKind::Emonet, &bytes)?;
             println!("EmoNet is imported; the next `emofed serve` uses it.");
         }

@@ -3,6 +3,7 @@
 //! The figures below were computed from CREMA-D's `tabulatedVotes.csv` (Cao et al. 2014, Open Database License), from the
 //! 7,442 rows of raters who saw the face alone.
 
+use super::synthetic::draw;
 use emofed::emotion::EMOTIONS;
 use emofed::random::SplitMix64;
 use serde::{Deserialize, Serialize};
@@ -124,19 +125,14 @@ impl Raters {
         }
         let mut votes = [0; EMOTIONS];
         for _ in 0..raters {
-            let mut point = unit(random) * shown.iter().sum::<f64>();
-            let emotion = shown.iter().position(|share| {
-                point -= share;
-                point < 0.0
-            });
-            votes[emotion.unwrap_or(EMOTIONS - 1)] += 1;
+            votes[draw(shown, random)] += 1;
         }
         votes
     }
 }
 
 /// Uniform in (0, 1).
-fn unit(random: &mut SplitMix64) -> f64 {
+pub(super) fn unit(random: &mut SplitMix64) -> f64 {
     ((random.next_u64() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
 }
 

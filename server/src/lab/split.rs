@@ -12,6 +12,9 @@ use super::dataset::{Dataset, RatedClip, Sex, Subset};
 /// The paper's shares of CREMA-D's 91 actors: train, validation, test.
 const PAPER_SHARES: [usize; 3] = [67, 12, 12];
 
+/// Clips of a virtual student, where a set does not tell whose clips are whose.
+pub const CLIPS_OF_A_VIRTUAL_STUDENT: usize = 20;
+
 /// Which subset each subject belongs to. No subject is in two, since each is a key once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -99,14 +102,23 @@ impl Split {
         dataset.clips.iter().filter(|clip| self.subjects.get(&clip.subject) == Some(&subset)).collect()
     }
 
-    /// The test clips, each subject's halved at random into those to adapt on and those to test on. A subject's odd clip
-    /// goes to the test, so a subject with one clip has nothing to adapt on.
+    /// The test clips, each subject's halved at random into those to adapt on and those to test on; the odd one goes to the
+    /// test. Where no subject has two clips (a set of stills of unknown people), virtual students of
+    /// [`CLIPS_OF_A_VIRTUAL_STUDENT`] take their place: see [`Self::has_virtual_students`].
     pub fn adaptation<'a>(&self, dataset: &'a Dataset) -> Vec<AdaptationSubject<'a>> {
-        let mut of_subject: BTreeMap<&str, Vec<&RatedClip>> = BTreeMap::new();
-        for clip in self.clips(dataset, Subset::Test) {
-            of_subject.entry(&clip.subject).or_default().push(clip);
-        }
+        let mut of_subject: BTreeMap<String, Vec<&RatedClip>> = BTreeMap::new();
         let mut random = SplitMix64::new(self.seed ^ 0x6164_6170);
+        let mut test = self.clips(dataset, Subset::Test);
+        if self.has_virtual_students(dataset) {
+            random.shuffle(&mut test);
+            for (number, clips) in test.chunks(CLIPS_OF_A_VIRTUAL_STUDENT).enumerate() {
+                of_subject.insert(format!("virtual student {number:05}"), clips.to_vec());
+            }
+        } else {
+            for clip in test {
+                of_subject.entry(clip.subject.clone()).or_default().push(clip);
+            }
+        }
         of_subject
             .into_iter()
             .map(|(subject, mut clips)| {
@@ -116,12 +128,20 @@ impl Split {
             })
             .collect()
     }
+
+    /// Whether no test subject has two clips, so that none could adapt on one and be tested on the other.
+    pub fn has_virtual_students(&self, dataset: &Dataset) -> bool {
+        let mut subjects: Vec<&str> =
+            self.clips(dataset, Subset::Test).into_iter().map(|clip| clip.subject.as_str()).collect();
+        subjects.sort_unstable();
+        subjects.windows(2).all(|pair| pair[0] != pair[1])
+    }
 }
 
 /// A test subject's clips: some to adapt on without their labels, the others to test on.
 pub struct AdaptationSubject<'a> {
     /// Who.
-    pub subject: &'a str,
+    pub subject: String,
     /// Seen by the subject's tab; votes are not looked at.
     pub adaptation: Vec<&'a RatedClip>,
     /// Seen only by the test.

@@ -11,7 +11,7 @@ use emofed::random::SplitMix64;
 use serde::{Deserialize, Serialize};
 
 use super::dataset::{Dataset, Provenance, RatedClip, Sex};
-use super::raters::{Raters, gamma};
+use super::raters::{Raters, gamma, unit};
 
 /// Dimensions of the space in which subjects differ from each other without expressing anything.
 const IDENTITY_DIMENSIONS: usize = 12;
@@ -53,8 +53,11 @@ impl Default for WorldSettings {
     }
 }
 
-/// What is the same for all subjects.
-struct World {
+/// A world: what is the same for all its subjects. Subjects are made when they are asked for, so that a world of a million
+/// takes no more memory than one of ten.
+pub struct World {
+    settings: WorldSettings,
+    raters: Raters,
     neutral: Vec<f32>,
     /// `[EMOTIONS][FEATURES]`, each of length 1.
     expressions: Vec<Vec<f32>>,
@@ -77,30 +80,10 @@ const NOISE: f32 = 0.5;
 
 /// Generates the world's clips. The same settings give the same numbers.
 pub fn generate(settings: &WorldSettings) -> Dataset {
-    let mut random = SplitMix64::new(settings.seed);
-    let world = World::new(settings, &mut random);
-    let raters = Raters::calibrated(settings.seed);
-    let mut clips = Vec::with_capacity(settings.subjects * settings.clips_per_subject);
-    for number in 0..settings.subjects {
-        let sex = if (number * 48) % 91 < 48 { Sex::Male } else { Sex::Female };
-        let subject = world.subject(settings, &mut random);
-        for clip in 0..settings.clips_per_subject {
-            // What the face shows is what raters see in it: a blend around the intended emotion.
-            let shown = raters.perceived((number + clip) % EMOTIONS, &mut random);
-            let votes = raters.vote(&shown, &mut random);
-            let features = world.film(&subject, &shown, settings, &mut random);
-            let probabilities = features.as_chunks::<FEATURES>().0.iter().map(|frame| world.classify(frame)).collect();
-            clips.push(RatedClip {
-                id: format!("s{number:05}-{clip:04}"),
-                subject: format!("s{number:05}"),
-                sex: Some(sex),
-                subset: None,
-                votes,
-                features,
-                probabilities,
-            });
-        }
-    }
+    let world = World::new(settings);
+    let clips = (0..settings.subjects)
+        .flat_map(|number| world.clips_from(number, 0, settings.clips_per_subject, None))
+        .collect();
     let provenance = Provenance {
         set: "synthetic".into(),
         synthetic: true,
@@ -113,7 +96,9 @@ pub fn generate(settings: &WorldSettings) -> Dataset {
 }
 
 impl World {
-    fn new(settings: &WorldSettings, random: &mut SplitMix64) -> Self {
+    /// The world that `settings` describe.
+    pub fn new(settings: &WorldSettings) -> Self {
+        let random = &mut SplitMix64::new(settings.seed);
         let neutral = (0..FEATURES).map(|_| random.normal().abs()).collect();
         let expressions: Vec<Vec<f32>> = (0..EMOTIONS).map(|_| direction(random)).collect();
         let identities = (0..IDENTITY_DIMENSIONS).map(|_| direction(random)).collect();
@@ -130,7 +115,8 @@ impl World {
             })
             .collect();
         // An image head has opinions of its own on how common emotions are.
-        let mut world = Self { neutral, expressions, identities, head, head_bias: [0.0; EMOTIONS] };
+        let (settings, raters) = (settings.clone(), Raters::calibrated(settings.seed));
+        let mut world = Self { settings, raters, neutral, expressions, identities, head, head_bias: [0.0; EMOTIONS] };
         for emotion in 0..EMOTIONS {
             let at_rest: f32 =
                 world.head[emotion].iter().zip(&world.neutral).map(|(weight, value)| weight * value).sum();
@@ -139,7 +125,46 @@ impl World {
         world
     }
 
-    fn subject(&self, settings: &WorldSettings, random: &mut SplitMix64) -> Subject {
+    /// Clips `first` and the `count` - 1 after it of subject `number`: the intended emotions in turn, or drawn from
+    /// `shares`. A clip is the same whichever others are asked for with it.
+    pub fn clips_from(
+        &self,
+        number: usize,
+        first: usize,
+        count: usize,
+        shares: Option<&[f64; EMOTIONS]>,
+    ) -> Vec<RatedClip> {
+        let sex = if (number * 48) % 91 < 48 { Sex::Male } else { Sex::Female };
+        let seed = (number as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let seed = self.settings.seed ^ seed;
+        let subject = self.subject(&mut SplitMix64::new(seed));
+        (first..first + count)
+            .map(|clip| {
+                let mut random = SplitMix64::new(seed ^ (clip as u64 + 1).wrapping_mul(0xD6E8_FEB8_6659_FD93));
+                let intended = match shares {
+                    None => (number + clip) % EMOTIONS,
+                    Some(shares) => draw(shares, &mut random),
+                };
+                // What the face shows is what raters see in it: a blend around the intended emotion.
+                let shown = self.raters.perceived(intended, &mut random);
+                let votes = self.raters.vote(&shown, &mut random);
+                let features = self.film(&subject, &shown, &mut random);
+                let frames = features.as_chunks::<FEATURES>().0;
+                RatedClip {
+                    id: format!("s{number:06}-{clip:04}"),
+                    subject: format!("s{number:06}"),
+                    sex: Some(sex),
+                    subset: None,
+                    votes,
+                    probabilities: frames.iter().map(|frame| self.classify(frame)).collect(),
+                    features,
+                }
+            })
+            .collect()
+    }
+
+    fn subject(&self, random: &mut SplitMix64) -> Subject {
+        let settings = &self.settings;
         let mut face = self.neutral.clone();
         for identity in &self.identities {
             add(&mut face, identity, NOISE * settings.identity * random.normal());
@@ -153,13 +178,8 @@ impl World {
     }
 
     /// A clip: the expression unfolds from rest to its apex and partly back, with correlated and independent noise.
-    fn film(
-        &self,
-        subject: &Subject,
-        shown: &[f64; EMOTIONS],
-        settings: &WorldSettings,
-        random: &mut SplitMix64,
-    ) -> Vec<f32> {
+    fn film(&self, subject: &Subject, shown: &[f64; EMOTIONS], random: &mut SplitMix64) -> Vec<f32> {
+        let settings = &self.settings;
         let frames = settings.frames / 2 + random.below(settings.frames / 2 + 1).max(1);
         let (onset, apex) = (0.1 + 0.3 * uniform(random), 0.5 + 0.3 * uniform(random));
         let (release, light) = (0.5 * uniform(random), 1.0 + 0.1 * random.normal());
@@ -201,6 +221,16 @@ fn direction(random: &mut SplitMix64) -> Vec<f32> {
 
 fn add(values: &mut [f32], direction: &[f32], length: f32) {
     values.iter_mut().zip(direction).for_each(|(value, step)| *value += length * step);
+}
+
+/// An index drawn with the given probabilities.
+pub(super) fn draw(shares: &[f64; EMOTIONS], random: &mut SplitMix64) -> usize {
+    let mut point = unit(random) * shares.iter().sum::<f64>();
+    let drawn = shares.iter().position(|share| {
+        point -= share;
+        point < 0.0
+    });
+    drawn.unwrap_or(EMOTIONS - 1)
 }
 
 fn uniform(random: &mut SplitMix64) -> f32 {

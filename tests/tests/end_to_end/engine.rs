@@ -30,7 +30,7 @@ async fn a_lost_device_moves_the_session_to_the_cpu() {
 async fn emonet_runs_on_every_core() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("emonet.safetensors");
-    std::fs::write(&file, emofed_tests::emonet_official().to_safetensors_f16()).unwrap();
+    std::fs::write(&file, emofed_tests::emonet_official().to_safetensors_f16(None)).unwrap();
     let mut aggregator = Aggregator::start().await;
     aggregator.import_emonet(&file).await;
     let student = Student::join(aggregator.student_link(), Camera::Granted(Film::Portrait(3))).await;

@@ -1,0 +1,93 @@
+//! A trained VFER as a file: its six tensors as safetensors, with the model card as metadata.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use emofed::model::vfer::Vfer;
+use emofed::protocol::ModelCard;
+use emofed::weights::Weights;
+
+use super::LabError;
+
+/// The metadata's one entry; its value is a [`ModelCard`] as JSON.
+const CARD: &str = "emofed.card";
+
+/// How the values are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// As they are.
+    F32,
+    /// Rounded to the nearest, in half the bytes.
+    F16,
+}
+
+/// The file's bytes.
+pub fn encode(vfer: &Vfer, card: &ModelCard, precision: Precision) -> Vec<u8> {
+    let json = serde_json::to_string(card).expect("a card is plain data");
+    let metadata = Some(HashMap::from([(CARD.to_owned(), json)]));
+    match precision {
+        Precision::F32 => vfer.to_weights().to_safetensors(metadata),
+        Precision::F16 => vfer.to_weights().to_safetensors_f16(metadata),
+    }
+}
+
+/// Writes a model.
+///
+/// # Errors
+/// The disk fails.
+pub fn write(path: &Path, vfer: &Vfer, card: &ModelCard, precision: Precision) -> Result<(), LabError> {
+    std::fs::write(path, encode(vfer, card, precision)).map_err(|error| LabError::file(path, error))
+}
+
+/// Reads a model and its card.
+///
+/// # Errors
+/// The file cannot be read, is no VFER, is not finite, or has no card.
+pub fn read(path: &Path) -> Result<(Vfer, ModelCard), LabError> {
+    let bytes = std::fs::read(path).map_err(|error| LabError::file(path, error))?;
+    decode(&bytes).map_err(|reason| LabError::malformed(path, reason))
+}
+
+/// Reads a model and its card from a file's bytes.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn decode(bytes: &[u8]) -> Result<(Vfer, ModelCard), String> {
+    let weights = Weights::from_safetensors(bytes).map_err(|error| error.to_string())?;
+    weights.check_finite().map_err(|error| error.to_string())?;
+    let vfer = Vfer::from_weights(&weights).map_err(|error| error.to_string())?;
+    let metadata = Weights::metadata(bytes).map_err(|error| error.to_string())?;
+    let card = metadata.get(CARD).ok_or("it has no model card; `emofed train` writes one")?;
+    Ok((vfer, serde_json::from_str(card).map_err(|error| format!("its model card: {error}"))?))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A card with everything in it.
+    pub fn card() -> ModelCard {
+        ModelCard {
+            set: "synthetic".into(),
+            synthetic: true,
+            labels: "softmax".into(),
+            clips: 10,
+            subjects: 2,
+            seed: 1,
+            backbone_sha256: "synthetic".into(),
+            command: "emofed train synthetic".into(),
+            metrics: [("test macro F1".to_owned(), 0.5)].into(),
+        }
+    }
+
+    #[test]
+    fn a_model_survives_in_both_precisions_and_damage_is_told() {
+        let vfer = Vfer::random(1);
+        let whole = encode(&vfer, &card(), Precision::F32);
+        assert_eq!(decode(&whole).unwrap(), (vfer.clone(), card()));
+        let half = encode(&vfer, &card(), Precision::F16);
+        assert!(half.len() < 400_000 && decode(&half).unwrap().1 == card());
+        assert!(decode(&whole[..whole.len() - 1]).is_err());
+        assert!(decode(&vfer.to_weights().to_safetensors(None)).unwrap_err().contains("card"));
+    }
+}
