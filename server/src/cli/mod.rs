@@ -1,12 +1,15 @@
 //! The command line.
 
+mod features;
 mod import;
+mod progress;
 mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use emofed_server::lab::LabError;
 use emofed_server::store::StoreError;
 
 /// Federated learning of facial-expression recognition, in browser tabs.
@@ -23,6 +26,8 @@ enum Command {
     Serve(Box<serve::Arguments>),
     /// Import weights that are not part of emofed
     Import(import::Arguments),
+    /// Look at a set of rated clips once, and keep what the frozen models see in them
+    Features(Box<features::Arguments>),
 }
 
 /// Where the aggregator keeps the class.
@@ -70,11 +75,30 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl From<LabError> for Failure {
+    fn from(error: LabError) -> Self {
+        match error {
+            LabError::Store(error) => error.into(),
+            LabError::Missing { what, way_out } => Self::new(format!("{what} is missing"), way_out),
+            LabError::Mismatch { what, way_out } => Self::new(what, way_out),
+            LabError::Interrupted { done } => {
+                Self::new(format!("interrupted after {done} clips"), "the same command goes on where this one stopped")
+            }
+            error @ LabError::File { .. } => Self::new(
+                error.to_string(),
+                "see that the file can be read or written and the disk has room, then run this again",
+            ),
+            error => Self::new(error.to_string(), "see the message; what was done so far is kept"),
+        }
+    }
+}
+
 /// Parses the command line and does what it says.
 pub fn run() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(*arguments),
         Command::Import(arguments) => import::run(&arguments),
+        Command::Features(arguments) => features::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
