@@ -4,6 +4,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::MAGIC;
 use super::reader::{Next, Reader};
 use super::record::{Counts, Header, Outcome, Record};
@@ -168,10 +170,20 @@ fn difference(found: &Header, wanted: &Header) -> Option<String> {
         ("the set", format!("{set} (synthetic: {synthetic})"), format!("{} (synthetic: {})", now.set, now.synthetic)),
         ("the backbone", backbones, backbone_now),
         ("the face detector", detector(detector_sha256), detector(&now.detector_sha256)),
-        ("the settings", settings.to_string(), now.settings.to_string()),
         ("the number of clips", found.clips.to_string(), wanted.clips.to_string()),
         ("the list of clips, subjects or votes", found.list_sha256.clone(), wanted.list_sha256.clone()),
     ];
     let differing = compared.into_iter().find(|(_, found, wanted)| found != wanted);
-    differing.map(|(what, found, wanted)| format!("{what} was {found} and is now {wanted}"))
+    let words = differing.map(|(what, found, wanted)| format!("{what} was {found} and is now {wanted}"));
+    words.or_else(|| different_setting(settings, &now.settings))
+}
+
+/// The first setting in which two differ, in words.
+fn different_setting(found: &Value, wanted: &Value) -> Option<String> {
+    let (Value::Object(before), Value::Object(now)) = (found, wanted) else {
+        return (found != wanted).then(|| format!("the settings were {found} and are now {wanted}"));
+    };
+    let name = before.keys().chain(now.keys()).find(|name| before.get(*name) != now.get(*name))?;
+    let value = |settings: &serde_json::Map<String, Value>| settings.get(name).unwrap_or(&Value::Null).to_string();
+    Some(format!("the setting `{name}` was {} and is now {}", value(before), value(now)))
 }
