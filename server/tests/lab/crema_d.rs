@@ -73,7 +73,7 @@ fn tables_are_looked_for_and_named() {
     missing("a video", crema_d::list(&set, None));
     std::fs::write(videos.join("1001_DFA_ANG_XX.mp4"), "").unwrap();
     missing("tabulatedVotes.csv", crema_d::list(&set, None));
-    let copy = |name: &str, to: &Path| drop(std::fs::copy(fixture("crema-d").join(name), to.join(name)).unwrap());
+    let copy = |name: &str, to: &Path| assert!(std::fs::copy(fixture("crema-d").join(name), to.join(name)).is_ok());
     copy("tabulatedVotes.csv", folder.path());
     missing("VideoDemographics.csv", crema_d::list(&set, None));
     copy("VideoDemographics.csv", &set);

@@ -69,31 +69,25 @@ fn cut_within_videos_it_goes_on_to_the_same_bytes() {
 #[test]
 fn interrupted_it_says_so_and_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let list = stills(folder.path());
-    let (_, bytes) = whole(folder.path(), &list);
+    let (_, bytes) = whole(folder.path(), &six());
     let path = folder.path().join("interrupted");
-    let (stop, resumed) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let stop = AtomicBool::new(false);
     let engines = Engines { models: models(), device: &Device::Cpu, jobs: 1 };
-    let mut seen = 0;
-    let result = extract(&list, &SETTINGS, Some(engines), &path, &stop, |progress| {
-        seen += usize::from(matches!(progress, Progress::Clip(_)));
-        stop.store(seen == 2, Ordering::Relaxed);
-        // The thread must not be through before it hears of it.
-        std::thread::sleep(std::time::Duration::from_millis(50));
+    let error = extract(&six(), &SETTINGS, Some(engines), &path, &stop, |progress| {
+        stop.fetch_or(matches!(progress, Progress::Clip(_)), Ordering::Relaxed);
     });
-    if let Err(error) = result {
-        assert!(matches!(error, LabError::Interrupted { done: 2.. }), "{error}");
-        assert!(matches!(Dataset::read(&path), Err(LabError::Malformed { .. })));
-        assert!(!Dataset::read_unfinished(&path).unwrap().clips.is_empty());
-    }
-    let go_on = AtomicBool::new(false);
-    extract(&list, &SETTINGS, Some(engines), &path, &go_on, |progress| {
+    let Err(LabError::Interrupted { done }) = error else { panic!("{error:?}") };
+    assert!((1..6).contains(&done), "{done}");
+    assert!(matches!(Dataset::read(&path), Err(LabError::Malformed { .. })));
+    assert_eq!(Dataset::read_unfinished(&path).unwrap().clips.len(), done);
+    let resumed = AtomicUsize::new(0);
+    extract(&six(), &SETTINGS, Some(engines), &path, &AtomicBool::new(false), |progress| {
         if let Progress::Started { resumed: count, .. } = progress {
             resumed.store(count, Ordering::Relaxed);
         }
     })
     .unwrap();
-    assert!(resumed.into_inner() >= 2);
+    assert_eq!(resumed.into_inner(), done);
     assert!(std::fs::read(&path).unwrap() == bytes);
 }
 

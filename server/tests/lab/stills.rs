@@ -74,4 +74,12 @@ fn a_large_photo_is_shrunk_and_a_turned_one_is_righted() {
         .save(folder.path().join("large.jpg"))
         .unwrap();
     assert_eq!(one(folder.path(), "large.jpg", 0.0, 1).0.frames, 1);
+
+    // A telephone held upright writes a picture on its side, and says so in EXIF: tag 0x0112, a short, 6.
+    let turned = folder.path().join("turned.jpg");
+    photo.rotate270().to_rgb8().save(&turned).unwrap();
+    let jpeg = std::fs::read(&turned).unwrap();
+    let exif = b"\xff\xe1\x00\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+    std::fs::write(&turned, [&jpeg[..2], exif, &jpeg[2..]].concat()).unwrap();
+    assert_eq!(one(folder.path(), "turned.jpg", 0.0, 1).0.frames, 1);
 }

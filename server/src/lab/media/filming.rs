@@ -34,6 +34,16 @@ pub struct Filming {
     noise: f32,
 }
 
+/// Where the camera is, and how bright it is.
+struct Pose {
+    /// In pixels.
+    shift: [f32; 2],
+    zoom: f32,
+    /// In radians.
+    rotation: f32,
+    light: f32,
+}
+
 /// A smooth random walk that stays about its middle.
 #[derive(Default)]
 struct Walk {
@@ -79,13 +89,15 @@ impl Filming {
         filming
     }
 
-    /// Shift in pixels, zoom, rotation, light.
-    fn pose(&mut self) -> ([f32; 2], f32, f32, f32) {
+    fn pose(&mut self) -> Pose {
         let side = self.still.width.max(self.still.height) as f32;
         let random = &mut self.random;
-        let shift = [0, 1].map(|axis: usize| SHIFT * side * self.shift[axis].step(random));
-        let zoom = 1.0 + ZOOM * self.zoom.step(random);
-        (shift, zoom, ROTATION * self.rotation.step(random), 1.0 + LIGHT * self.light.step(random))
+        Pose {
+            shift: [0, 1].map(|axis: usize| SHIFT * side * self.shift[axis].step(random)),
+            zoom: 1.0 + ZOOM * self.zoom.step(random),
+            rotation: ROTATION * self.rotation.step(random),
+            light: 1.0 + LIGHT * self.light.step(random),
+        }
     }
 }
 
@@ -94,8 +106,8 @@ impl Iterator for Filming {
 
     fn next(&mut self) -> Option<Frame> {
         self.remaining = self.remaining.checked_sub(1)?;
-        let (shift, zoom, rotation, light) = self.pose();
-        let moved = warp(&self.still, shift, zoom, rotation);
+        let pose = self.pose();
+        let moved = warp(&self.still, &pose);
         let mut frame = Frame { rgba: blurred(&moved, self.blur), ..moved };
         for pixel in frame.rgba.as_chunks_mut::<4>().0 {
             let [a, b] = [self.random.next_u64().to_le_bytes(), self.random.next_u64().to_le_bytes()];
@@ -103,7 +115,7 @@ impl Iterator for Filming {
                 // The sum of four uniform bytes: near enough to a normal value of deviation 147.8.
                 let sum: i32 = bytes.iter().map(|&byte| i32::from(byte)).sum();
                 let noise = (sum - 510) as f32 / 147.8 * self.noise;
-                *value = (f32::from(*value) * light + noise).round().clamp(0.0, 255.0) as u8;
+                *value = (f32::from(*value) * pose.light + noise).round().clamp(0.0, 255.0) as u8;
             }
         }
         Some(frame)
@@ -111,16 +123,16 @@ impl Iterator for Filming {
 }
 
 /// `still`, seen by a camera that is shifted, zoomed and turned about the middle. Bilinear; edge pixels repeat.
-fn warp(still: &Frame, shift: [f32; 2], zoom: f32, rotation: f32) -> Frame {
+fn warp(still: &Frame, pose: &Pose) -> Frame {
     let (width, height) = (still.width, still.height);
     let middle = [(width - 1) as f32 / 2.0, (height - 1) as f32 / 2.0];
-    let (sine, cosine) = rotation.sin_cos();
+    let (sine, cosine) = pose.rotation.sin_cos();
     let mut rgba = Vec::with_capacity(still.rgba.len());
     for y in 0..height {
         for x in 0..width {
-            let (dx, dy) = ((x as f32 - middle[0]) / zoom, (y as f32 - middle[1]) / zoom);
-            let from_x = (cosine * dx - sine * dy + middle[0] + shift[0]).clamp(0.0, (width - 1) as f32);
-            let from_y = (sine * dx + cosine * dy + middle[1] + shift[1]).clamp(0.0, (height - 1) as f32);
+            let (dx, dy) = ((x as f32 - middle[0]) / pose.zoom, (y as f32 - middle[1]) / pose.zoom);
+            let from_x = (cosine * dx - sine * dy + middle[0] + pose.shift[0]).clamp(0.0, (width - 1) as f32);
+            let from_y = (sine * dx + cosine * dy + middle[1] + pose.shift[1]).clamp(0.0, (height - 1) as f32);
             let (left, top) = (from_x as usize, from_y as usize);
             let (right, bottom) = ((left + 1).min(width - 1), (top + 1).min(height - 1));
             let (across, down) = (from_x - left as f32, from_y - top as f32);
@@ -184,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_camera_at_rest_copies() {
-        assert_eq!(warp(&still(), [0.0; 2], 1.0, 0.0), still());
+        assert_eq!(warp(&still(), &Pose { shift: [0.0; 2], zoom: 1.0, rotation: 0.0, light: 1.0 }), still());
         assert_eq!(blurred(&still(), 0.0), still().rgba);
     }
 
@@ -192,10 +204,9 @@ mod tests {
     fn the_camera_moves_a_little() {
         let mut filming = Filming::new(still(), 2_000, "x", 3);
         let poses: Vec<_> = (0..2_000).map(|_| filming.pose()).collect();
-        let rms = |of: fn(&([f32; 2], f32, f32, f32)) -> f32| {
-            (poses.iter().map(|pose| of(pose).powi(2)).sum::<f32>() / poses.len() as f32).sqrt()
-        };
-        assert!((0.2..1.5).contains(&(rms(|pose| pose.0[0]) / (SHIFT * 48.0))));
-        assert!((0.2..1.5).contains(&(rms(|pose| pose.2) / ROTATION)));
+        let rms =
+            |of: fn(&Pose) -> f32| (poses.iter().map(|pose| of(pose).powi(2)).sum::<f32>() / poses.len() as f32).sqrt();
+        assert!((0.2..1.5).contains(&(rms(|pose| pose.shift[0]) / (SHIFT * 48.0))));
+        assert!((0.2..1.5).contains(&(rms(|pose| pose.rotation) / ROTATION)));
     }
 }

@@ -38,6 +38,11 @@ pub fn check_ffmpeg() -> Result<(), MediaError> {
 /// # Errors
 /// ffmpeg cannot be started.
 pub fn frames(path: &Path, frames_per_second: f64) -> Result<VideoFrames, MediaError> {
+    frames_within(path, frames_per_second, TIMEOUT)
+}
+
+/// [`frames`], of which each comes within `timeout`.
+fn frames_within(path: &Path, frames_per_second: f64, timeout: Duration) -> Result<VideoFrames, MediaError> {
     let mut name = std::ffi::OsString::from("file:");
     name.push(path);
     let mut command = Command::new("ffmpeg");
@@ -57,7 +62,7 @@ pub fn frames(path: &Path, frames_per_second: f64) -> Result<VideoFrames, MediaE
     let (sender, frames) = sync_channel(AHEAD);
     let reader = std::thread::spawn(move || read_frames(stdout, &sender));
     let words = std::thread::spawn(move || last_line(stderr));
-    Ok(VideoFrames { process, frames: Some(frames), reader: Some(reader), words: Some(words), ended: false })
+    Ok(VideoFrames { process, frames: Some(frames), reader: Some(reader), words: Some(words), timeout, ended: false })
 }
 
 /// Frames of a video. Dropping it stops ffmpeg.
@@ -66,6 +71,7 @@ pub struct VideoFrames {
     frames: Option<Receiver<Result<Frame, String>>>,
     reader: Option<JoinHandle<()>>,
     words: Option<JoinHandle<String>>,
+    timeout: Duration,
     ended: bool,
 }
 
@@ -76,14 +82,14 @@ impl Iterator for VideoFrames {
         if self.ended {
             return None;
         }
-        let next = self.frames.as_ref().map(|frames| frames.recv_timeout(TIMEOUT));
+        let next = self.frames.as_ref().map(|frames| frames.recv_timeout(self.timeout));
         let error = match next? {
             Ok(Ok(frame)) => return Some(Ok(frame)),
             Ok(Err(reason)) => Some(reason),
             Err(RecvTimeoutError::Timeout) => {
                 // It may be gone already; then there is nothing to stop.
                 let _ = self.process.kill();
-                Some(format!("ffmpeg gave no frame for {} s", TIMEOUT.as_secs()))
+                Some(format!("ffmpeg gave no frame for {} s", self.timeout.as_secs_f64()))
             }
             Err(RecvTimeoutError::Disconnected) => None,
         };
@@ -184,4 +190,38 @@ fn last_line(mut stderr: ChildStderr) -> String {
     }
     let words = String::from_utf8_lossy(&kept);
     words.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn reads_pictures_and_refuses_what_is_none() {
+        let mut stream: &[u8] = b"P6\n2 1\n255\n\x01\x02\x03\x04\x05\x06P6\n1 1\n255\nabc";
+        let first = read_ppm(&mut stream).unwrap().unwrap();
+        assert_eq!((first.width, first.height, first.rgba), (2, 1, vec![1, 2, 3, 255, 4, 5, 6, 255]));
+        assert_eq!(read_ppm(&mut stream).unwrap().unwrap().rgba, *b"abc\xff");
+        assert_eq!(read_ppm(&mut stream), Ok(None));
+        for wrong in
+            ["P5\n1 1\n255\nabc", "P6\n99999999 99999999\n255\n", "P6\n0 1\n255\n", "P6\n1 1\n255\nab", "P6 ", "x"]
+        {
+            assert!(read_ppm(&mut wrong.as_bytes()).is_err(), "{wrong}");
+        }
+        assert!(read_ppm(&mut [b'7'; 100].as_slice()).is_err());
+    }
+
+    #[test]
+    fn a_video_that_does_not_come_ends_with_a_complaint() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe.mp4");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let started = Instant::now();
+        let mut frames = frames_within(&pipe, 10.0, Duration::from_millis(300)).unwrap();
+        let Some(Err(MediaError::Unreadable(words))) = frames.next() else { panic!("a complaint") };
+        assert!(words.contains("no frame for 0.3 s"), "{words}");
+        assert!(frames.next().is_none() && started.elapsed() < Duration::from_secs(20));
+    }
 }
