@@ -7,7 +7,12 @@ EMOFED_DIST=${EMOFED_DIST:-$EMOFED_CACHE/dist}
 CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$EMOFED_CACHE/target}
 EMOFED_NODE_MODULES=$EMOFED_CACHE/npm/node_modules
 EMOFED_BIN=$CARGO_TARGET_DIR/release/emofed
-export EMOFED_CACHE EMOFED_DATA EMOFED_DIST EMOFED_NODE_MODULES EMOFED_BIN CARGO_TARGET_DIR
+# Six videos of CREMA-D for the tests: those beside this repository, or else what .tools/setup fetched.
+if [ -z "${EMOFED_CREMA_D:-}" ] && [ -d ../shared/crema-d/clips ]; then
+  EMOFED_CREMA_D=$(cd ../shared/crema-d/clips && pwd)
+fi
+EMOFED_CREMA_D=${EMOFED_CREMA_D:-$EMOFED_CACHE/crema-d}
+export EMOFED_CACHE EMOFED_DATA EMOFED_DIST EMOFED_NODE_MODULES EMOFED_BIN EMOFED_CREMA_D CARGO_TARGET_DIR
 
 tools=$EMOFED_CACHE/tools
 PATH=$tools/bin:$EMOFED_NODE_MODULES/.bin:$HOME/.cargo/bin:$PATH

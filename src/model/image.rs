@@ -1,5 +1,12 @@
 //! Camera frames and the crops that models look at.
 
+/// Below this mean luminance (0 to 1) nothing can be seen: no face is searched for.
+pub const DARK: f32 = 0.04;
+/// Frames with a side smaller than this, in pixels, show no expression.
+pub const SMALLEST_SIDE: u32 = 96;
+/// How much of the detector's box is added around the face on each of the four sides, in parts of its longer side.
+pub const CROP_MARGIN: f32 = 0.0;
+
 /// A frame of 8-bit RGBA, as a canvas's `getImageData` gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {

@@ -23,4 +23,4 @@ pub use backbone::{Backbone, Extraction};
 pub use detector::FaceDetector;
 pub use device::Device;
 pub use error::ModelError;
-pub use image::{Face, Frame, ImageError};
+pub use image::{CROP_MARGIN, DARK, Face, Frame, ImageError, SMALLEST_SIDE};

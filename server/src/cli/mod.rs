@@ -1,12 +1,24 @@
 //! The command line.
 
+mod evaluate;
+mod features;
 mod import;
+mod progress;
+mod publish;
+mod reproduce;
 mod serve;
+mod simulate;
+mod split;
+mod train;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use emofed_server::error::ServeError;
+use emofed_server::lab::LabError;
+use emofed_server::lab::dataset::Dataset;
+use emofed_server::lab::synthetic::{self, WorldSettings};
 use emofed_server::store::StoreError;
 
 /// Federated learning of facial-expression recognition, in browser tabs.
@@ -23,6 +35,20 @@ enum Command {
     Serve(Box<serve::Arguments>),
     /// Import weights that are not part of emofed
     Import(import::Arguments),
+    /// Look at a set of rated clips once, and keep what the frozen models see in them
+    Features(Box<features::Arguments>),
+    /// Split a cache's subjects into those to train on, to validate on and to test on
+    Split(split::Arguments),
+    /// Train a video model on a cache's votes
+    Train(train::Arguments),
+    /// Measure a video model, and the image head, on a cache
+    Evaluate(evaluate::Arguments),
+    /// Make a trained video model the global one of a class
+    Publish(publish::Arguments),
+    /// Run rounds with virtual students
+    Simulate(Box<simulate::Arguments>),
+    /// Features, splits, both tables of the paper and what goes beyond it, in one report
+    Reproduce(reproduce::Arguments),
 }
 
 /// Where the aggregator keeps the class.
@@ -42,6 +68,29 @@ impl DataFolder {
             .or_else(|| variable("HOME").map(|home| home.join(".local/share/emofed")))
             .ok_or_else(|| Failure::new("there is no home folder", "name a folder with --data DIR"))
     }
+}
+
+/// A feature cache, or the word `synthetic`.
+#[derive(clap::Args, Clone)]
+struct Source {
+    /// A feature cache that `emofed features` made, or `synthetic` for a made-up world
+    #[arg(value_name = "CACHE")]
+    cache: PathBuf,
+}
+
+impl Source {
+    fn read(&self) -> Result<Dataset, Failure> {
+        match self.cache.to_str() {
+            Some("synthetic") => Ok(synthetic::generate(&WorldSettings::default())),
+            _ => Ok(Dataset::read(&self.cache)?),
+        }
+    }
+}
+
+/// Prints lines to standard output. A reader that has gone away is no error.
+fn print(text: impl std::fmt::Display) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
 /// What went wrong, and what to do about it.
@@ -70,11 +119,45 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        match error {
+            ServeError::Store(error) => error.into(),
+            error => Self::new(error.to_string(), "see the message; the data folder is unchanged"),
+        }
+    }
+}
+
+impl From<LabError> for Failure {
+    fn from(error: LabError) -> Self {
+        match error {
+            LabError::Store(error) => error.into(),
+            LabError::Missing { what, way_out } => Self::new(format!("{what} is missing"), way_out),
+            LabError::Mismatch { what, way_out } => Self::new(what, way_out),
+            LabError::Interrupted { done } => {
+                Self::new(format!("interrupted after {done} clips"), "the same command goes on where this one stopped")
+            }
+            error @ LabError::File { .. } => Self::new(
+                error.to_string(),
+                "see that the file can be read or written and the disk has room, then run this again",
+            ),
+            error => Self::new(error.to_string(), "see the message; what was done so far is kept"),
+        }
+    }
+}
+
 /// Parses the command line and does what it says.
 pub fn run() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(*arguments),
         Command::Import(arguments) => import::run(&arguments),
+        Command::Features(arguments) => features::run(&arguments),
+        Command::Split(arguments) => split::run(&arguments),
+        Command::Train(arguments) => train::run(&arguments),
+        Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Publish(arguments) => publish::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Reproduce(arguments) => reproduce::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,7 +11,6 @@ use emofed::protocol::{ModelOrigin, RoundSettings, sha256_hex};
 use emofed::weights::Weights;
 use emofed_server::clock::{Clock as _, SystemClock};
 use emofed_server::config::Config;
-use emofed_server::error::ServeError;
 use emofed_server::lab::bootstrap::bootstrap;
 use emofed_server::round::{Classroom, SanityCheck, head, publish_made};
 use emofed_server::secret;
@@ -42,15 +41,6 @@ pub struct Arguments {
     minimum_clients: Option<u32>,
     #[command(flatten)]
     data: DataFolder,
-}
-
-impl From<ServeError> for Failure {
-    fn from(error: ServeError) -> Self {
-        match error {
-            ServeError::Store(error) => error.into(),
-            error => Self::new(error.to_string(), "see the message; the data folder is unchanged"),
-        }
-    }
 }
 
 pub fn run(arguments: Arguments) -> Result<(), Failure> {

@@ -44,6 +44,18 @@ pub enum LabError {
         /// What to do.
         way_out: String,
     },
+    /// Somebody asked to stop.
+    #[error("interrupted after {done} clips: the same command goes on where this one stopped")]
+    Interrupted {
+        /// Clips and complaints in the cache so far.
+        done: usize,
+    },
+    /// Another process works on the same file.
+    #[error("{} is in use by another process: wait for it, or name another file", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
     /// A model cannot be loaded or run.
     #[error(transparent)]
     Model(#[from] ModelError),

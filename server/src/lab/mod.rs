@@ -2,16 +2,22 @@
 
 pub mod adaptation;
 pub mod bootstrap;
+pub mod cache;
+pub mod complaint;
 pub mod dataset;
 pub mod error;
+pub mod extract;
 pub mod federation;
 pub mod held_out;
 pub mod interval;
+pub mod media;
 pub mod metrics;
 pub mod model_file;
+pub mod models;
 pub mod parallel;
 pub mod raters;
 pub mod report;
+pub mod sets;
 pub mod simulate;
 pub mod split;
 pub mod supervised;

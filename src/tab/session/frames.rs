@@ -8,20 +8,13 @@ use web_sys::{ImageBitmap, OffscreenCanvas, OffscreenCanvasRenderingContext2d};
 use super::{Central, Session, post};
 use crate::learning::{Clip, Labeller};
 use crate::model::vfer::Stream;
-use crate::model::{Extraction, Face, Frame};
+use crate::model::{CROP_MARGIN, DARK, Extraction, Face, Frame, SMALLEST_SIDE};
 use crate::protocol::Manifest;
 use crate::tab::clips::ClipStore;
 use crate::tab::error::TabError;
 use crate::tab::js;
 use crate::tab::message::{ClipReport, FaceBox, FrameReport, FromWorker};
 use crate::tab::segment::{Segment, Segmenter};
-
-/// Below this mean luminance (0 to 1) nothing can be seen.
-const DARK: f32 = 0.04;
-/// Frames smaller than this, in pixels, show no expression.
-const SMALLEST_SIDE: u32 = 96;
-/// How much of the detector's box is added around the face.
-const CROP_MARGIN: f32 = 0.0;
 
 /// What the session knows of the camera.
 #[derive(Default)]

@@ -1,0 +1,48 @@
+//! `emofed publish`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use emofed::protocol::ModelOrigin;
+use emofed_server::clock::{Clock as _, SystemClock};
+use emofed_server::lab::model_file;
+use emofed_server::round::publish_made;
+use emofed_server::store::{EmbeddedStore, Records};
+
+use super::{DataFolder, Failure, print};
+
+#[derive(clap::Args)]
+#[command(after_help = "Example:
+  emofed publish vfer.safetensors
+  emofed serve
+
+The model becomes the newest version of the class, with its card in the manifest; nothing is overwritten.")]
+pub struct Arguments {
+    /// The model that `emofed train` wrote
+    #[arg(value_name = "VFER")]
+    vfer: PathBuf,
+    #[command(flatten)]
+    data: DataFolder,
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let (vfer, card) = model_file::read(&arguments.vfer)?;
+    let records = Records(Arc::new(EmbeddedStore::open(&arguments.data.path()?)?));
+    let way_out = "run `emofed import lite DIR` or `emofed import emonet` first";
+    let backbone =
+        records.backbone()?.ok_or_else(|| Failure::new("no backbone has been imported yet", way_out))?.backbone;
+    if card.backbone_sha256 != backbone.blob.sha256 {
+        let message = format!(
+            "{} reads features of the backbone {:.12}…, and the class uses {:.12}…",
+            arguments.vfer.display(),
+            card.backbone_sha256,
+            backbone.blob.sha256
+        );
+        let way_out = "import the backbone that it was trained over, or train one on features of the class's backbone";
+        return Err(Failure::new(message, way_out));
+    }
+    let bytes = vfer.to_weights().to_safetensors(None);
+    let model = publish_made(&records, &backbone, ModelOrigin::Trained, &bytes, Some(card), SystemClock.now_s())?;
+    print(format!("Version {} is the global model; the next `emofed serve` hands it out.", model.version));
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! Clips that gave nothing, and why: the rest of the set goes on.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a clip gave nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ComplaintKind {
+    /// Its file or folder is not there.
+    MissingFile,
+    /// It cannot be decoded, is empty, or is smaller than [`emofed::model::SMALLEST_SIDE`].
+    Unreadable,
+    /// It can be decoded, but no frame shows a face.
+    NoFace,
+    /// It has more frames than a clip may have.
+    TooLong,
+    /// Nobody rated it, or its votes are no numbers.
+    NoVotes,
+    /// The set's own table of subjects does not give the subject's sex.
+    NoSex,
+    /// Another clip of the set has the same id.
+    Duplicate,
+    /// Its name carries an emotion that the set does not know.
+    UnknownEmotion,
+    /// What is said of it contradicts itself or another clip of the same subject, or is no known word.
+    Contradiction,
+}
+
+impl ComplaintKind {
+    /// Its name in caches and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MissingFile => "missing-file",
+            Self::Unreadable => "unreadable",
+            Self::NoFace => "no-face",
+            Self::TooLong => "too-long",
+            Self::NoVotes => "no-votes",
+            Self::NoSex => "no-sex",
+            Self::Duplicate => "duplicate",
+            Self::UnknownEmotion => "unknown-emotion",
+            Self::Contradiction => "contradiction",
+        }
+    }
+}
+
+impl fmt::Display for ComplaintKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// A clip that gave nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Complaint {
+    /// The clip's id.
+    pub clip: String,
+    /// Why, for counting.
+    pub kind: ComplaintKind,
+    /// Why, in words.
+    pub words: String,
+}
+
+impl Complaint {
+    /// A complaint about `clip`.
+    pub fn new(clip: impl Into<String>, kind: ComplaintKind, words: impl Into<String>) -> Self {
+        Self { clip: clip.into(), kind, words: words.into() }
+    }
+}
+
+/// How many complaints there are of each kind.
+pub fn count_by_kind<'a>(complaints: impl IntoIterator<Item = &'a Complaint>) -> BTreeMap<ComplaintKind, usize> {
+    let mut counts = BTreeMap::new();
+    for complaint in complaints {
+        *counts.entry(complaint.kind).or_default() += 1;
+    }
+    counts
+}

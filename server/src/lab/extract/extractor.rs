@@ -1,0 +1,112 @@
+//! One thread's models, and how they look at a clip.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use emofed::emotion::EMOTIONS;
+use emofed::model::{Backbone, CROP_MARGIN, DARK, Device, Face, FaceDetector, Frame, SMALLEST_SIDE};
+use futures::executor::block_on;
+
+use super::Crop;
+use crate::lab::LabError;
+use crate::lab::cache::record::MAX_FRAMES;
+use crate::lab::complaint::ComplaintKind;
+use crate::lab::media::{Media, MediaError, Sampling};
+use crate::lab::models::Models;
+
+/// Crops that go to the backbone at a time.
+const BATCH: usize = 8;
+
+/// Features `[frames, FEATURES]` and probabilities of a clip, or why there are none.
+pub type Found = Result<(Vec<f32>, Vec<[f32; EMOTIONS]>), (ComplaintKind, String)>;
+
+/// Models of one thread.
+pub struct Extractor {
+    backbone: Backbone,
+    /// None where the whole picture is the crop.
+    detector: Option<FaceDetector>,
+}
+
+impl Extractor {
+    /// Puts the models on `device` and the CPU.
+    ///
+    /// # Errors
+    /// The weights do not fit.
+    pub fn load(models: &Models, device: &Device, crop: Crop) -> Result<Self, LabError> {
+        let detector = (crop == Crop::LargestFace).then(|| models.load_detector()).transpose()?;
+        Ok(Self { backbone: models.load_backbone(device)?, detector })
+    }
+
+    /// Looks at the frames of `media`.
+    ///
+    /// # Errors
+    /// [`LabError::Interrupted`], ffmpeg is gone, or a model fails; what is wrong with the clip alone is in [`Found`].
+    pub fn look(&self, id: &str, media: &Media, sampling: &Sampling, stop: &AtomicBool) -> Result<Found, LabError> {
+        let (mut features, mut probabilities, mut crops, mut seen) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        let frames = match media.frames(id, sampling) {
+            Ok(frames) => frames,
+            Err(error) => return complaint(error),
+        };
+        let unit = 3 * self.backbone.input_size() * self.backbone.input_size();
+        let mut extract = |crops: &mut Vec<f32>| -> Result<(), LabError> {
+            let extraction = block_on(self.backbone.extract(crops))?;
+            features.extend(extraction.features);
+            probabilities.extend(extraction.probabilities);
+            crops.clear();
+            Ok(())
+        };
+        for frame in frames {
+            if stop.load(Ordering::Relaxed) {
+                return Err(LabError::Interrupted { done: 0 });
+            }
+            let frame = match frame {
+                Ok(frame) => frame,
+                Err(error) => return complaint(error),
+            };
+            seen += 1;
+            if seen > MAX_FRAMES {
+                return Ok(Err((ComplaintKind::TooLong, format!("it has more than {MAX_FRAMES} frames"))));
+            }
+            let smallest = SMALLEST_SIDE as usize;
+            if self.detector.is_some() && frame.width.min(frame.height) < smallest {
+                let words =
+                    format!("{}×{} pixels are too few: {smallest} each way are needed", frame.width, frame.height);
+                return Ok(Err((ComplaintKind::Unreadable, words)));
+            }
+            let Some(crop) = self.crop(&frame)? else { continue };
+            crops.extend(crop);
+            if crops.len() == BATCH * unit {
+                extract(&mut crops)?;
+            }
+        }
+        if !crops.is_empty() {
+            extract(&mut crops)?;
+        }
+        Ok(match (seen, probabilities.is_empty()) {
+            (0, _) => Err((ComplaintKind::Unreadable, "it has no frames".to_owned())),
+            (_, true) => Err((ComplaintKind::NoFace, format!("none of its {seen} frames shows a face"))),
+            _ => Ok((features, probabilities)),
+        })
+    }
+
+    /// `[3, input_size, input_size]` of the largest face, as the tab crops it, or of the whole picture.
+    fn crop(&self, frame: &Frame) -> Result<Option<Vec<f32>>, LabError> {
+        let size = self.backbone.input_size();
+        let Some(detector) = &self.detector else {
+            let whole = Face { x: 0.0, y: 0.0, width: frame.width as f32, height: frame.height as f32, score: 1.0 };
+            return Ok(Some(frame.square_crop(&whole, 0.0, size)));
+        };
+        if frame.mean_luminance() < DARK {
+            return Ok(None);
+        }
+        let faces = detector.detect(frame)?;
+        Ok(faces.first().map(|face| frame.square_crop(face, CROP_MARGIN, size)))
+    }
+}
+
+fn complaint(error: MediaError) -> Result<Found, LabError> {
+    match error {
+        MediaError::Missing(path) => Ok(Err((ComplaintKind::MissingFile, format!("{path} is not there")))),
+        MediaError::Unreadable(words) => Ok(Err((ComplaintKind::Unreadable, words))),
+        error @ MediaError::NoFfmpeg(_) => Err(super::no_ffmpeg(&error)),
+    }
+}

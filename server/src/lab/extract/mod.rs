@@ -1,0 +1,201 @@
+//! From a set's clips to a feature cache, looking exactly as the tab does.
+
+mod extractor;
+pub mod in_order;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use emofed::model::{CROP_MARGIN, DARK, Device};
+use emofed::protocol::BackboneKind;
+use extractor::Extractor;
+use in_order::in_order;
+use serde::Serialize;
+use serde_json::json;
+
+use super::LabError;
+use super::cache::Cache;
+use super::cache::record::{Counts, FORMAT_VERSION, Header, Outcome};
+use super::complaint::Complaint;
+use super::dataset::Provenance;
+use super::media::{MAX_WIDTH, Media, MediaError, Sampling, video};
+use super::models::Models;
+use super::sets::{Content, Entry, SourceList};
+
+/// Which part of a frame the backbone sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Crop {
+    /// The largest face, as in the tab.
+    LargestFace,
+    /// All of it: the pictures are crops already.
+    WholePicture,
+}
+
+/// How clips are looked at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// How frames are taken.
+    pub sampling: Sampling,
+    /// What of them is seen.
+    pub crop: Crop,
+}
+
+/// Whom to look with.
+#[derive(Clone, Copy, Debug)]
+pub struct Engines<'a> {
+    /// The weights.
+    pub models: &'a Models,
+    /// Where the backbone runs.
+    pub device: &'a Device,
+    /// Threads; each has models of its own.
+    pub jobs: usize,
+}
+
+/// What is told while it goes on.
+#[derive(Clone, Debug)]
+pub enum Progress<'a> {
+    /// So many clips of all are done, `resumed` of them by an earlier run.
+    Started {
+        /// Clips done by an earlier run.
+        resumed: usize,
+        /// All clips.
+        all: usize,
+    },
+    /// One more clip is done.
+    Clip(&'a Outcome),
+}
+
+/// Fills the cache at `path` with what `list`'s clips give, or goes on where an earlier run stopped. Every outcome is
+/// in the file before the next is looked for; `stop` ends it between two frames.
+///
+/// # Errors
+/// [`LabError::Interrupted`]; [`LabError::Missing`] without ffmpeg or without `engines` where frames need them; the
+/// cache is of something else; the disk or a model fails. What is in the cache stays usable.
+pub fn extract(
+    list: &SourceList,
+    settings: &Settings,
+    engines: Option<Engines<'_>>,
+    path: &Path,
+    stop: &AtomicBool,
+    mut progress: impl FnMut(Progress<'_>),
+) -> Result<Counts, LabError> {
+    let header = Header {
+        format: FORMAT_VERSION,
+        provenance: provenance(list, settings, engines)?,
+        clips: list.entries.len(),
+        list_sha256: list.sha256(),
+    };
+    let mut cache = Cache::open(path, &header)?;
+    let resumed = cache.done().len();
+    progress(Progress::Started { resumed, all: list.entries.len() });
+    if resumed > list.entries.len() {
+        return Err(LabError::malformed(path, "it holds more clips than its header says; delete it"));
+    }
+    if cache.is_complete() {
+        return Ok(cache.counts().clone());
+    }
+    let is_video =
+        |entry: &Entry| matches!(entry, Entry::Clip(clip) if matches!(clip.content, Content::Media(Media::Video(_))));
+    if list.entries[resumed..].iter().any(is_video) {
+        video::check_ffmpeg().map_err(|error| no_ffmpeg(&error))?;
+    }
+    let start = || match (&list.stored, engines) {
+        (Some(_), _) | (None, None) => Ok(None),
+        (None, Some(engines)) => Extractor::load(engines.models, engines.device, settings.crop).map(Some),
+    };
+    let look = |extractor: &Option<Extractor>, index: usize| {
+        if stop.load(Ordering::Relaxed) {
+            return Err(LabError::Interrupted { done: index });
+        }
+        outcome(list, &list.entries[index], extractor.as_ref(), settings, stop)
+    };
+    let threads = engines.map_or(1, |engines| engines.jobs);
+    let done = in_order(resumed..list.entries.len(), threads, start, look, |_, outcome| {
+        cache.push(&outcome)?;
+        progress(Progress::Clip(&outcome));
+        Ok(())
+    });
+    match done {
+        Err(LabError::Interrupted { .. }) => return Err(LabError::Interrupted { done: cache.done().len() }),
+        done => done?,
+    }
+    cache.finish(list.left_out).cloned()
+}
+
+/// What an entry gives.
+fn outcome(
+    list: &SourceList,
+    entry: &Entry,
+    extractor: Option<&Extractor>,
+    settings: &Settings,
+    stop: &AtomicBool,
+) -> Result<Outcome, LabError> {
+    let source = match entry {
+        Entry::Complaint(complaint) => return Ok(Outcome::Complaint(complaint.clone())),
+        Entry::Clip(source) => source,
+    };
+    let found = match (&source.content, &list.stored, extractor) {
+        (Content::Stored(row), Some(stored), _) => stored.frame(*row),
+        (Content::Media(media), _, Some(extractor)) => extractor.look(&source.id, media, &settings.sampling, stop)?,
+        _ => {
+            return Err(LabError::Missing {
+                what: "a backbone".to_owned(),
+                way_out: "name one with --data DIR".to_owned(),
+            });
+        }
+    };
+    Ok(match found {
+        Ok((features, probabilities)) => Outcome::Clip(source.with(features, probabilities)),
+        Err((kind, words)) => Outcome::Complaint(Complaint::new(&source.id, kind, words)),
+    })
+}
+
+/// What the numbers depend on.
+fn provenance(list: &SourceList, settings: &Settings, engines: Option<Engines<'_>>) -> Result<Provenance, LabError> {
+    if let Some(stored) = &list.stored {
+        return Ok(Provenance {
+            set: list.set.clone(),
+            synthetic: false,
+            backbone: BackboneKind::Lite,
+            backbone_sha256: stored.backbone_sha256.clone(),
+            detector_sha256: None,
+            settings: json!({ "stored_features_sha256": stored.sha256, "crop": Crop::WholePicture }),
+        });
+    }
+    let Some(Engines { models, device, .. }) = engines else {
+        return Err(LabError::Missing {
+            what: "a backbone".to_owned(),
+            way_out: "name one with --data DIR".to_owned(),
+        });
+    };
+    let Sampling { frames_per_second, film_seconds, seed } = settings.sampling;
+    let is_still =
+        |entry: &Entry| matches!(entry, Entry::Clip(clip) if matches!(clip.content, Content::Media(Media::Picture(_))));
+    let filmed = film_seconds > 0.0 && list.entries.iter().any(is_still);
+    let searched = settings.crop == Crop::LargestFace;
+    Ok(Provenance {
+        set: list.set.clone(),
+        synthetic: false,
+        backbone: models.kind,
+        backbone_sha256: models.backbone_sha256.clone(),
+        detector_sha256: searched.then(|| models.detector_sha256.clone()),
+        settings: json!({
+            "frames_per_second": frames_per_second,
+            "max_width": MAX_WIDTH,
+            "crop": settings.crop,
+            "crop_margin": searched.then_some(CROP_MARGIN),
+            "dark_below": searched.then_some(DARK),
+            "filming": filmed.then(|| json!({ "seconds": film_seconds, "seed": seed })),
+            "device": if matches!(device, Device::Cpu) { "cpu" } else { "gpu" },
+        }),
+    })
+}
+
+fn no_ffmpeg(error: &MediaError) -> LabError {
+    LabError::Missing {
+        what: format!("ffmpeg, which decodes videos ({error}),"),
+        way_out: "install your system's package `ffmpeg` (Debian: apt-get install ffmpeg), then run this again"
+            .to_owned(),
+    }
+}

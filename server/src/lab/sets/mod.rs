@@ -1,0 +1,137 @@
+//! Sets of rated clips that others made, each by a small adapter: from its folder and tables to a list of clips.
+
+pub mod crema_d;
+pub mod csv_list;
+pub mod ferplus;
+mod stored;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use emofed::emotion::EMOTIONS;
+use sha2::{Digest as _, Sha256};
+pub use stored::StoredFeatures;
+
+use super::complaint::{Complaint, ComplaintKind};
+use super::dataset::{RatedClip, Sex, Subset};
+use super::media::Media;
+
+/// A rated clip, before anybody has looked at it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClipSource {
+    /// As [`RatedClip::id`].
+    pub id: String,
+    /// As [`RatedClip::subject`].
+    pub subject: String,
+    /// As [`RatedClip::sex`].
+    pub sex: Option<Sex>,
+    /// As [`RatedClip::subset`].
+    pub subset: Option<Subset>,
+    /// As [`RatedClip::votes`].
+    pub votes: [u32; EMOTIONS],
+    /// Where its frames, or features, are.
+    pub content: Content,
+}
+
+/// What a clip's features are made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Frames.
+    Media(Media),
+    /// A row of the list's [`StoredFeatures`].
+    Stored(usize),
+}
+
+impl ClipSource {
+    /// The clip with what was seen in it.
+    pub fn with(&self, features: Vec<f32>, probabilities: Vec<[f32; EMOTIONS]>) -> RatedClip {
+        RatedClip {
+            id: self.id.clone(),
+            subject: self.subject.clone(),
+            sex: self.sex,
+            subset: self.subset,
+            votes: self.votes,
+            features,
+            probabilities,
+        }
+    }
+}
+
+/// One of a set's clips.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entry {
+    /// A usable one.
+    Clip(ClipSource),
+    /// One that gives nothing, as the tables show already.
+    Complaint(Complaint),
+}
+
+impl Entry {
+    /// The clip's id.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Clip(clip) => &clip.id,
+            Self::Complaint(complaint) => &complaint.clip,
+        }
+    }
+}
+
+/// A set's clips in canonical order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceList {
+    /// The set's name.
+    pub set: String,
+    /// Sorted by id, and each id once, but for complaints about duplicates.
+    pub entries: Vec<Entry>,
+    /// Features that somebody else computed, where there are no pictures.
+    pub stored: Option<StoredFeatures>,
+    /// Clips that none of the six emotions describes best.
+    pub left_out: usize,
+    /// What else the user should know, in sentences.
+    pub notes: Vec<String>,
+}
+
+impl SourceList {
+    /// Brings `entries` into canonical order. Of clips with the same id the first is kept.
+    pub fn new(set: &str, mut entries: Vec<Entry>) -> Self {
+        // Stable: what came first stays first.
+        entries.sort_by(|a, b| a.id().cmp(b.id()));
+        for index in 1..entries.len() {
+            let (before, rest) = entries.split_at_mut(index);
+            if let (Some(last), Entry::Clip(clip)) = (before.last(), &rest[0])
+                && last.id() == clip.id
+            {
+                let words = "the set has another clip of this name; the first is used".to_owned();
+                rest[0] = Entry::Complaint(Complaint::new(&clip.id, ComplaintKind::Duplicate, words));
+            }
+        }
+        Self { set: set.to_owned(), entries, stored: None, left_out: 0, notes: Vec::new() }
+    }
+
+    /// SHA-256 of ids, subjects, sexes, subsets and votes, lower-case hexadecimal.
+    pub fn sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        for entry in &self.entries {
+            let line = match entry {
+                Entry::Clip(clip) => {
+                    format!("{:?}", (&clip.id, &clip.subject, clip.sex, clip.subset, clip.votes))
+                }
+                Entry::Complaint(complaint) => format!("{:?}", (&complaint.clip, complaint.kind)),
+            };
+            hash.update(line);
+            hash.update(b"\n");
+        }
+        hash.update(format!("{}", self.left_out));
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// The first of `folders` that holds a file `name`.
+fn find(name: &str, folders: &[&Path]) -> Option<PathBuf> {
+    folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+/// Where a set's tables are looked for: the folder that was named for them, the set's, and its parent.
+fn table_folders<'a>(folder: &'a Path, tables: Option<&'a Path>) -> Vec<&'a Path> {
+    tables.into_iter().chain([folder]).chain(folder.parent()).collect()
+}
