@@ -6,17 +6,16 @@
 //! differ in the last bits between instruction sets; on one instruction set the same input gives the same bits.
 
 mod four;
+mod tile;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 use std::ops::{Add, Mul, Sub};
 
 pub use four::Four;
+pub(crate) use tile::{Row, Tile, VECTORS, add_outer, columns};
 #[cfg(target_arch = "x86_64")]
 pub use x86::{Avx2, Avx512};
-
-/// Vectors of a micro-kernel's row: its tile is [`Simd::ROWS`] × (`VECTORS` · [`Simd::LANES`]).
-pub(crate) const VECTORS: usize = 2;
 
 /// An instruction set that this processor has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

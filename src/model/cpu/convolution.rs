@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::depthwise::Depthwise;
-use super::matrix::{Packed, Rows, columns};
+use super::matrix::{Packed, Rows};
 use super::winograd::Winograd;
 use crate::model::network::{Activation, Convolution, Map, Prologue};
-use crate::simd::{Simd, VECTORS, Vector};
+use crate::simd::{Simd, VECTORS, Vector, columns};
 
 /// Results that are worked on at a time.
 const BLOCK: usize = 24;

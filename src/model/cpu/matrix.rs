@@ -1,18 +1,10 @@
 //! The matrix product that nearly all time is spent in: a micro-kernel that keeps a tile of the result in registers, over a
 //! packed right factor.
 
-use crate::simd::{Operation, Simd, VECTORS, Vector};
+use crate::simd::{self, Operation, Row, Simd, Tile, Vector, add_outer};
 
 /// Products that are added to a tile in one turn of the loop.
 const STEPS: usize = 8;
-
-/// A row of a panel in memory.
-type Row<S> = [<S as Simd>::Lanes; VECTORS];
-
-/// Columns of a tile.
-pub(super) const fn columns<S: Simd>() -> usize {
-    VECTORS * S::LANES
-}
 
 /// A right factor `[inner, columns]`, stored in panels as wide as a tile, the last one padded with zeros.
 pub(crate) struct Packed<S: Simd> {
@@ -26,7 +18,7 @@ pub(crate) struct Packed<S: Simd> {
 impl<S: Simd> Packed<S> {
     /// An empty one for `inner` rows, to be filled by [`Self::push`].
     pub fn with_rows(simd: S, inner: usize, columns: usize) -> Self {
-        Self { simd, inner, columns, panels: Vec::with_capacity(columns.div_ceil(self::columns::<S>()) * inner) }
+        Self { simd, inner, columns, panels: Vec::with_capacity(columns.div_ceil(simd::columns::<S>()) * inner) }
     }
 
     /// Appends the next row of a panel. Panels come one after the other, in each the rows from the first on.
@@ -66,8 +58,8 @@ impl<S: Simd> Operation for Multiply<'_, S> {
     fn run(self) {
         let Self { right: Packed { simd, inner, columns, panels }, left, out, pitch } = self;
         for (index, panel) in panels.chunks_exact(*inner).enumerate() {
-            let column = index * self::columns::<S>();
-            let target = Target { pitch, width: self::columns::<S>().min(columns - column) };
+            let column = index * simd::columns::<S>();
+            let target = Target { pitch, width: simd::columns::<S>().min(columns - column) };
             for (row, starts) in left.starts.chunks(S::ROWS).enumerate() {
                 some_rows(*simd, left, starts, panel, &mut out[row * S::ROWS * pitch + column..], target);
             }
@@ -119,25 +111,31 @@ fn tile<S: Simd, const R: usize>(
     out: &mut [f32],
     target: Target,
 ) {
-    let mut sums = [[simd.splat(0.0); VECTORS]; R];
+    let mut sums: Tile<S, R> = [[simd.splat(0.0); 2]; R];
     for (piece, panel) in panel.chunks_exact(left.length).enumerate() {
-        let rows = starts.map(|start| &left.values[start + piece * left.pitch..][..left.length]);
+        let mut rows: [&[f32]; R] = [&[]; R];
+        for (row, start) in rows.iter_mut().zip(starts) {
+            *row = &left.values[start + piece * left.pitch..][..left.length];
+        }
         // Several steps at a time, since the addresses of each cost as much as a product.
         let (panels, rest) = panel.as_chunks::<STEPS>();
-        let chunks = rows.map(|row| &row.as_chunks::<STEPS>().0[..panels.len()]);
+        let mut chunks: [&[[f32; STEPS]]; R] = [&[]; R];
+        for (chunks, row) in chunks.iter_mut().zip(rows) {
+            *chunks = &row.as_chunks().0[..panels.len()];
+        }
         for (index, panel) in panels.iter().enumerate() {
             let factors: [&[f32; STEPS]; R] = std::array::from_fn(|r| &chunks[r][index]);
             for (step, row) in panel.iter().enumerate() {
-                add(simd, &mut sums, factors.map(|factors| factors[step]), row);
+                add_outer(simd, &mut sums, factors.map(|factors| factors[step]), row);
             }
         }
         for (k, row) in rest.iter().enumerate() {
-            add(simd, &mut sums, rows.map(|row| row[left.length - rest.len() + k]), row);
+            add_outer(simd, &mut sums, rows.map(|row| row[left.length - rest.len() + k]), row);
         }
     }
     for (r, [a, b]) in sums.into_iter().enumerate() {
         let out = &mut out[r * target.pitch..][..target.width];
-        if target.width == columns::<S>() {
+        if target.width == simd::columns::<S>() {
             a.store(&mut out[..S::LANES]);
             b.store(&mut out[S::LANES..]);
         } else {
@@ -148,26 +146,15 @@ fn tile<S: Simd, const R: usize>(
     }
 }
 
-/// `sums += factors · row`.
-#[inline(always)]
-fn add<S: Simd, const R: usize>(simd: S, sums: &mut [[S::Vector; VECTORS]; R], factors: [f32; R], row: &Row<S>) {
-    let (left, right) = (simd.load(&row[0]), simd.load(&row[1]));
-    for (sum, factor) in sums.iter_mut().zip(factors) {
-        let factor = simd.splat(factor);
-        sum[0] = sum[0].add_product(factor, left);
-        sum[1] = sum[1].add_product(factor, right);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::random::SplitMix64;
-    use crate::simd::{Isa, dispatch};
+    use crate::simd::{Isa, VECTORS, dispatch};
 
     fn pack<S: Simd>(simd: S, b: &[f32], inner: usize, columns: usize) -> Packed<S> {
         let mut packed = Packed::with_rows(simd, inner, columns);
-        for first in (0..columns).step_by(self::columns::<S>()) {
+        for first in (0..columns).step_by(simd::columns::<S>()) {
             for k in 0..inner {
                 let mut row = [S::zeros(); VECTORS];
                 for (index, value) in row.iter_mut().flat_map(|lanes| lanes.as_mut()).enumerate() {

@@ -3,9 +3,9 @@
 //! is in the cache.
 
 use super::convolution::{Source, finish};
-use super::matrix::{Packed, Rows, columns};
+use super::matrix::{Packed, Rows};
 use crate::model::network::{Convolution, Map};
-use crate::simd::{Operation, Simd, VECTORS, Vector};
+use crate::simd::{Operation, Simd, VECTORS, Vector, columns};
 
 /// Results on each side of a tile.
 const TILE: usize = 4;
