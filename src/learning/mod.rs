@@ -6,6 +6,8 @@ mod adam;
 mod fedavg;
 mod fine_tune;
 mod loss;
+#[cfg(not(target_arch = "wasm32"))]
+mod parallel_trainer;
 mod pseudo_label;
 mod trainer;
 mod votes;
@@ -14,6 +16,8 @@ pub use adam::{Adam, AdamSettings};
 pub use fedavg::FedAvg;
 pub use fine_tune::{FineTune, StepReport};
 pub use loss::kl_divergence;
+#[cfg(not(target_arch = "wasm32"))]
+pub use parallel_trainer::ParallelTrainer;
 pub use pseudo_label::{PseudoLabel, pseudo_label};
 pub use trainer::Trainer;
 pub use votes::vote_distribution;

@@ -126,7 +126,7 @@ fn tile<S: Simd, const R: usize>(simd: S, out: &mut [f32], n: usize, factors: Fa
 }
 
 /// `out[n] += a[k] · b[k, n]`. `n` must be a multiple of eight vectors.
-#[inline(always)]
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 pub(super) fn add_row_product<S: Simd>(simd: S, out: &mut [f32], a: &[f32], b: &[f32]) {
     let n = out.len();
     assert!(b.len() == a.len() * n && n.is_multiple_of(ROW_VECTORS * S::LANES));
