@@ -68,7 +68,7 @@ impl<S: Simd> Kernel<S> {
                     // A row of the filter is in one piece; the next one is a row of the map further on.
                     let left = Rows { values, starts, length: c.size * channels, pitch: side * channels };
                     filters.multiply(&left, out, c.outputs);
-                    finish(out, c, add.map(|add| &add[block * BLOCK * c.outputs..][..out.len()]));
+                    finish(filters.simd(), out, c, add.map(|add| &add[block * BLOCK * c.outputs..][..out.len()]));
                 }
             }
         }
@@ -173,11 +173,50 @@ fn apply(prologue: &Prologue, pixel: &mut [f32]) {
 
 /// Adds the bias and `add` to whole pixels, and applies the activation.
 #[inline(always)]
-pub(super) fn finish(out: &mut [f32], c: &Convolution, add: Option<&[f32]>) {
+pub(super) fn finish<S: Simd>(simd: S, out: &mut [f32], c: &Convolution, add: Option<&[f32]>) {
+    if S::LANES > 4 && c.outputs.is_multiple_of(S::LANES) {
+        // The compiler's own vectors suit longer rows than a pixel's.
+        return match c.activation {
+            Activation::None => finish_vectors(simd, out, c, add, |v| v),
+            Activation::Relu => finish_vectors(simd, out, c, add, |v| v.relu()),
+            Activation::LeakyRelu(slope) => finish_vectors(simd, out, c, add, |v| {
+                let positive = v.relu();
+                positive.add_product(v - positive, simd.splat(slope))
+            }),
+        };
+    }
     match c.activation {
         Activation::None => finish_with(out, c, add, |value| value),
         Activation::Relu => finish_with(out, c, add, relu),
         Activation::LeakyRelu(slope) => finish_with(out, c, add, |v| if v < 0.0 { v * slope } else { v }),
+    }
+}
+
+#[inline(always)]
+fn finish_vectors<S: Simd>(
+    simd: S,
+    out: &mut [f32],
+    c: &Convolution,
+    add: Option<&[f32]>,
+    activate: impl Fn(S::Vector) -> S::Vector,
+) {
+    let bias = S::chunks(&c.bias);
+    let pixels = S::chunks_mut(out).chunks_exact_mut(bias.len());
+    match add {
+        None => {
+            for pixel in pixels {
+                for (value, bias) in pixel.iter_mut().zip(bias) {
+                    *value = activate(simd.load(value) + simd.load(bias)).to_lanes();
+                }
+            }
+        }
+        Some(add) => {
+            for (pixel, add) in pixels.zip(S::chunks(add).chunks_exact(bias.len())) {
+                for ((value, bias), add) in pixel.iter_mut().zip(bias).zip(add) {
+                    *value = activate(simd.load(value) + simd.load(bias) + simd.load(add)).to_lanes();
+                }
+            }
+        }
     }
 }
 

@@ -21,6 +21,12 @@ impl<S: Simd> Packed<S> {
         Self { simd, inner, columns, panels: Vec::with_capacity(columns.div_ceil(simd::columns::<S>()) * inner) }
     }
 
+    /// The instruction set that it is packed for.
+    #[inline(always)]
+    pub fn simd(&self) -> S {
+        self.simd
+    }
+
     /// Appends the next row of a panel. Panels come one after the other, in each the rows from the first on.
     pub fn push(&mut self, row: Row<S>) {
         self.panels.push(row);

@@ -120,6 +120,9 @@ fn depthwise_filters_see_one_channel() {
     let each = |channels| filter(channels, 1, 3).depthwise();
     check("depthwise", 9, 12, each(12), false);
     check("depthwise, wide", 9, 32, each(32), false);
+    check("depthwise, wide, on few pixels", 2, 16, each(16).after(relu.clone()), false);
+    check("depthwise, wide, halving", 7, 48, each(48).strided(2, (0, 1)).after(relu.clone()), false);
+    check("depthwise, wide, halving in the middle", 8, 16, each(16).strided(2, (1, 1)).then(Activation::Relu), false);
     check("depthwise, halving", 8, 16, each(16).strided(2, (0, 1)).after(relu), false);
 }
 

@@ -73,7 +73,7 @@ impl<S: Simd> Winograd<S> {
                 transform_products(self.simd, &products[tile * outputs..], outputs, (y, x), side, out);
                 for row in y..(y + TILE).min(side) {
                     let span = (row * side + x) * outputs..(row * side + (x + TILE).min(side)) * outputs;
-                    finish(&mut out[span.clone()], c, add.map(|add| &add[span]));
+                    finish(self.simd, &mut out[span.clone()], c, add.map(|add| &add[span]));
                 }
             }
         }
