@@ -12,7 +12,7 @@ pub(super) mod winograd;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::network::{Network, Pass};
+use super::network::Network;
 use crate::simd::Isa;
 use graph::{Graph, Memory};
 
@@ -80,7 +80,9 @@ impl Engine {
 }
 
 /// Whether vectors of `isa` divide the channels of all depthwise convolutions; the others do with any number.
+#[cfg(any(test, target_arch = "x86_64"))]
 fn suits(network: &Network, isa: Isa) -> bool {
+    use super::network::Pass;
     network.passes.iter().all(|pass| match pass {
         Pass::Convolution { convolution, .. } => {
             let convolution = &network.convolutions[*convolution];
