@@ -14,5 +14,6 @@ pub mod model;
 pub mod page;
 pub mod protocol;
 pub mod random;
+pub mod simd;
 pub mod tab;
 pub mod weights;

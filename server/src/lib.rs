@@ -1,5 +1,7 @@
 //! The aggregator, natively: it serves the page, takes client updates, averages them and publishes models.
 
+#![forbid(unsafe_code)]
+
 pub mod clock;
 pub mod config;
 pub mod error;

@@ -1,5 +1,7 @@
 //! `emofed`: the aggregator and its tools.
 
+#![forbid(unsafe_code)]
+
 mod cli;
 
 use std::process::ExitCode;

@@ -1,6 +1,7 @@
 //! Adam (Kingma and Ba 2015), as PyTorch computes it.
 
 use crate::model::vfer::Parameters;
+use crate::simd::{Isa, Operation, Simd, dispatch};
 
 /// Adam's settings.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,15 +47,47 @@ impl Adam {
         let (keep1, take1) = (beta1 as f32, (1.0 - beta1) as f32);
         let (keep2, take2) = (beta2 as f32, (1.0 - beta2) as f32);
         let epsilon = epsilon as f32;
+        let factors = Factors { step_size, root_correction, keep1, take1, keep2, take2, epsilon };
         let moments = self.first.slices_mut().into_iter().zip(self.second.slices_mut());
         for ((values, gradients), (first, second)) in
             parameters.slices_mut().into_iter().zip(gradient.slices()).zip(moments)
         {
-            for (((value, gradient), first), second) in values.iter_mut().zip(gradients).zip(first).zip(second) {
-                *first = keep1 * *first + take1 * gradient;
-                *second = keep2 * *second + take2 * gradient * gradient;
-                *value -= step_size * *first / (second.sqrt() * root_correction + epsilon);
-            }
+            dispatch!(Isa::best(), simd => simd.call(Move { factors, values, gradients, first, second }));
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Factors {
+    step_size: f32,
+    root_correction: f32,
+    keep1: f32,
+    take1: f32,
+    keep2: f32,
+    take2: f32,
+    epsilon: f32,
+}
+
+/// [`Adam::step`] of one tensor. The compiler makes vectors of it, and rounds as without: results do not depend on them.
+struct Move<'a> {
+    factors: Factors,
+    values: &'a mut [f32],
+    gradients: &'a [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+}
+
+impl Operation for Move<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Factors { step_size, root_correction, keep1, take1, keep2, take2, epsilon } = self.factors;
+        let moments = self.first.iter_mut().zip(self.second);
+        for ((value, gradient), (first, second)) in self.values.iter_mut().zip(self.gradients).zip(moments) {
+            *first = keep1 * *first + take1 * gradient;
+            *second = keep2 * *second + take2 * gradient * gradient;
+            *value -= step_size * *first / (second.sqrt() * root_correction + epsilon);
         }
     }
 }

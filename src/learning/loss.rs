@@ -8,8 +8,18 @@ pub fn kl_divergence(
     targets: &[[f32; EMOTIONS]],
     gradients: &mut Vec<[f32; EMOTIONS]>,
 ) -> f32 {
-    gradients.clear();
     let scale = 1.0 / logits.len() as f32;
+    (kl_divergence_sum(logits, targets, scale, gradients) * f64::from(scale)) as f32
+}
+
+/// Returns the sum of the losses of some clips of a batch, and writes their gradients times `scale`, one by the number of all.
+pub(super) fn kl_divergence_sum(
+    logits: &[[f32; EMOTIONS]],
+    targets: &[[f32; EMOTIONS]],
+    scale: f32,
+    gradients: &mut Vec<[f32; EMOTIONS]>,
+) -> f64 {
+    gradients.clear();
     let mut loss = 0.0_f64;
     for (logits, target) in logits.iter().zip(targets) {
         let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -23,7 +33,7 @@ pub fn kl_divergence(
             scale * (mass * log_probability.exp() - target[i])
         }));
     }
-    (loss * f64::from(scale)) as f32
+    loss
 }
 
 #[cfg(test)]

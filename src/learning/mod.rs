@@ -7,6 +7,8 @@ mod fedavg;
 mod fine_tune;
 mod labeller;
 mod loss;
+#[cfg(not(target_arch = "wasm32"))]
+mod parallel_trainer;
 mod pseudo_label;
 mod strategy;
 mod trainer;
@@ -17,6 +19,8 @@ pub use fedavg::FedAvg;
 pub use fine_tune::{FineTune, StepReport};
 pub use labeller::Labeller;
 pub use loss::kl_divergence;
+#[cfg(not(target_arch = "wasm32"))]
+pub use parallel_trainer::ParallelTrainer;
 pub use pseudo_label::{PseudoLabel, pseudo_label};
 pub use strategy::Strategy;
 pub use trainer::Trainer;

@@ -3,6 +3,7 @@
 use super::{Adam, AdamSettings, Clip, kl_divergence};
 use crate::emotion::EMOTIONS;
 use crate::model::vfer::{Parameters, Vfer, Workspace};
+use crate::simd::Isa;
 
 /// A VFER in training.
 pub struct Trainer {
@@ -25,6 +26,11 @@ impl Trainer {
             logit_gradients: Vec::new(),
             targets: Vec::new(),
         }
+    }
+
+    /// The same on `isa`: for tests, and for comparisons. By default it is the best that there is.
+    pub fn with_isa(vfer: Vfer, settings: AdamSettings, isa: Isa) -> Self {
+        Self { workspace: Workspace::with_isa(isa), ..Self::new(vfer, settings) }
     }
 
     /// The model as it is now.

@@ -5,7 +5,7 @@
 //! frames on average. It is a start that agrees with the image model, not a result, and is marked as such everywhere.
 
 use emofed::emotion::EMOTIONS;
-use emofed::learning::{AdamSettings, Clip, Trainer};
+use emofed::learning::{AdamSettings, Clip, ParallelTrainer};
 use emofed::model::vfer::{FEATURES, Vfer};
 use emofed::model::{Backbone, ModelError};
 use emofed::random::SplitMix64;
@@ -61,7 +61,9 @@ pub async fn bootstrap(
     let training = sequences(backbone, &range, SEQUENCES, &mut random).await?;
     let held_out = sequences(backbone, &range, HELD_OUT, &mut random).await?;
 
-    let mut trainer = Trainer::new(Vfer::random(seed), AdamSettings::with_learning_rate(LEARNING_RATE));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let settings = AdamSettings::with_learning_rate(LEARNING_RATE);
+    let mut trainer = ParallelTrainer::new(Vfer::random(seed), settings, threads);
     let mut order: Vec<usize> = (0..training.len()).collect();
     let steps = EPOCHS * training.len().div_ceil(BATCH);
     let mut step = 0;

@@ -2,12 +2,11 @@
 
 use std::ops::Range;
 
-use wide::f32x4;
-
 use super::depthwise::Depthwise;
-use super::matrix::{COLUMNS, Packed, Rows};
-use super::winograd::{Winograd, lanes};
+use super::matrix::{Packed, Rows};
+use super::winograd::Winograd;
 use crate::model::network::{Activation, Convolution, Map, Prologue};
+use crate::simd::{Simd, VECTORS, Vector, columns};
 
 /// Results that are worked on at a time.
 const BLOCK: usize = 24;
@@ -15,35 +14,36 @@ const BLOCK: usize = 24;
 const PACKED: usize = 16;
 
 /// A convolution, ready to run.
-pub(super) struct Kernel {
+pub(super) struct Kernel<S: Simd> {
     /// What surrounds it; its weights are in `method`.
     convolution: Convolution,
     input: Map,
-    method: Method,
+    method: Method<S>,
 }
 
-enum Method {
-    Depthwise(Depthwise),
-    Winograd(Winograd),
+enum Method<S: Simd> {
+    Depthwise(Depthwise<S>),
+    Winograd(Winograd<S>),
     /// Rows of pixels, as the filter sees them, times the filters.
-    Matrix(Packed),
+    Matrix(Packed<S>),
 }
 
-impl Kernel {
+impl<S: Simd> Kernel<S> {
     /// Packs the weights of `convolution` over `input`.
-    pub fn new(convolution: &Convolution, input: Map) -> Self {
+    pub fn new(simd: S, convolution: &Convolution, input: Map) -> Self {
         let method = if convolution.depthwise {
-            Method::Depthwise(Depthwise::new(convolution))
-        } else if Winograd::suits(convolution, input) {
-            Method::Winograd(Winograd::new(convolution, input))
+            Method::Depthwise(Depthwise::new(simd, convolution))
+        } else if Winograd::<S>::suits(convolution, input) {
+            Method::Winograd(Winograd::new(simd, convolution, input))
         } else {
-            Method::Matrix(pack(convolution, input.channels))
+            Method::Matrix(pack(simd, convolution, input.channels))
         };
         let (bias, prologue) = (convolution.bias.clone(), convolution.prologue.clone());
         Self { convolution: Convolution { weight: Vec::new(), bias, prologue, ..*convolution }, input, method }
     }
 
     /// `out = activation(convolution(prologue(input)) + add)`.
+    #[cfg_attr(target_arch = "x86_64", inline(always))]
     pub fn run(&self, input: &[f32], add: Option<&[f32]>, out: &mut [f32], scratch: &mut Vec<f32>) {
         let c = &self.convolution;
         let Map { side, channels, .. } = self.input;
@@ -68,7 +68,7 @@ impl Kernel {
                     // A row of the filter is in one piece; the next one is a row of the map further on.
                     let left = Rows { values, starts, length: c.size * channels, pitch: side * channels };
                     filters.multiply(&left, out, c.outputs);
-                    finish(out, c, add.map(|add| &add[block * BLOCK * c.outputs..][..out.len()]));
+                    finish(filters.simd(), out, c, add.map(|add| &add[block * BLOCK * c.outputs..][..out.len()]));
                 }
             }
         }
@@ -76,10 +76,10 @@ impl Kernel {
 }
 
 /// The filters as a matrix `[size · size · channels, outputs]`.
-fn pack(c: &Convolution, channels: usize) -> Packed {
+fn pack<S: Simd>(simd: S, c: &Convolution, channels: usize) -> Packed<S> {
     let area = c.size * c.size;
-    let mut packed = Packed::with_rows(area * channels, c.outputs);
-    for panel in (0..c.outputs).step_by(COLUMNS) {
+    let mut packed = Packed::with_rows(simd, area * channels, c.outputs);
+    for panel in (0..c.outputs).step_by(columns::<S>()) {
         for tap in 0..area {
             for first in (0..channels).step_by(PACKED) {
                 pack_some(c, channels, tap, first..channels.min(first + PACKED), panel, &mut packed);
@@ -89,19 +89,27 @@ fn pack(c: &Convolution, channels: usize) -> Packed {
     packed
 }
 
-/// The rows of `tap` and of some channels, in the panel of 8 outputs from `panel` on. Not inlined, since browsers optimise
+/// The rows of `tap` and of some channels, in the panel of outputs from `panel` on. Not inlined, since browsers optimise
 /// what is called often.
 #[inline(never)]
-fn pack_some(c: &Convolution, channels: usize, tap: usize, some: Range<usize>, panel: usize, packed: &mut Packed) {
+fn pack_some<S: Simd>(
+    c: &Convolution,
+    channels: usize,
+    tap: usize,
+    some: Range<usize>,
+    panel: usize,
+    packed: &mut Packed<S>,
+) {
     let area = c.size * c.size;
-    let at = |output: usize, channel: usize| match output < c.outputs {
-        true => c.weight[(output * channels + channel) * area + tap],
-        false => 0.0,
-    };
     for channel in some {
-        for half in [panel, panel + COLUMNS / 2] {
-            packed.push(f32x4::new(std::array::from_fn(|lane| at(half + lane, channel))));
+        let mut row = [S::zeros(); VECTORS];
+        for (index, value) in row.iter_mut().flat_map(|lanes| lanes.as_mut()).enumerate() {
+            let output = panel + index;
+            if output < c.outputs {
+                *value = c.weight[(output * channels + channel) * area + tap];
+            }
         }
+        packed.push(row);
     }
 }
 
@@ -115,18 +123,19 @@ pub(super) struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Four channels of a pixel, after the prologue.
+    /// A vector of channels of a pixel, after the prologue.
     #[inline(always)]
-    pub fn lanes(&self, y: usize, x: usize, channel: usize) -> f32x4 {
-        let mut values = lanes(&self.values[(y * self.side + x) * self.channels + channel..]);
+    pub fn vector<S: Simd>(&self, simd: S, y: usize, x: usize, channel: usize) -> S::Vector {
+        let mut values = simd.load_first(&self.values[(y * self.side + x) * self.channels + channel..]);
         if let Some((scale, shift)) = &self.prologue.affine {
-            let (scale, shift) = (lanes(&scale[channel..]), lanes(&shift[channel..]));
-            values = values * scale + shift;
+            let (scale, shift) = (simd.load_first(&scale[channel..]), simd.load_first(&shift[channel..]));
+            values = shift.add_product(values, scale);
         }
-        if self.prologue.relu { values.fast_max(f32x4::ZERO) } else { values }
+        if self.prologue.relu { values.relu() } else { values }
     }
 
     /// The map after the prologue, with zeros around it.
+    #[cfg_attr(target_arch = "x86_64", inline(always))]
     fn padded<'a>(&self, c: &Convolution, scratch: &'a mut Vec<f32>) -> &'a [f32] {
         let (side, row) = (self.side + c.padding.0 + c.padding.1, self.side * self.channels);
         let margin = c.padding.0 * self.channels;
@@ -150,6 +159,7 @@ pub(super) fn relu(value: f32) -> f32 {
     if value < 0.0 { 0.0 } else { value }
 }
 
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 fn apply(prologue: &Prologue, pixel: &mut [f32]) {
     if let Some((scale, shift)) = &prologue.affine {
         for ((value, scale), shift) in pixel.iter_mut().zip(scale).zip(shift) {
@@ -163,11 +173,50 @@ fn apply(prologue: &Prologue, pixel: &mut [f32]) {
 
 /// Adds the bias and `add` to whole pixels, and applies the activation.
 #[inline(always)]
-pub(super) fn finish(out: &mut [f32], c: &Convolution, add: Option<&[f32]>) {
+pub(super) fn finish<S: Simd>(simd: S, out: &mut [f32], c: &Convolution, add: Option<&[f32]>) {
+    if S::LANES > 4 && c.outputs.is_multiple_of(S::LANES) {
+        // The compiler's own vectors suit longer rows than a pixel's.
+        return match c.activation {
+            Activation::None => finish_vectors(simd, out, c, add, |v| v),
+            Activation::Relu => finish_vectors(simd, out, c, add, |v| v.relu()),
+            Activation::LeakyRelu(slope) => finish_vectors(simd, out, c, add, |v| {
+                let positive = v.relu();
+                positive.add_product(v - positive, simd.splat(slope))
+            }),
+        };
+    }
     match c.activation {
         Activation::None => finish_with(out, c, add, |value| value),
         Activation::Relu => finish_with(out, c, add, relu),
         Activation::LeakyRelu(slope) => finish_with(out, c, add, |v| if v < 0.0 { v * slope } else { v }),
+    }
+}
+
+#[inline(always)]
+fn finish_vectors<S: Simd>(
+    simd: S,
+    out: &mut [f32],
+    c: &Convolution,
+    add: Option<&[f32]>,
+    activate: impl Fn(S::Vector) -> S::Vector,
+) {
+    let bias = S::chunks(&c.bias);
+    let pixels = S::chunks_mut(out).chunks_exact_mut(bias.len());
+    match add {
+        None => {
+            for pixel in pixels {
+                for (value, bias) in pixel.iter_mut().zip(bias) {
+                    *value = activate(simd.load(value) + simd.load(bias)).to_lanes();
+                }
+            }
+        }
+        Some(add) => {
+            for (pixel, add) in pixels.zip(S::chunks(add).chunks_exact(bias.len())) {
+                for ((value, bias), add) in pixel.iter_mut().zip(bias).zip(add) {
+                    *value = activate(simd.load(value) + simd.load(bias) + simd.load(add)).to_lanes();
+                }
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::model::network::{Joint, Map};
 
 /// `values`, with `channels` a pixel, plus `add` into their part of `joint`.
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 pub(super) fn join(values: &[f32], channels: usize, add: &[f32], joint: Joint, out: &mut [f32]) {
     let (width, span) = (joint.output.channels, joint.first..joint.first + channels);
     let pixels = out.chunks_exact_mut(width).zip(add.chunks_exact(width)).zip(values.chunks_exact(channels));
@@ -14,6 +15,7 @@ pub(super) fn join(values: &[f32], channels: usize, add: &[f32], joint: Joint, o
 }
 
 /// Maxima of 2×2 pixels of `input`, `stride` apart.
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 pub(super) fn max_pool(values: &[f32], input: Map, stride: usize, out: &mut [f32]) {
     let Map { side, channels, .. } = input;
     let across = side.div_ceil(stride);
@@ -37,6 +39,7 @@ fn max(a: f32, b: f32) -> f32 {
 }
 
 /// `high` plus the pixel of `low`, half as large, that each of its pixels is in.
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 pub(super) fn add_upsampled(low: &[f32], high: &[f32], output: Map, out: &mut [f32]) {
     let Map { side, channels, .. } = output;
     for (index, (out, high)) in out.chunks_exact_mut(channels).zip(high.chunks_exact(channels)).enumerate() {
@@ -49,6 +52,7 @@ pub(super) fn add_upsampled(low: &[f32], high: &[f32], output: Map, out: &mut [f
 }
 
 /// `add + gated · gate`, with one gate for each pixel.
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 pub(super) fn add_gated(gated: &[f32], gate: &[f32], add: &[f32], channels: usize, out: &mut [f32]) {
     let pixels = out.chunks_exact_mut(channels).zip(gated.chunks_exact(channels)).zip(add.chunks_exact(channels));
     for (((out, gated), add), gate) in pixels.zip(gate) {
@@ -59,6 +63,7 @@ pub(super) fn add_gated(gated: &[f32], gate: &[f32], add: &[f32], channels: usiz
 }
 
 /// The mean pixel.
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 pub(super) fn mean(values: &[f32], out: &mut [f32]) {
     out.fill(0.0);
     let pixels = values.len() / out.len();

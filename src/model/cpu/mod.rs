@@ -1,55 +1,66 @@
 //! Runs a [`Network`] on one CPU thread, natively and in the browser, with kernels of our own: channels last, packed
-//! weights, everything around a convolution fused to it, buffers planned once. Safe code; vectors of four values are
-//! SIMD128 in wasm, SSE or NEON natively.
+//! weights, everything around a convolution fused to it, buffers planned once. Written once over vectors of any width and
+//! compiled for each instruction set: see [`crate::simd`].
 
 mod convolution;
 mod depthwise;
 mod elementwise;
+mod graph;
 mod matrix;
 pub(super) mod winograd;
 
 use std::cell::RefCell;
-use std::mem::take;
+use std::sync::Arc;
 
-use super::network::{Map, Network, Pass, Plan};
-use convolution::Kernel;
+use super::network::Network;
+use crate::simd::Isa;
+use graph::{Graph, Memory};
 
 /// A network with packed weights and its buffers.
 pub struct Engine {
-    input: Map,
-    outputs: Vec<Map>,
-    passes: Vec<Pass>,
-    kernels: Vec<Kernel>,
-    /// Which buffer holds each map.
-    places: Vec<usize>,
+    graph: Arc<Compiled>,
     memory: RefCell<Memory>,
 }
 
-#[derive(Default)]
-struct Memory {
-    buffers: Vec<Vec<f32>>,
-    scratch: Vec<f32>,
+/// A network packed for an instruction set.
+enum Compiled {
+    Four(Graph<crate::simd::Four>),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Graph<crate::simd::Avx2>),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Graph<crate::simd::Avx512>),
 }
 
 impl Engine {
-    /// Packs the weights and plans the buffers.
+    /// Packs the weights and plans the buffers, for the widest vectors that this processor has and the network fills.
     pub fn new(network: &Network) -> Self {
-        let mut kernels = Vec::with_capacity(network.convolutions.len());
-        for pass in &network.passes {
-            if let Pass::Convolution { convolution, input, .. } = pass {
-                kernels.push(Kernel::new(&network.convolutions[*convolution], *input));
-            }
+        #[cfg(target_arch = "x86_64")]
+        {
+            let suiting = Isa::available().into_iter().find(|isa| suits(network, *isa));
+            Self::with_isa(network, suiting.unwrap_or(Isa::Four(crate::simd::Four)))
         }
-        let Plan { places, sizes } = network.plan_buffers();
-        let buffers = sizes.into_iter().map(|size| vec![0.0; size]).collect();
-        Self {
-            input: network.input,
-            outputs: network.outputs.clone(),
-            passes: network.passes.clone(),
-            kernels,
-            places,
-            memory: RefCell::new(Memory { buffers, scratch: Vec::new() }),
-        }
+        #[cfg(not(target_arch = "x86_64"))]
+        Self::with_isa(network, Isa::best())
+    }
+
+    /// The same, for vectors of `isa`: for tests, and for comparisons.
+    ///
+    /// # Panics
+    /// If it has depthwise convolutions whose channels are no multiple of [`Isa::lanes`].
+    pub fn with_isa(network: &Network, isa: Isa) -> Self {
+        let graph = match isa {
+            Isa::Four(simd) => Compiled::Four(Graph::new(simd, network)),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2(simd) => Compiled::Avx2(Graph::new(simd, network)),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512(simd) => Compiled::Avx512(Graph::new(simd, network)),
+        };
+        Self { graph: Arc::new(graph), memory: RefCell::default() }
+    }
+
+    /// Another one with buffers of its own over the same packed weights: for another thread.
+    pub fn share(&self) -> Self {
+        Self { graph: Arc::clone(&self.graph), memory: RefCell::default() }
     }
 
     /// Runs it on one image, planes `[channels, side, side]`, and returns its outputs, `[side, side, channels]` each.
@@ -57,40 +68,28 @@ impl Engine {
     /// # Panics
     /// If the image has another size than the network's input.
     pub fn run(&self, planes: &[f32]) -> Vec<Vec<f32>> {
-        let mut memory = self.memory.borrow_mut();
-        let Memory { buffers, scratch } = &mut *memory;
-        assert_eq!(planes.len(), self.input.volume(), "an image of the network's size");
-        let (channels, pixels) = (self.input.channels, self.input.side * self.input.side);
-        for (channel, plane) in planes.chunks_exact(pixels).enumerate() {
-            let values = buffers[self.places[0]][channel..].iter_mut().step_by(channels);
-            values.zip(plane).for_each(|(value, input)| *value = *input);
+        let memory = &mut *self.memory.borrow_mut();
+        match &*self.graph {
+            Compiled::Four(graph) => graph.run(planes, memory),
+            #[cfg(target_arch = "x86_64")]
+            Compiled::Avx2(graph) => graph.run(planes, memory),
+            #[cfg(target_arch = "x86_64")]
+            Compiled::Avx512(graph) => graph.run(planes, memory),
         }
-        for pass in &self.passes {
-            let output = pass.output();
-            let mut buffer = take(&mut buffers[self.places[output.index]]);
-            let read = |map: &Map| &buffers[self.places[map.index]][..map.volume()];
-            let out = &mut buffer[..output.volume()];
-            match pass {
-                Pass::Convolution { convolution, input, add, .. } => {
-                    self.kernels[*convolution].run(read(input), add.as_ref().map(read), out, scratch);
-                }
-                Pass::MaxPool { input, stride, .. } => elementwise::max_pool(read(input), *input, *stride, out),
-                Pass::AddUpsampled { low, high, .. } => elementwise::add_upsampled(read(low), read(high), output, out),
-                Pass::AddGated { gated, gate, add, .. } => {
-                    elementwise::add_gated(read(gated), read(gate), read(add), output.channels, out);
-                }
-                Pass::Mean { input, .. } => elementwise::mean(read(input), out),
-            }
-            if let Some(joint) = pass.joint() {
-                let mut joined = take(&mut buffers[self.places[joint.output.index]]);
-                let add = &buffers[self.places[joint.add.index]];
-                elementwise::join(&buffer, output.channels, add, joint, &mut joined[..joint.output.volume()]);
-                buffers[self.places[joint.output.index]] = joined;
-            }
-            buffers[self.places[output.index]] = buffer;
-        }
-        self.outputs.iter().map(|map| buffers[self.places[map.index]][..map.volume()].to_vec()).collect()
     }
+}
+
+/// Whether vectors of `isa` divide the channels of all depthwise convolutions; the others do with any number.
+#[cfg(any(test, target_arch = "x86_64"))]
+fn suits(network: &Network, isa: Isa) -> bool {
+    use super::network::Pass;
+    network.passes.iter().all(|pass| match pass {
+        Pass::Convolution { convolution, .. } => {
+            let convolution = &network.convolutions[*convolution];
+            !convolution.depthwise || convolution.outputs.is_multiple_of(isa.lanes())
+        }
+        _ => true,
+    })
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Every kernel against the definition of a convolution, in f64.
 
 use super::*;
-use crate::model::network::{Activation, Convolution, Prologue};
+use crate::model::network::{Activation, Convolution, Map, Prologue};
 use crate::random::SplitMix64;
+use crate::simd::Four;
 
 fn random(count: usize, seed: u64) -> Vec<f32> {
     let mut random = SplitMix64::new(seed);
@@ -58,17 +59,25 @@ fn check(what: &str, side: usize, channels: usize, convolution: Convolution, wit
     network.outputs = add.iter().copied().chain([output]).collect();
     let planes = random(side * side * channels, 3);
     let pixels: Vec<f32> = (0..planes.len()).map(|i| planes[i % channels * side * side + i / channels]).collect();
-    let engine = Engine::new(&network);
-    let first = engine.run(&planes);
-    assert_eq!(first, engine.run(&planes), "{what}: a run leaves nothing behind");
-    let add = with_add.then(|| first[0].as_slice());
-    let expected = reference(&convolution, &pixels, input, add);
-    let found = first.last().expect("it has an output");
-    assert_eq!(found.len(), expected.len(), "{what}");
-    let largest = expected.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
-    for (found, expected) in found.iter().zip(&expected) {
-        assert!((f64::from(*found) - expected).abs() <= 1e-5 * largest, "{what}: {found} is not {expected}");
+    let isas = Isa::available().into_iter().filter(|isa| suits(&network, *isa));
+    let mut tried = 0;
+    for isa in isas {
+        let engine = Engine::with_isa(&network, isa);
+        let first = engine.run(&planes);
+        assert_eq!(first, engine.run(&planes), "{what}: a run leaves nothing behind");
+        assert_eq!(first, engine.share().run(&planes), "{what}: packed weights can be shared");
+        let add = with_add.then(|| first[0].as_slice());
+        let expected = reference(&convolution, &pixels, input, add);
+        let found = first.last().expect("it has an output");
+        assert_eq!(found.len(), expected.len(), "{what}");
+        let largest = expected.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+        for (found, expected) in found.iter().zip(&expected) {
+            let close = (f64::from(*found) - expected).abs() <= 1e-5 * largest;
+            assert!(close, "{what} on {isa:?}: {found} is not {expected}");
+        }
+        tried += 1;
     }
+    assert!(tried > 0, "vectors of four suit every network");
 }
 
 fn filter(outputs: usize, inputs: usize, size: usize) -> Convolution {
@@ -83,9 +92,14 @@ fn norm_relu(channels: usize) -> Prologue {
 fn winograd_is_a_convolution() {
     let convolution = filter(12, 8, 3).after(norm_relu(8)).then(Activation::Relu);
     let input = Map { index: 0, side: 18, channels: 8 };
-    assert!(winograd::Winograd::suits(&convolution, input));
+    assert!(winograd::Winograd::<Four>::suits(&convolution, input));
     for side in [16, 17, 18, 19, 33] {
         check("winograd", side, 8, convolution.clone(), true);
+    }
+    // Channels that vectors of sixteen divide.
+    let convolution = filter(48, 32, 3).after(norm_relu(32)).then(Activation::LeakyRelu(0.1));
+    for side in [16, 21] {
+        check("winograd, wide", side, 32, convolution.clone(), true);
     }
 }
 
@@ -95,6 +109,7 @@ fn matrices_are_convolutions() {
     check("1×1 with prologue", 9, 8, filter(16, 8, 1).after(norm_relu(8)), false);
     check("3×3", 9, 6, filter(8, 6, 3).after(norm_relu(6)), true);
     check("3×3 on one pixel", 1, 4, filter(8, 4, 3), false);
+    check("1×1, wide", 6, 40, filter(70, 40, 1), true);
     check("stem", 32, 3, filter(10, 3, 7).strided(2, (3, 3)).then(Activation::Relu), false);
     check("padded at the end", 16, 3, filter(10, 3, 3).strided(2, (0, 1)).then(Activation::LeakyRelu(0.1)), false);
 }
@@ -104,6 +119,10 @@ fn depthwise_filters_see_one_channel() {
     let relu = Prologue { affine: None, relu: true };
     let each = |channels| filter(channels, 1, 3).depthwise();
     check("depthwise", 9, 12, each(12), false);
+    check("depthwise, wide", 9, 32, each(32), false);
+    check("depthwise, wide, on few pixels", 2, 16, each(16).after(relu.clone()), false);
+    check("depthwise, wide, halving", 7, 48, each(48).strided(2, (0, 1)).after(relu.clone()), false);
+    check("depthwise, wide, halving in the middle", 8, 16, each(16).strided(2, (1, 1)).then(Activation::Relu), false);
     check("depthwise, halving", 8, 16, each(16).strided(2, (0, 1)).after(relu), false);
 }
 
@@ -124,12 +143,14 @@ fn the_other_passes_do_what_they_say() {
     let mean = network.mean(gated);
     network.outputs = vec![halved, kept, up, gated, mean];
     let values: Vec<f32> = (0..16).map(|value| value as f32).collect();
-    let outputs = Engine::new(&network).run(&values);
-    assert_eq!(outputs[0], [10.0, 15.0, 14.0, 21.0, 26.0, 39.0, 30.0, 45.0]);
-    assert_eq!(outputs[1][..4], [10.0, 15.0, 12.0, 18.0]);
-    assert_eq!(outputs[1][30..], [30.0, 45.0]);
-    assert_eq!(outputs[2][..4], [10.0, 15.0, 12.0, 18.0]);
-    assert_eq!(outputs[3][2..4], [12.0 + 2.0, 18.0 + 3.0]);
-    let expected: f32 = (0..16).map(|i| outputs[3][2 * i]).sum::<f32>() / 16.0;
-    assert!((outputs[4][0] - expected).abs() < 1e-4);
+    for isa in Isa::available() {
+        let outputs = Engine::with_isa(&network, isa).run(&values);
+        assert_eq!(outputs[0], [10.0, 15.0, 14.0, 21.0, 26.0, 39.0, 30.0, 45.0]);
+        assert_eq!(outputs[1][..4], [10.0, 15.0, 12.0, 18.0]);
+        assert_eq!(outputs[1][30..], [30.0, 45.0]);
+        assert_eq!(outputs[2][..4], [10.0, 15.0, 12.0, 18.0]);
+        assert_eq!(outputs[3][2..4], [12.0 + 2.0, 18.0 + 3.0]);
+        let expected: f32 = (0..16).map(|i| outputs[3][2 * i]).sum::<f32>() / 16.0;
+        assert!((outputs[4][0] - expected).abs() < 1e-4);
+    }
 }

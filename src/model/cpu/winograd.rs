@@ -2,11 +2,10 @@
 //! "Fast Algorithms for Convolutional Neural Networks", 2016). A block of tiles goes through all three steps while it
 //! is in the cache.
 
-use wide::f32x4;
-
 use super::convolution::{Source, finish};
-use super::matrix::{COLUMNS, Packed, Rows};
+use super::matrix::{Packed, Rows};
 use crate::model::network::{Convolution, Map};
+use crate::simd::{Operation, Simd, VECTORS, Vector, columns};
 
 /// Results on each side of a tile.
 const TILE: usize = 4;
@@ -16,42 +15,40 @@ const PATCH: usize = 6;
 pub(in crate::model) const POINTS: usize = PATCH * PATCH;
 /// Tiles that are worked on at a time.
 const BLOCK: usize = 24;
-/// Channels that are transformed at a time: a vector register.
-pub(super) const LANES: usize = 4;
 
 /// A 3×3 convolution with stride 1 and padding 1.
-pub(super) struct Winograd {
+pub(super) struct Winograd<S: Simd> {
+    simd: S,
     /// One matrix `[inputs, outputs]` for each point.
-    filters: Vec<Packed>,
+    filters: Vec<Packed<S>>,
 }
 
-impl Winograd {
+impl<S: Simd> Winograd<S> {
     /// Whether it can do `convolution` over `input`, and does so faster: small maps have too few tiles to pay for
     /// reading four times the weights.
     pub fn suits(convolution: &Convolution, input: Map) -> bool {
-        let whole = |channels: usize| channels.is_multiple_of(LANES);
+        let whole = |channels: usize| channels.is_multiple_of(S::LANES);
         is_possible(convolution) && input.side >= 16 && whole(input.channels) && whole(convolution.outputs)
     }
 
     /// Transforms the filters.
-    pub fn new(convolution: &Convolution, input: Map) -> Self {
+    pub fn new(simd: S, convolution: &Convolution, input: Map) -> Self {
         let (inputs, outputs) = (input.channels, convolution.outputs);
-        let mut filters: Vec<Packed> = (0..POINTS).map(|_| Packed::with_rows(inputs, outputs)).collect();
-        for panel in (0..outputs).step_by(COLUMNS) {
+        let mut filters: Vec<_> = (0..POINTS).map(|_| Packed::with_rows(simd, inputs, outputs)).collect();
+        for panel in (0..outputs).step_by(columns::<S>()) {
             for channel in 0..inputs {
-                for first in (panel..panel + COLUMNS).step_by(LANES) {
-                    let filter = |lane| {
-                        let index = (first + lane) * inputs + channel;
-                        convolution.weight.get(9 * index..).and_then(<[f32]>::first_chunk).unwrap_or(&[0.0; 9])
-                    };
-                    transform_filters(std::array::from_fn(filter), &mut filters);
-                }
+                let filter = |output: usize| {
+                    let index = output * inputs + channel;
+                    convolution.weight.get(9 * index..).and_then(<[f32]>::first_chunk).unwrap_or(&[0.0; 9])
+                };
+                transform_filters(simd, |index| filter(panel + index), &mut filters);
             }
         }
-        Self { filters }
+        Self { simd, filters }
     }
 
     /// `out = activation(convolution(source) + add)`.
+    #[cfg_attr(target_arch = "x86_64", inline(always))]
     pub fn run(&self, c: &Convolution, source: &Source, add: Option<&[f32]>, out: &mut [f32], scratch: &mut Vec<f32>) {
         let side = source.side;
         let across = side.div_ceil(TILE);
@@ -64,7 +61,7 @@ impl Winograd {
             let count = BLOCK.min(tiles - first);
             for tile in 0..count {
                 let (y, x) = ((first + tile) / across * TILE, (first + tile) % across * TILE);
-                transform_patch(source, (y, x), &mut patches[tile * inputs..]);
+                transform_patch(self.simd, source, (y, x), &mut patches[tile * inputs..]);
             }
             for (point, filter) in self.filters.iter().enumerate() {
                 let values = &patches[point * BLOCK * inputs..];
@@ -73,10 +70,10 @@ impl Winograd {
             }
             for tile in 0..count {
                 let (y, x) = ((first + tile) / across * TILE, (first + tile) % across * TILE);
-                transform_products(&products[tile * outputs..], outputs, (y, x), side, out);
+                transform_products(self.simd, &products[tile * outputs..], outputs, (y, x), side, out);
                 for row in y..(y + TILE).min(side) {
                     let span = (row * side + x) * outputs..(row * side + (x + TILE).min(side)) * outputs;
-                    finish(&mut out[span.clone()], c, add.map(|add| &add[span]));
+                    finish(self.simd, &mut out[span.clone()], c, add.map(|add| &add[span]));
                 }
             }
         }
@@ -92,79 +89,129 @@ pub(in crate::model) fn is_possible(convolution: &Convolution) -> bool {
 /// G g Gᵀ of one filter g.
 #[cfg(feature = "gpu")]
 pub(in crate::model) fn transform_filter(filter: &[f32; 9]) -> [f32; POINTS] {
-    let tap = |tap: usize| f32x4::splat(filter[tap]);
-    let rows: [[f32x4; PATCH]; 3] =
-        std::array::from_fn(|row| filter_transform(std::array::from_fn(|i| tap(3 * row + i))));
-    let columns: [[f32x4; PATCH]; PATCH] =
-        std::array::from_fn(|column| filter_transform(std::array::from_fn(|row| rows[row][column])));
-    std::array::from_fn(|point| columns[point % PATCH][point / PATCH].as_array()[0])
+    use crate::simd::Four;
+    let tap = |tap: usize| Four.splat(filter[tap]);
+    let points = transform_taps(Four, std::array::from_fn(tap));
+    points.map(|point| point.as_array()[0])
 }
 
-/// Appends G g Gᵀ of the filters g of four outputs. Not inlined, since browsers optimise what is called often.
+/// Appends G g Gᵀ of the filters g of a panel's outputs. Not inlined, since browsers optimise what is called often.
 #[inline(never)]
-fn transform_filters(filters: [&[f32; 9]; LANES], points: &mut [Packed]) {
-    let tap = |tap: usize| f32x4::new(filters.map(|filter| filter[tap]));
-    let rows: [[f32x4; PATCH]; 3] =
-        std::array::from_fn(|row| filter_transform(std::array::from_fn(|i| tap(3 * row + i))));
-    for column in 0..PATCH {
-        let values = filter_transform(std::array::from_fn(|row| rows[row][column]));
-        for (row, values) in values.into_iter().enumerate() {
-            points[row * PATCH + column].push(values);
+fn transform_filters<'a, S: Simd>(simd: S, filter: impl Fn(usize) -> &'a [f32; 9], points: &mut [Packed<S>]) {
+    let mut rows = [[S::zeros(); VECTORS]; POINTS];
+    for vector in 0..VECTORS {
+        let mut taps = [S::zeros(); 9];
+        for lane in 0..S::LANES {
+            let filter = filter(vector * S::LANES + lane);
+            taps.iter_mut().zip(filter).for_each(|(tap, value)| tap.as_mut()[lane] = *value);
+        }
+        simd.call(TransformFilters { simd, taps: &taps, rows: &mut rows, vector });
+    }
+    points.iter_mut().zip(rows).for_each(|(point, row)| point.push(row));
+}
+
+/// Writes the points of `LANES` filters into one vector of each row.
+struct TransformFilters<'a, S: Simd> {
+    simd: S,
+    taps: &'a [S::Lanes; 9],
+    rows: &'a mut [[S::Lanes; VECTORS]; POINTS],
+    vector: usize,
+}
+
+impl<S: Simd> Operation for TransformFilters<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let mut taps = [self.simd.splat(0.0); 9];
+        taps.iter_mut().zip(self.taps).for_each(|(tap, lanes)| *tap = self.simd.load(lanes));
+        let points = transform_taps(self.simd, taps);
+        for (row, point) in self.rows.iter_mut().zip(points) {
+            row[self.vector] = point.to_lanes();
         }
     }
 }
 
+/// G g Gᵀ of each lane's filter g.
+#[inline(always)]
+fn transform_taps<S: Simd>(simd: S, g: [S::Vector; 9]) -> [S::Vector; POINTS] {
+    let mut points = [simd.splat(0.0); POINTS];
+    let mut rows = [[simd.splat(0.0); PATCH]; 3];
+    for (i, row) in rows.iter_mut().enumerate() {
+        *row = filter_transform(simd, [g[3 * i], g[3 * i + 1], g[3 * i + 2]]);
+    }
+    for j in 0..PATCH {
+        let column = filter_transform(simd, [rows[0][j], rows[1][j], rows[2][j]]);
+        for i in 0..PATCH {
+            points[i * PATCH + j] = column[i];
+        }
+    }
+    points
+}
+
 /// Writes Bᵀ d B of the patch d whose results begin at (`y`, `x`).
-fn transform_patch(source: &Source, (y, x): (usize, usize), patches: &mut [f32]) {
+#[cfg_attr(target_arch = "x86_64", inline(always))]
+fn transform_patch<S: Simd>(simd: S, source: &Source, (y, x): (usize, usize), patches: &mut [f32]) {
     let channels = source.channels;
     let stride = BLOCK * channels;
-    for channel in (0..channels).step_by(LANES) {
-        let mut d = [[f32x4::ZERO; PATCH]; PATCH];
+    for channel in (0..channels).step_by(S::LANES) {
+        let mut d = [[simd.splat(0.0); PATCH]; PATCH];
         for (i, row) in d.iter_mut().enumerate() {
             // The first row and column are one pixel before the results.
             if let Some(y) = (y + i).checked_sub(1).filter(|y| *y < source.side) {
-                for (j, lanes) in row.iter_mut().enumerate() {
+                for (j, vector) in row.iter_mut().enumerate() {
                     if let Some(x) = (x + j).checked_sub(1).filter(|x| *x < source.side) {
-                        *lanes = source.lanes(y, x, channel);
+                        *vector = source.vector(simd, y, x, channel);
                     }
                 }
             }
         }
-        let rows = d.map(input_transform);
+        for row in &mut d {
+            *row = input_transform(simd, *row);
+        }
         for j in 0..PATCH {
-            let column = input_transform(std::array::from_fn(|i| rows[i][j]));
-            for (i, lanes) in column.iter().enumerate() {
-                patches[(i * PATCH + j) * stride + channel..][..LANES].copy_from_slice(lanes.as_array());
+            let column = input_transform(simd, [d[0][j], d[1][j], d[2][j], d[3][j], d[4][j], d[5][j]]);
+            for (i, vector) in column.into_iter().enumerate() {
+                vector.store(&mut patches[(i * PATCH + j) * stride + channel..]);
             }
         }
     }
 }
 
 /// Writes Aᵀ m A of a tile's products m.
-fn transform_products(products: &[f32], outputs: usize, (y, x): (usize, usize), side: usize, out: &mut [f32]) {
+#[cfg_attr(target_arch = "x86_64", inline(always))]
+fn transform_products<S: Simd>(
+    simd: S,
+    products: &[f32],
+    outputs: usize,
+    (y, x): (usize, usize),
+    side: usize,
+    out: &mut [f32],
+) {
     let stride = BLOCK * outputs;
-    for channel in (0..outputs).step_by(LANES) {
-        let rows: [[f32x4; TILE]; PATCH] = std::array::from_fn(|i| {
-            output_transform(std::array::from_fn(|j| lanes(&products[(i * PATCH + j) * stride + channel..])))
-        });
+    for channel in (0..outputs).step_by(S::LANES) {
+        let mut rows = [[simd.splat(0.0); TILE]; PATCH];
+        for (i, row) in rows.iter_mut().enumerate() {
+            let mut m = [simd.splat(0.0); PATCH];
+            for (j, vector) in m.iter_mut().enumerate() {
+                *vector = simd.load_first(&products[(i * PATCH + j) * stride + channel..]);
+            }
+            *row = output_transform(simd, m);
+        }
         for j in 0..TILE.min(side - x) {
-            let column = output_transform(std::array::from_fn(|i| rows[i][j]));
-            for (i, lanes) in column.iter().enumerate().take(side - y) {
-                out[((y + i) * side + x + j) * outputs + channel..][..LANES].copy_from_slice(lanes.as_array());
+            let m = [rows[0][j], rows[1][j], rows[2][j], rows[3][j], rows[4][j], rows[5][j]];
+            let column = output_transform(simd, m);
+            for (i, vector) in column.into_iter().enumerate().take(side - y) {
+                vector.store(&mut out[((y + i) * side + x + j) * outputs + channel..]);
             }
         }
     }
 }
 
-#[inline(always)]
-pub(super) fn lanes(values: &[f32]) -> f32x4 {
-    f32x4::new(*values.first_chunk().expect("channels are a multiple of the lanes"))
-}
-
 /// G g in one dimension, for the points 0, ±1, ±2 and infinity.
 #[inline(always)]
-fn filter_transform(g: [f32x4; 3]) -> [f32x4; PATCH] {
-    let part = |value: f32| f32x4::splat(value);
+fn filter_transform<S: Simd>(simd: S, g: [S::Vector; 3]) -> [S::Vector; PATCH] {
+    let part = |value: f32| simd.splat(value);
     let a = part(-1.0 / 6.0) * (g[0] + g[2]);
     let b = part(1.0 / 6.0) * g[1];
     let c = part(1.0 / 24.0) * g[0] + part(1.0 / 6.0) * g[2];
@@ -174,8 +221,8 @@ fn filter_transform(g: [f32x4; 3]) -> [f32x4; PATCH] {
 
 /// Bᵀ d in one dimension.
 #[inline(always)]
-fn input_transform(d: [f32x4; PATCH]) -> [f32x4; PATCH] {
-    let (two, four, five) = (f32x4::splat(2.0), f32x4::splat(4.0), f32x4::splat(5.0));
+fn input_transform<S: Simd>(simd: S, d: [S::Vector; PATCH]) -> [S::Vector; PATCH] {
+    let (two, four, five) = (simd.splat(2.0), simd.splat(4.0), simd.splat(5.0));
     let a = d[4] - four * d[2];
     let b = d[3] - four * d[1];
     let e = d[4] - d[2];
@@ -185,8 +232,8 @@ fn input_transform(d: [f32x4; PATCH]) -> [f32x4; PATCH] {
 
 /// Aᵀ m in one dimension.
 #[inline(always)]
-fn output_transform(m: [f32x4; PATCH]) -> [f32x4; TILE] {
-    let (two, four, eight) = (f32x4::splat(2.0), f32x4::splat(4.0), f32x4::splat(8.0));
+fn output_transform<S: Simd>(simd: S, m: [S::Vector; PATCH]) -> [S::Vector; TILE] {
+    let (two, four, eight) = (simd.splat(2.0), simd.splat(4.0), simd.splat(8.0));
     let (a, b) = (m[1] + m[2], m[1] - m[2]);
     let (c, d) = (m[3] + m[4], m[3] - m[4]);
     [m[0] + a + c, b + two * d, a + four * c, b + eight * d + m[5]]

@@ -3,41 +3,19 @@
 use super::kernels::{self, Left};
 use super::{FEATURES, GATES, HIDDEN, Parameters, Vfer, Workspace};
 use crate::emotion::EMOTIONS;
+use crate::simd::{Operation, Simd, dispatch};
 
 impl Workspace {
     /// Gradients of all parameters, given those of the logits that [`Workspace::forward`] returned, in its order.
     /// `gradient` is overwritten.
     pub fn backward(&mut self, vfer: &Vfer, logit_gradients: &[[f32; EMOTIONS]], gradient: &mut Parameters) {
-        gradient.slices_mut().into_iter().for_each(|slice| slice.fill(0.0));
-        let rows = self.hidden.len() / HIDDEN;
-        self.gate_gradients.clear();
-        self.gate_gradients.resize(rows * GATES, 0.0);
-        for buffer in [&mut self.hidden_gradient, &mut self.cell_gradient] {
-            buffer.clear();
-            buffer.resize(self.order.len() * HIDDEN, 0.0);
-        }
-        self.recurrent_transposed.resize(GATES * HIDDEN, 0.0);
-        kernels::transpose(&vfer.parameters.recurrent, GATES, &mut self.recurrent_transposed);
-        self.panels.fill(&self.recurrent_transposed, HIDDEN);
-
-        for step in (0..self.offsets.len() - 1).rev() {
-            self.enter_from_head(step, vfer, logit_gradients, gradient);
-            self.through_gates(step);
-            if step > 0 {
-                self.enter_earlier_step(step);
-            }
-        }
-
-        self.panels.fill(&self.gate_gradients, GATES);
-        kernels::add_product(&mut gradient.input, &self.inputs, Left::Transposed, &self.panels, FEATURES);
-        self.recurrent_gradient(&mut gradient.recurrent);
-        for row in self.gate_gradients.as_chunks::<GATES>().0 {
-            gradient.input_bias.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
-        }
-        gradient.recurrent_bias.copy_from_slice(&gradient.input_bias);
+        dispatch!(self.isa, simd => {
+            simd.call(Backward { simd, workspace: self, vfer, logit_gradients, gradient });
+        });
     }
 
     /// The head's gradients of the clips whose last frame is at `step`.
+    #[cfg_attr(target_arch = "x86_64", inline(always))]
     fn enter_from_head(
         &mut self,
         step: usize,
@@ -66,6 +44,7 @@ impl Workspace {
     }
 
     /// From the gradients of a step's hidden and cell states to those of its gates' sums.
+    #[cfg_attr(target_arch = "x86_64", inline(always))]
     fn through_gates(&mut self, step: usize) {
         let (start, end) = (self.offsets[step], self.offsets[step + 1]);
         for position in 0..end - start {
@@ -97,16 +76,18 @@ impl Workspace {
     }
 
     /// Through the recurrence to the hidden state of the step before.
-    fn enter_earlier_step(&mut self, step: usize) {
+    #[cfg_attr(target_arch = "x86_64", inline(always))]
+    fn enter_earlier_step<S: Simd>(&mut self, simd: S, step: usize) {
         let (start, end) = (self.offsets[step], self.offsets[step + 1]);
         let into = &mut self.hidden_gradient[..(end - start) * HIDDEN];
         into.fill(0.0);
         let sums = &self.gate_gradients[start * GATES..end * GATES];
-        kernels::add_product(into, sums, Left::Plain, &self.panels, end - start);
+        kernels::add_product(simd, into, sums, Left::Plain, &self.panels, end - start);
     }
 
     /// The hidden state before each row, as one matrix, so that one product gives the recurrence's gradient.
-    fn recurrent_gradient(&mut self, into: &mut [f32]) {
+    #[cfg_attr(target_arch = "x86_64", inline(always))]
+    fn recurrent_gradient<S: Simd>(&mut self, simd: S, into: &mut [f32]) {
         self.hidden_before.clear();
         for step in 1..self.offsets.len() - 1 {
             let count = self.offsets[step + 1] - self.offsets[step];
@@ -115,7 +96,59 @@ impl Workspace {
         }
         let rows = self.hidden_before.len() / HIDDEN;
         let sums = &self.gate_gradients[self.gate_gradients.len() - rows * GATES..];
-        self.panels.fill(sums, GATES);
-        kernels::add_product(into, &self.hidden_before, Left::Transposed, &self.panels, HIDDEN);
+        self.panels.fill(simd, sums, GATES);
+        kernels::add_product(simd, into, &self.hidden_before, Left::Transposed, &self.panels, HIDDEN);
+    }
+}
+
+/// [`Workspace::backward`].
+struct Backward<'a, S> {
+    simd: S,
+    workspace: &'a mut Workspace,
+    vfer: &'a Vfer,
+    logit_gradients: &'a [[f32; EMOTIONS]],
+    gradient: &'a mut Parameters,
+}
+
+impl<S: Simd> Operation for Backward<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { simd, workspace, vfer, logit_gradients, gradient } = self;
+        gradient.slices_mut().into_iter().for_each(|slice| slice.fill(0.0));
+        let rows = workspace.hidden.len() / HIDDEN;
+        workspace.gate_gradients.clear();
+        workspace.gate_gradients.resize(rows * GATES, 0.0);
+        for buffer in [&mut workspace.hidden_gradient, &mut workspace.cell_gradient] {
+            buffer.clear();
+            buffer.resize(workspace.order.len() * HIDDEN, 0.0);
+        }
+        workspace.recurrent_transposed.resize(GATES * HIDDEN, 0.0);
+        kernels::transpose(&vfer.parameters.recurrent, GATES, &mut workspace.recurrent_transposed);
+        workspace.panels.fill(simd, &workspace.recurrent_transposed, HIDDEN);
+
+        for step in (0..workspace.offsets.len() - 1).rev() {
+            workspace.enter_from_head(step, vfer, logit_gradients, gradient);
+            workspace.through_gates(step);
+            if step > 0 {
+                workspace.enter_earlier_step(simd, step);
+            }
+        }
+
+        workspace.panels.fill(simd, &workspace.gate_gradients, GATES);
+        kernels::add_product(
+            simd,
+            &mut gradient.input,
+            &workspace.inputs,
+            Left::Transposed,
+            &workspace.panels,
+            FEATURES,
+        );
+        workspace.recurrent_gradient(simd, &mut gradient.recurrent);
+        for row in workspace.gate_gradients.as_chunks::<GATES>().0 {
+            gradient.input_bias.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+        }
+        gradient.recurrent_bias.copy_from_slice(&gradient.input_bias);
     }
 }

@@ -1,8 +1,9 @@
 //! Forward: of a batch of clips at once, and of one frame at a time.
 
 use super::kernels::{self, Left, Panels};
-use super::{FEATURES, GATES, HIDDEN, Vfer};
+use super::{FEATURES, GATES, HIDDEN, Parameters, Vfer};
 use crate::emotion::EMOTIONS;
+use crate::simd::{Isa, Operation, Simd, dispatch};
 
 /// The LSTM's state between two frames of a clip.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +18,8 @@ pub struct Stream {
 /// running at a step are a prefix and no padding is ever computed. Row `r` below is one frame of one clip.
 #[derive(Debug, Default)]
 pub struct Workspace {
+    /// The instruction set that everything runs on.
+    pub(super) isa: Isa,
     /// Clip indices, longest first.
     pub(super) order: Vec<usize>,
     /// Frames of each clip, in `order`.
@@ -46,34 +49,15 @@ pub struct Workspace {
 }
 
 impl Workspace {
+    /// One that runs on `isa`: for tests, and for comparisons. By default it is the best that there is.
+    pub fn with_isa(isa: Isa) -> Self {
+        Self { isa, ..Self::default() }
+    }
+
     /// Runs `clips`, each `[frames, FEATURES]` with at least one frame; gives one row of logits a clip.
     pub fn forward(&mut self, vfer: &Vfer, clips: &[&[f32]]) -> &[[f32; EMOTIONS]] {
         self.pack(clips);
-        let rows = self.inputs.len() / FEATURES;
-        let parameters = &vfer.parameters;
-        self.gates.clear();
-        for _ in 0..rows {
-            let biases = parameters.input_bias.iter().zip(&parameters.recurrent_bias);
-            self.gates.extend(biases.map(|(input, recurrent)| input + recurrent));
-        }
-        // The input's part of all gates of all frames in one product.
-        self.panels.fill(&parameters.input, GATES);
-        kernels::add_product(&mut self.gates, &self.inputs, Left::Plain, &self.panels, rows);
-        for buffer in [&mut self.cells, &mut self.cell_tanh, &mut self.hidden] {
-            buffer.clear();
-            buffer.resize(rows * HIDDEN, 0.0);
-        }
-        self.panels.fill(&parameters.recurrent, GATES);
-        for step in 0..self.offsets.len() - 1 {
-            self.advance(step);
-        }
-        self.logits.clear();
-        self.logits.resize(clips.len(), [0.0; EMOTIONS]);
-        for (position, &clip) in self.order.iter().enumerate() {
-            let row = self.offsets[self.lengths[position] - 1] + position;
-            let hidden = self.hidden[row * HIDDEN..].first_chunk().expect("every row is whole");
-            self.logits[clip] = vfer.head(hidden);
-        }
+        dispatch!(self.isa, simd => simd.call(Forward { simd, workspace: self, vfer }));
         &self.logits
     }
 
@@ -100,14 +84,15 @@ impl Workspace {
     }
 
     /// One time step of every clip that is still running.
-    fn advance(&mut self, step: usize) {
+    #[cfg_attr(target_arch = "x86_64", inline(always))]
+    fn advance<S: Simd>(&mut self, simd: S, step: usize) {
         let (start, end) = (self.offsets[step], self.offsets[step + 1]);
         let count = end - start;
         let gates = &mut self.gates[start * GATES..end * GATES];
         if step > 0 {
             let before = self.offsets[step - 1];
             let hidden = &self.hidden[before * HIDDEN..(before + count) * HIDDEN];
-            kernels::add_product(gates, hidden, Left::Plain, &self.panels, count);
+            kernels::add_product(simd, gates, hidden, Left::Plain, &self.panels, count);
         }
         for (position, gates) in gates.as_chunks_mut::<GATES>().0.iter_mut().enumerate() {
             activate(gates);
@@ -124,6 +109,73 @@ impl Workspace {
     }
 }
 
+/// [`Workspace::forward`] of the clips that are packed.
+struct Forward<'a, S> {
+    simd: S,
+    workspace: &'a mut Workspace,
+    vfer: &'a Vfer,
+}
+
+impl<S: Simd> Operation for Forward<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { simd, workspace, vfer } = self;
+        let rows = workspace.inputs.len() / FEATURES;
+        let parameters = &vfer.parameters;
+        workspace.gates.clear();
+        for _ in 0..rows {
+            let biases = parameters.input_bias.iter().zip(&parameters.recurrent_bias);
+            workspace.gates.extend(biases.map(|(input, recurrent)| input + recurrent));
+        }
+        // The input's part of all gates of all frames in one product.
+        workspace.panels.fill(simd, &parameters.input, GATES);
+        kernels::add_product(simd, &mut workspace.gates, &workspace.inputs, Left::Plain, &workspace.panels, rows);
+        for buffer in [&mut workspace.cells, &mut workspace.cell_tanh, &mut workspace.hidden] {
+            buffer.clear();
+            buffer.resize(rows * HIDDEN, 0.0);
+        }
+        workspace.panels.fill(simd, &parameters.recurrent, GATES);
+        for step in 0..workspace.offsets.len() - 1 {
+            workspace.advance(simd, step);
+        }
+        workspace.logits.clear();
+        workspace.logits.resize(workspace.order.len(), [0.0; EMOTIONS]);
+        for (position, &clip) in workspace.order.iter().enumerate() {
+            let row = workspace.offsets[workspace.lengths[position] - 1] + position;
+            let hidden = workspace.hidden[row * HIDDEN..].first_chunk().expect("every row is whole");
+            workspace.logits[clip] = vfer.head(hidden);
+        }
+    }
+}
+
+/// [`Vfer::step`].
+struct Step<'a, S> {
+    simd: S,
+    parameters: &'a Parameters,
+    stream: &'a mut Stream,
+    features: &'a [f32],
+}
+
+impl<S: Simd> Operation for Step<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { simd, parameters, stream, features } = self;
+        let mut gates = [0.0; GATES];
+        for (gate, biases) in gates.iter_mut().zip(parameters.input_bias.iter().zip(&parameters.recurrent_bias)) {
+            *gate = biases.0 + biases.1;
+        }
+        kernels::add_row_product(simd, &mut gates, features, &parameters.input);
+        kernels::add_row_product(simd, &mut gates, &stream.hidden, &parameters.recurrent);
+        activate(&mut gates);
+        let mut cell_tanh = [0.0; HIDDEN];
+        update(&gates, &mut stream.cell, &mut cell_tanh, &mut stream.hidden);
+    }
+}
+
 impl Vfer {
     /// The state before a clip's first frame.
     pub fn stream(&self) -> Stream {
@@ -137,15 +189,7 @@ impl Vfer {
     pub fn step(&self, stream: &mut Stream, features: &[f32]) -> [f32; EMOTIONS] {
         assert_eq!(features.len(), FEATURES);
         let parameters = &self.parameters;
-        let mut gates = [0.0; GATES];
-        for (gate, biases) in gates.iter_mut().zip(parameters.input_bias.iter().zip(&parameters.recurrent_bias)) {
-            *gate = biases.0 + biases.1;
-        }
-        kernels::add_row_product(&mut gates, features, &parameters.input);
-        kernels::add_row_product(&mut gates, &stream.hidden, &parameters.recurrent);
-        activate(&mut gates);
-        let mut cell_tanh = [0.0; HIDDEN];
-        update(&gates, &mut stream.cell, &mut cell_tanh, &mut stream.hidden);
+        dispatch!(Isa::best(), simd => simd.call(Step { simd, parameters, stream, features }));
         kernels::softmax(&self.head(&stream.hidden))
     }
 
@@ -160,6 +204,7 @@ impl Vfer {
 }
 
 /// Turns a row of sums into the four gates' values.
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 fn activate(gates: &mut [f32; GATES]) {
     let (input_forget, cell_output) = gates.split_at_mut(2 * HIDDEN);
     let (cell, output) = cell_output.split_at_mut(HIDDEN);
@@ -169,6 +214,7 @@ fn activate(gates: &mut [f32; GATES]) {
 }
 
 /// `cell` holds the state before the frame and the state after it afterwards.
+#[cfg_attr(target_arch = "x86_64", inline(always))]
 fn update(gates: &[f32; GATES], cell: &mut [f32], cell_tanh: &mut [f32], hidden: &mut [f32]) {
     let (input, rest) = gates.split_at(HIDDEN);
     let (forget, rest) = rest.split_at(HIDDEN);

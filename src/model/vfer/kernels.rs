@@ -1,12 +1,9 @@
-//! The few numerical loops that everything else is made of, written so that the compiler vectorises them.
+//! The few numerical loops that everything else is made of, compiled for each instruction set.
 
-use wide::f32x4;
+use crate::simd::{self, Operation, Row, Simd, Tile, Vector, add_outer};
 
-/// Rows and columns of the tile of the result that stays in registers: see `cpu::matrix`.
-const ROWS: usize = 4;
-const COLUMNS: usize = 8;
-/// Columns of a single row that stay in registers.
-const ROW_COLUMNS: usize = 32;
+/// Vectors of a single row that stay in registers.
+const ROW_VECTORS: usize = 8;
 
 /// How the left factor is stored.
 #[derive(Clone, Copy)]
@@ -17,7 +14,7 @@ pub(super) enum Left {
     Transposed,
 }
 
-/// A right factor `[k, n]`, stored in panels of 8 columns, since rows far apart would push each other out of the cache.
+/// A right factor `[k, n]`, stored in panels as wide as a tile, since rows far apart would push each other out of the cache.
 #[derive(Debug, Default)]
 pub(super) struct Panels {
     k: usize,
@@ -26,83 +23,124 @@ pub(super) struct Panels {
 }
 
 impl Panels {
-    /// Stores `b[k, n]`; `n` must be a multiple of 8.
-    pub fn fill(&mut self, b: &[f32], n: usize) {
-        assert!(n.is_multiple_of(COLUMNS) && b.len().is_multiple_of(n));
+    /// Stores `b[k, n]` for `S`; `n` must be a multiple of a tile's columns.
+    pub fn fill<S: Simd>(&mut self, _: S, b: &[f32], n: usize) {
+        let columns = simd::columns::<S>();
+        assert!(n.is_multiple_of(columns) && b.len().is_multiple_of(n));
         (self.k, self.n) = (b.len() / n, n);
         self.values.clear();
-        for column in (0..n).step_by(COLUMNS) {
+        for column in (0..n).step_by(columns) {
             for row in b.chunks_exact(n) {
-                self.values.extend_from_slice(&row[column..column + COLUMNS]);
+                self.values.extend_from_slice(&row[column..column + columns]);
             }
         }
     }
 }
 
-/// `out[m, n] += a · b`, with `a` as `[m, k]` or transposed.
-pub(super) fn add_product(out: &mut [f32], a: &[f32], left: Left, b: &Panels, m: usize) {
-    let Panels { k, n, values } = b;
-    assert!(out.len() == m * n && a.len() == m * k);
-    // Where `a` has row `r` and step `s`: at r · pitch.0 + s · pitch.1.
-    let pitch = match left {
-        Left::Plain => (*k, 1),
-        Left::Transposed => (1, m),
-    };
-    if values.is_empty() {
-        return;
-    }
-    for (index, panel) in values.chunks_exact(k * COLUMNS).enumerate() {
-        let panel = panel.as_chunks().0;
-        for row in (0..m).step_by(ROWS) {
-            let (a, out) = (&a[row * pitch.0..], &mut out[row * n + index * COLUMNS..]);
-            match m - row {
-                1 => tile::<1>(out, *n, a, pitch, panel),
-                2 => tile::<2>(out, *n, a, pitch, panel),
-                3 => tile::<3>(out, *n, a, pitch, panel),
-                _ => tile::<ROWS>(out, *n, a, pitch, panel),
+/// `out[m, n] += a · b`, with `a` as `[m, k]` or transposed. `b` must have been filled for `S`.
+pub(super) fn add_product<S: Simd>(simd: S, out: &mut [f32], a: &[f32], left: Left, b: &Panels, m: usize) {
+    simd.call(AddProduct { simd, out, a, left, b, m });
+}
+
+/// [`add_product`].
+struct AddProduct<'a, S> {
+    simd: S,
+    out: &'a mut [f32],
+    a: &'a [f32],
+    left: Left,
+    b: &'a Panels,
+    m: usize,
+}
+
+impl<S: Simd> Operation for AddProduct<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { simd, out, a, left, b: Panels { k, n, values }, m } = self;
+        let (k, n) = (*k, *n);
+        assert!(out.len() == m * n && a.len() == m * k);
+        if values.is_empty() {
+            return;
+        }
+        for (index, panel) in values.chunks_exact(k * simd::columns::<S>()).enumerate() {
+            let panel = S::chunks(panel).as_chunks().0;
+            let mut row = 0;
+            while row < m {
+                let factors = Factors { a, left, k, m, row };
+                let out = &mut out[row * n + index * simd::columns::<S>()..];
+                row += match m - row {
+                    12.. if S::ROWS == 12 => tile::<S, 12>(simd, out, n, factors, panel),
+                    8.. if S::ROWS == 12 => tile::<S, 8>(simd, out, n, factors, panel),
+                    6.. if S::ROWS == 6 => tile::<S, 6>(simd, out, n, factors, panel),
+                    4.. => tile::<S, 4>(simd, out, n, factors, panel),
+                    3 => tile::<S, 3>(simd, out, n, factors, panel),
+                    2 => tile::<S, 2>(simd, out, n, factors, panel),
+                    _ => tile::<S, 1>(simd, out, n, factors, panel),
+                };
             }
         }
     }
 }
 
-#[inline(always)]
-fn tile<const R: usize>(out: &mut [f32], n: usize, a: &[f32], pitch: (usize, usize), panel: &[[f32; COLUMNS]]) {
-    let mut sums = [[f32x4::ZERO; 2]; R];
-    for (step, row) in panel.iter().enumerate() {
-        let halves = halves(row);
-        for (r, sum) in sums.iter_mut().enumerate() {
-            let factor = f32x4::splat(a[r * pitch.0 + step * pitch.1]);
-            sum[0] += factor * halves[0];
-            sum[1] += factor * halves[1];
-        }
-    }
-    for (r, sum) in sums.iter().enumerate() {
-        let out = &mut out[r * n..][..COLUMNS];
-        for (out, sum) in out.as_chunks_mut::<4>().0.iter_mut().zip(sum) {
-            *out = (f32x4::new(*out) + *sum).to_array();
-        }
-    }
+/// The rows of a left factor from `row` on.
+#[derive(Clone, Copy)]
+struct Factors<'a> {
+    a: &'a [f32],
+    left: Left,
+    k: usize,
+    m: usize,
+    row: usize,
 }
 
+/// Adds `R` rows of a panel to `out`, whose rows are `n` apart; gives `R`.
 #[inline(always)]
-fn halves(row: &[f32; COLUMNS]) -> [f32x4; 2] {
-    let [a, b, c, d, e, f, g, h] = *row;
-    [f32x4::new([a, b, c, d]), f32x4::new([e, f, g, h])]
+fn tile<S: Simd, const R: usize>(simd: S, out: &mut [f32], n: usize, factors: Factors, panel: &[Row<S>]) -> usize {
+    let Factors { a, left, k, m, row } = factors;
+    let mut sums: Tile<S, R> = [[simd.splat(0.0); 2]; R];
+    match left {
+        Left::Plain => {
+            let mut rows: [&[f32]; R] = [&[]; R];
+            for (r, slice) in rows.iter_mut().enumerate() {
+                *slice = &a[(row + r) * k..][..panel.len()];
+            }
+            for (step, right) in panel.iter().enumerate() {
+                add_outer(simd, &mut sums, rows.map(|row| row[step]), right);
+            }
+        }
+        Left::Transposed => {
+            for (left, right) in a.chunks_exact(m).zip(panel) {
+                if let Some(factors) = left[row..].first_chunk::<R>() {
+                    add_outer(simd, &mut sums, *factors, right);
+                }
+            }
+        }
+    }
+    for (r, sum) in sums.into_iter().enumerate() {
+        let out = S::chunks_mut(&mut out[r * n..][..simd::columns::<S>()]);
+        for (out, sum) in out.iter_mut().zip(sum) {
+            *out = (simd.load(out) + sum).to_lanes();
+        }
+    }
+    R
 }
 
-/// `out[n] += a[k] · b[k, n]`. `n` must be a multiple of 32.
-pub(super) fn add_row_product(out: &mut [f32], a: &[f32], b: &[f32]) {
+/// `out[n] += a[k] · b[k, n]`. `n` must be a multiple of eight vectors.
+#[cfg_attr(target_arch = "x86_64", inline(always))]
+pub(super) fn add_row_product<S: Simd>(simd: S, out: &mut [f32], a: &[f32], b: &[f32]) {
     let n = out.len();
-    assert!(b.len() == a.len() * n && n.is_multiple_of(ROW_COLUMNS));
-    for (index, out) in out.as_chunks_mut::<ROW_COLUMNS>().0.iter_mut().enumerate() {
-        let mut sums = [f32x4::ZERO; ROW_COLUMNS / 4];
+    assert!(b.len() == a.len() * n && n.is_multiple_of(ROW_VECTORS * S::LANES));
+    for (index, out) in S::chunks_mut(out).as_chunks_mut::<ROW_VECTORS>().0.iter_mut().enumerate() {
+        let mut sums = [simd.splat(0.0); ROW_VECTORS];
         for (factor, row) in a.iter().zip(b.chunks_exact(n)) {
-            let row = row[index * ROW_COLUMNS..][..ROW_COLUMNS].as_chunks::<4>().0;
-            let factor = f32x4::splat(*factor);
-            sums.iter_mut().zip(row).for_each(|(sum, b)| *sum += factor * f32x4::new(*b));
+            let row = &S::chunks(row)[index * ROW_VECTORS..][..ROW_VECTORS];
+            let factor = simd.splat(*factor);
+            for (sum, b) in sums.iter_mut().zip(row) {
+                *sum = sum.add_product(factor, simd.load(b));
+            }
         }
-        for (out, sum) in out.as_chunks_mut::<4>().0.iter_mut().zip(sums) {
-            *out = (f32x4::new(*out) + sum).to_array();
+        for (out, sum) in out.iter_mut().zip(sums) {
+            *out = (simd.load(out) + sum).to_lanes();
         }
     }
 }
@@ -160,21 +198,27 @@ pub fn softmax<const N: usize>(logits: &[f32; N]) -> [f32; N] {
 mod tests {
     use super::*;
     use crate::random::SplitMix64;
+    use crate::simd::{Isa, dispatch};
 
     #[test]
     fn products_equal_the_definition() {
         let mut random = SplitMix64::new(1);
-        for (m, k, n) in [(1, 1, 32), (7, 5, 32), (9, 33, 64), (4, 128, 512)] {
+        let shapes = [(1, 1, 128), (7, 5, 128), (9, 33, 256), (4, 128, 512), (27, 70, 128)];
+        for ((m, k, n), isa) in
+            shapes.into_iter().flat_map(|shape| Isa::available().into_iter().map(move |i| (shape, i)))
+        {
             let a: Vec<f32> = (0..m * k).map(|_| random.signed()).collect();
             let b: Vec<f32> = (0..k * n).map(|_| random.signed()).collect();
             let mut panels = Panels::default();
-            panels.fill(&b, n);
             let mut a_transposed = a.clone();
             transpose(&a, k, &mut a_transposed);
             let (mut plain, mut transposed, mut first) = (vec![1.0; m * n], vec![1.0; m * n], vec![1.0; n]);
-            add_product(&mut plain, &a, Left::Plain, &panels, m);
-            add_product(&mut transposed, &a_transposed, Left::Transposed, &panels, m);
-            add_row_product(&mut first, &a[..k], &b);
+            dispatch!(isa, simd => {
+                panels.fill(simd, &b, n);
+                add_product(simd, &mut plain, &a, Left::Plain, &panels, m);
+                add_product(simd, &mut transposed, &a_transposed, Left::Transposed, &panels, m);
+                add_row_product(simd, &mut first, &a[..k], &b);
+            });
             assert_eq!(plain, transposed);
             assert_eq!(plain[..n], first);
             for (i, value) in plain.iter().enumerate() {

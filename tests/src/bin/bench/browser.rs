@@ -11,7 +11,7 @@ use emofed_tests::e2e::student::Student;
 use emofed_tests::emonet_official;
 use serde_json::{Value, json};
 
-use super::{Outcome, cache};
+use super::{Outcome, cache, check_same, median};
 
 /// Runs of ours and of the peer, in turn.
 const ROUNDS: usize = 3;
@@ -100,11 +100,7 @@ fn compare(data: &Path, ours: Call, theirs: Call, name: &'static str, rounds: us
         for _ in 0..rounds {
             let our: Measured = peers.run(ours.0, ours.1.clone()).await?;
             let their = peers.run(theirs.0, theirs.1.clone()).await.map_err(|error| format!("{name}: {error}"))?;
-            let largest = their.features.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
-            let same = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-3 * largest;
-            if our.features.len() != their.features.len() || !our.features.iter().zip(&their.features).all(same) {
-                return Err(format!("{name} computes something else"));
-            }
+            check_same(name, &our.features, &their.features)?;
             our_times.push(median(our.times));
             their_times.push(median(their.times));
         }
@@ -128,11 +124,6 @@ fn emonet() -> Result<PathBuf, String> {
     std::fs::write(&file, emonet_official().to_safetensors(None))
         .map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(folder)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {

@@ -1,16 +1,15 @@
 //! `make bench [NAME…]`: ours and the peer in turn, several times; medians to `$EMOFED_CACHE/bench.jsonl` and as a table.
 
 mod browser;
+mod native;
 
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use emofed::learning::{AdamSettings, Clip, FedAvg, Trainer};
-use emofed::model::vfer::{FEATURES, Vfer};
+use emofed::learning::FedAvg;
 use emofed_tests::e2e::path_from_env;
-use emofed_tests::values;
 use serde_json::{Value, json};
 
 /// A figure, and the peer's where there is one.
@@ -32,7 +31,7 @@ const fn benchmark(name: &'static str, unit: &'static str, run: fn() -> Result<O
     Benchmark { name, unit, more_is_better: false, run }
 }
 
-const BENCHMARKS: [Benchmark; 15] = [
+const BENCHMARKS: [Benchmark; 18] = [
     benchmark("wasm-worker-bytes", "bytes (brotli)", || bytes("worker-cpu_bg.wasm.br")),
     benchmark("wasm-gpu-worker-bytes", "bytes (brotli)", || bytes("worker-gpu_bg.wasm.br")),
     benchmark("wasm-page-bytes", "bytes (brotli)", || bytes("page_bg.wasm.br")),
@@ -49,7 +48,16 @@ const BENCHMARKS: [Benchmark; 15] = [
     benchmark("vfer-step", "ms a training step (8 × 32 frames), in the tab", browser::vfer_step),
     benchmark("vfer-epoch", "ms an epoch (60 × 40 frames), in the tab", browser::vfer_epoch),
     benchmark("vfer-stream", "ms a frame, in the tab", browser::vfer_stream),
-    benchmark("vfer-native", "ms a step (8 × 32 frames, 1 thread)", vfer_step),
+    benchmark("vfer-native", "ms a step (8 × 32 frames, one thread), natively", native::vfer_step),
+    benchmark("lab-train", "ms an epoch (2,000 × 40 frames, two threads), natively", native::lab_train),
+    Benchmark {
+        more_is_better: true,
+        ..benchmark("lab-features-lite", "frames/s, two threads, natively", native::lab_features_lite)
+    },
+    Benchmark {
+        more_is_better: true,
+        ..benchmark("lab-features-emonet", "frames/s, two threads, natively", native::lab_features_emonet)
+    },
     benchmark("fedavg", "ms (100 × 1 M values)", fedavg),
 ];
 
@@ -126,34 +134,31 @@ fn bytes(file: &str) -> Result<Outcome, String> {
     Ok(Outcome { ours: size as f64, peer: None })
 }
 
+/// The middle one.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// That ours and the peer's computed the same, to 1e-3 of the largest.
+fn check_same(peer: &str, ours: &[f64], theirs: &[f64]) -> Result<(), String> {
+    let largest = theirs.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+    let same = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-3 * largest;
+    match ours.len() == theirs.len() && ours.iter().zip(theirs).all(same) {
+        true => Ok(()),
+        false => Err(format!("{peer} computes something else")),
+    }
+}
+
 /// Median time of `runs` runs in milliseconds, after one to warm up.
 fn median_ms(runs: usize, mut run: impl FnMut()) -> f64 {
     run();
-    let mut times: Vec<Duration> = (0..runs)
-        .map(|_| {
-            let started = Instant::now();
-            run();
-            started.elapsed()
-        })
-        .collect();
-    times.sort();
-    1_000.0 * times[runs / 2].as_secs_f64()
-}
-
-fn vfer_step() -> Result<Outcome, String> {
-    let clips: Vec<Clip> = (0..8)
-        .map(|clip| {
-            let mut target = [0.0; 6];
-            target[clip % 6] = 1.0;
-            Clip { features: values(&format!("clip/{clip}"), 32 * FEATURES), target }
-        })
-        .collect();
-    let batch: Vec<&Clip> = clips.iter().collect();
-    let mut trainer = Trainer::new(Vfer::random(1), AdamSettings::with_learning_rate(1e-4));
-    let ours = median_ms(51, || {
-        trainer.step(&batch);
+    let times = (0..runs).map(|_| {
+        let started = Instant::now();
+        run();
+        1_000.0 * started.elapsed().as_secs_f64()
     });
-    Ok(Outcome { ours, peer: None })
+    median(times.collect())
 }
 
 fn fedavg() -> Result<Outcome, String> {

@@ -1,0 +1,172 @@
+//! Ours natively beside the peers in Python (`tests/peers/native.py`), with as many threads.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use emofed::learning::{AdamSettings, Clip, ParallelTrainer, Trainer};
+use emofed::model::network::Network;
+use emofed::model::vfer::{FEATURES, Vfer, Workspace};
+use emofed::model::{cpu::Engine, emonet::EmoNet, lite::Lite};
+use emofed_tests::e2e::peers::Measured;
+use emofed_tests::{emonet_official, input_image, lite_weights, values};
+
+use super::{Outcome, cache, check_same, median};
+
+/// Runs of ours and of the peer, in turn.
+const ROUNDS: usize = 5;
+/// Threads of `lab-features` and `lab-train`.
+const THREADS: usize = 2;
+const LEARNING_RATE: f64 = 1e-5;
+
+pub fn lab_features_lite() -> Result<Outcome, String> {
+    let weights = lite_weights();
+    let file = write("lite.safetensors", &weights.to_safetensors(None))?;
+    let lite = Lite::load(&weights).map_err(|error| error.to_string())?;
+    features("lite", &lite.extractor, &file, 200)
+}
+
+pub fn lab_features_emonet() -> Result<Outcome, String> {
+    let graph = folder().join("emonet.onnx");
+    if !graph.exists() {
+        return Err(format!("{} is missing; way out: `.tools/setup bench`", graph.display()));
+    }
+    let emonet = EmoNet::load(&emonet_official()).map_err(|error| error.to_string())?;
+    features("emonet", &emonet.extractor, &graph, 10)
+}
+
+/// An epoch of 2,000 clips of 40 frames in batches of 32.
+pub fn lab_train() -> Result<Outcome, String> {
+    training(Training { clips: 2_000, frames: 40, batch: 32, threads: THREADS, epochs: 1 })
+}
+
+/// A step on 8 clips of 32 frames, on one thread.
+pub fn vfer_step() -> Result<Outcome, String> {
+    training(Training { clips: 8, frames: 32, batch: 8, threads: 1, epochs: 30 })
+}
+
+/// Frames a second: ours with a frame on each thread, the peer with all threads on a frame.
+fn features(name: &str, network: &Network, model: &Path, frames: usize) -> Result<Outcome, String> {
+    let image = input_image("image/0", network.input.side);
+    let image_file = write(&format!("{name}.f32"), &bytes(&image))?;
+    let engine = Engine::new(network);
+    let found = to_f64(&engine.run(&image)[0]);
+    let mut engines: Vec<Engine> = (0..THREADS).map(|_| engine.share()).collect();
+    engines.iter().for_each(|engine| drop(engine.run(&image)));
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let measured =
+            peer(&["features", &text(model), &text(&image_file), &THREADS.to_string(), &frames.to_string()])?;
+        check_same("onnxruntime", &found, &measured.features)?;
+        theirs.push(1_000.0 / median(measured.times));
+        let (image, started) = (&image, Instant::now());
+        std::thread::scope(|scope| {
+            for engine in &mut engines {
+                scope.spawn(move || (0..frames / THREADS).for_each(|_| drop(engine.run(image))));
+            }
+        });
+        ours.push((frames / THREADS * THREADS) as f64 / started.elapsed().as_secs_f64());
+    }
+    Ok(Outcome { ours: median(ours), peer: Some(("onnxruntime 1.32", median(theirs))) })
+}
+
+struct Training {
+    clips: usize,
+    frames: usize,
+    batch: usize,
+    threads: usize,
+    epochs: usize,
+}
+
+/// Milliseconds an epoch, in the clips' order.
+fn training(training: Training) -> Result<Outcome, String> {
+    let Training { clips, frames, batch, threads, epochs } = training;
+    let vfer = Vfer::random(1);
+    let weights = write("vfer.safetensors", &vfer.to_weights().to_safetensors(None))?;
+    let features = values("clips", clips * frames * FEATURES);
+    let file = write(&format!("clips-{clips}x{frames}.f32"), &bytes(&features))?;
+    let clips: Vec<Clip> = features
+        .chunks_exact(frames * FEATURES)
+        .enumerate()
+        .map(|(index, features)| {
+            let mut target = [0.0; 6];
+            target[index % 6] = 1.0;
+            Clip { features: features.to_vec(), target }
+        })
+        .collect();
+    let batches: Vec<Vec<&Clip>> = clips.chunks(batch).map(|batch| batch.iter().collect()).collect();
+
+    let [frames, batch, epoch_count] = [frames, batch, epochs].map(|number| number.to_string());
+    let arguments = ["train", &text(&weights), &text(&file), &frames, &batch, &threads.to_string(), &epoch_count];
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let measured = peer(&arguments)?;
+        let settings = AdamSettings::with_learning_rate(LEARNING_RATE);
+        let mut alone = Trainer::new(vfer.clone(), settings);
+        let mut parallel = ParallelTrainer::new(vfer.clone(), settings, threads);
+        let mut epoch = || {
+            for batch in &batches {
+                if threads == 1 {
+                    alone.step(batch)
+                } else {
+                    parallel.step(batch)
+                };
+            }
+            if threads == 1 { alone.vfer().clone() } else { parallel.vfer().clone() }
+        };
+        // The first epoch warms up.
+        let trained = epoch();
+        let first: Vec<&[f32]> = clips[..6].iter().map(|clip| clip.features.as_slice()).collect();
+        let logits = to_f64(Workspace::default().forward(&trained, &first).as_flattened());
+        check_same("PyTorch", &logits, &measured.features)?;
+        let times = (0..epochs).map(|_| {
+            let started = Instant::now();
+            epoch();
+            1_000.0 * started.elapsed().as_secs_f64()
+        });
+        ours.push(median(times.collect()));
+        theirs.push(median(measured.times));
+    }
+    Ok(Outcome { ours: median(ours), peer: Some(("PyTorch 2.15", median(theirs))) })
+}
+
+/// Runs the peer once.
+fn peer(arguments: &[&str]) -> Result<Measured, String> {
+    let python = folder().join("venv/bin/python");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/native.py");
+    let output = Command::new(&python)
+        .env("LD_LIBRARY_PATH", folder().join("no-cuda"))
+        .arg(script)
+        .args(arguments)
+        .output()
+        .map_err(|error| format!("{}: {error}; way out: `.tools/setup bench`", python.display()))?;
+    if !output.status.success() {
+        let message = String::from_utf8_lossy(&output.stderr);
+        let last = message.lines().last().unwrap_or_default();
+        return Err(format!("the peer in Python failed: {last}; way out: `.tools/setup bench`"));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|error| format!("the peer in Python said something else: {error}"))
+}
+
+/// Where the peer's files are.
+fn folder() -> PathBuf {
+    cache().join("bench")
+}
+
+fn write(name: &str, content: &[u8]) -> Result<PathBuf, String> {
+    let file = folder().join(name);
+    std::fs::write(&file, content).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(file)
+}
+
+fn bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+fn to_f64(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|&value| f64::from(value)).collect()
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
