@@ -98,6 +98,7 @@ impl Config {
             (self.rounds.duration_s > 0, "rounds.duration_s must be at least 1"),
             ((0.0..=1.0).contains(&learning.confidence_threshold), "learning.confidence_threshold must be in 0..1"),
             (learning.learning_rate > 0.0, "learning.learning_rate must be above 0"),
+            (learning.adam_epsilon > 0.0, "learning.adam_epsilon must be above 0"),
             (learning.epochs > 0 && learning.batch_size > 0, "learning.epochs and batch_size must be at least 1"),
             (learning.proximal >= 0.0, "learning.proximal must be at least 0"),
             ((0.0..=1.0).contains(&learning.distillation), "learning.distillation must be in 0..1"),

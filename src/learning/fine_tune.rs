@@ -44,11 +44,13 @@ impl FineTune {
         if settings.distillation > 0.0 {
             distil(base, &mut clips, settings.distillation as f32);
         }
+        let adam =
+            AdamSettings { epsilon: settings.adam_epsilon, ..AdamSettings::with_learning_rate(settings.learning_rate) };
         let batch_size = settings.batch_size.max(1);
         let steps_per_epoch = clips.len().div_ceil(batch_size);
         Ok(Self {
             base: base.parameters.clone(),
-            trainer: Trainer::new(base.clone(), AdamSettings::with_learning_rate(settings.learning_rate)),
+            trainer: Trainer::new(base.clone(), adam),
             order: (0..clips.len()).collect(),
             clips,
             random: SplitMix64::new(settings.seed),

@@ -161,6 +161,10 @@ pub struct LearningSettings {
     pub confidence_threshold: f64,
     /// Adam's learning rate in local fine-tuning (paper: 1e-5).
     pub learning_rate: f64,
+    /// Added to the root of Adam's second moment (PyTorch's 1e-8, as in the paper). A handful of clips is one or two steps,
+    /// in which Adam moves every weight by the learning rate whatever its gradient; with a large value a weight moves by
+    /// learning_rate / adam_epsilon times its gradient, as in gradient descent.
+    pub adam_epsilon: f64,
     /// Passes over the kept clips (paper: 1).
     pub epochs: u32,
     /// Clips per step.
@@ -191,6 +195,7 @@ impl Default for LearningSettings {
         Self {
             confidence_threshold: 0.5,
             learning_rate: 1e-5,
+            adam_epsilon: 1e-8,
             epochs: 1,
             batch_size: 8,
             soft_labels: false,

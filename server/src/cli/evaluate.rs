@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use emofed::emotion::Emotion;
 use emofed_server::lab::dataset::{RatedClip, Subset};
-use emofed_server::lab::metrics::{Metrics, predictions};
+use emofed_server::lab::metrics::{FIGURES, Metrics, predictions};
 use emofed_server::lab::model_file;
 use emofed_server::lab::split::Split;
 use emofed_server::lab::train::{evaluate, image_head};
@@ -71,16 +71,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     print(format!("{} clips", clips.len()));
     print(format!("{:18} {:>12} {:>12}", "", "video model", "image head"));
-    let rows: [(&str, fn(&Metrics) -> f64); 7] = [
-        ("macro F1", |metrics| metrics.macro_f1),
-        ("micro F1", |metrics| metrics.micro_f1),
-        ("macro precision", |metrics| metrics.macro_precision),
-        ("macro recall", |metrics| metrics.macro_recall),
-        ("loss (nats)", |metrics| metrics.loss),
-        ("KL to votes (nats)", |metrics| metrics.kl_to_votes),
-        ("ECE", |metrics| metrics.ece),
-    ];
-    for (name, metric) in rows {
+    for (name, metric) in FIGURES {
         print(format!("{name:18} {:12.3} {:12.3}", metric(&video), metric(&image)));
     }
     for emotion in Emotion::ALL {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use emofed::learning::LabelKind;
-use emofed_server::lab::adaptation::{adapt, methods, papers_method};
+use emofed_server::lab::adaptation::{Method, adapt, methods, papers_method};
 use emofed_server::lab::dataset::Dataset;
 use emofed_server::lab::raters::{self, VoteStatistics};
 use emofed_server::lab::report::{self, Cell, Report};
@@ -46,6 +46,10 @@ pub struct Arguments {
     /// Adam's learning rate
     #[arg(long, default_value_t = TrainSettings::default().learning_rate)]
     learning_rate: f64,
+    /// Ways to adapt beside the paper's, as TOML: a [[method]] each, with name, rounds, learning and strategy
+    /// [default: those of docs/REPRODUCTION.md]
+    #[arg(long, value_name = "FILE", conflicts_with = "paper_only")]
+    methods: Option<PathBuf>,
     /// Leave out what goes beyond the paper
     #[arg(long)]
     paper_only: bool,
@@ -93,7 +97,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
              They share a camera and a set, not a face, so that there is little to adapt to.",
         );
     }
-    let methods = if arguments.paper_only { vec![papers_method()] } else { methods() };
+    let others = match &arguments.methods {
+        Some(file) => Method::read_list(file)?,
+        None if arguments.paper_only => Vec::new(),
+        None => methods(),
+    };
+    let methods: Vec<Method> = [papers_method()].into_iter().chain(others).collect();
     let bar = progress("adapting", methods.len() * runs.len());
     let adapted = adapt(&dataset, &runs, &methods, || bar.inc(1))?;
     bar.finish_and_clear();

@@ -12,7 +12,10 @@ use emofed::weights::Weights;
 use emofed_server::clock::{Clock as _, SystemClock};
 use emofed_server::config::Config;
 use emofed_server::lab::bootstrap::bootstrap;
-use emofed_server::round::{Classroom, SanityCheck, head, publish_made};
+use emofed_server::lab::dataset::Dataset;
+use emofed_server::lab::held_out::HeldOutCheck;
+use emofed_server::lab::shipped;
+use emofed_server::round::{AcceptanceCheck, Classroom, SanityCheck, head, publish_made};
 use emofed_server::secret;
 use emofed_server::serve::{App, JoinLimiter, serve};
 use emofed_server::store::{ClassRecord, EmbeddedStore, Records};
@@ -39,6 +42,12 @@ pub struct Arguments {
     /// Close a round when so many updates are in, from the next round on [default: 2, or as configured]
     #[arg(long, env = "EMOFED_MINIMUM_CLIENTS", value_name = "N")]
     minimum_clients: Option<u32>,
+    /// A feature cache to measure every new model on; one that is worse than the model before it is rejected
+    #[arg(long, env = "EMOFED_HELD_OUT", value_name = "CACHE")]
+    held_out: Option<PathBuf>,
+    /// How much macro F1 on the held-out clips may fall in a round, 0 to 1
+    #[arg(long, default_value_t = 0.02, value_name = "F", requires = "held_out")]
+    held_out_tolerance: f64,
     #[command(flatten)]
     data: DataFolder,
 }
@@ -71,6 +80,7 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
         Failure::new(message, "stop what uses it, or choose another with --listen ADDRESS:PORT")
     })?;
     first_model(&records).await?;
+    let held_out = arguments.held_out.as_deref().map(|cache| held_out(&records, cache)).transpose()?;
 
     let class_config = config.class_config();
     if let Some(minimum_clients) = arguments.minimum_clients {
@@ -78,7 +88,11 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
         let settings = records.settings()?.unwrap_or_else(|| class_config.rounds.clone());
         records.put_settings(&RoundSettings { minimum_clients, ..settings })?;
     }
-    let acceptance = Box::new(SanityCheck { max_norm: class_config.limits.max_norm });
+    let sanity = SanityCheck { max_norm: class_config.limits.max_norm };
+    let acceptance: Box<dyn AcceptanceCheck> = match held_out {
+        Some(dataset) => Box::new(HeldOutCheck::new(dataset, arguments.held_out_tolerance, sanity)),
+        None => Box::new(sanity),
+    };
     let classroom = Arc::new(Classroom::open(store, Arc::new(SystemClock), class_config, acceptance)?);
     let (stop, stopping) = tokio::sync::watch::channel(false);
     let app = App {
@@ -144,7 +158,20 @@ fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// Makes a VFER for the backbone in use, if there is none yet.
+/// Reads the clips that candidates are measured on.
+fn held_out(records: &Records, cache: &Path) -> Result<Dataset, Failure> {
+    let dataset = Dataset::read(cache)?;
+    let in_use = records.backbone()?.map(|record| record.backbone.blob.sha256);
+    if dataset.clips.is_empty() || in_use.as_ref() != Some(&dataset.provenance.backbone_sha256) {
+        let message = format!("{} has no clips over the backbone that the class uses", cache.display());
+        return Err(Failure::new(message, "make it with `emofed features` over the same backbone"));
+    }
+    eprintln!("New models are measured on {} held-out clips of `{}`.", dataset.clips.len(), dataset.provenance.set);
+    Ok(dataset)
+}
+
+/// Sees that there is a VFER for the backbone in use: the one that is shipped for the lite backbone, or else one
+/// distilled from the image head.
 async fn first_model(records: &Records) -> Result<(), Failure> {
     let way_out = "run `emofed import lite DIR` with the folder `model` of the npm package @vladmandic/face-api";
     let Some(record) = records.backbone()? else {
@@ -155,6 +182,13 @@ async fn first_model(records: &Records) -> Result<(), Failure> {
     }
     let backbone_ref = record.backbone;
     if head(records, &backbone_ref)?.is_some() {
+        return Ok(());
+    }
+    if let Some((vfer, card)) = shipped::model_for(&backbone_ref.blob.sha256) {
+        let bytes = vfer.to_weights().to_safetensors(None);
+        let now_s = SystemClock.now_s();
+        let model = publish_made(records, &backbone_ref, ModelOrigin::Trained, &bytes, Some(card), now_s)?;
+        eprintln!("Version {} is the model that comes with emofed, trained on people's votes.", model.version);
         return Ok(());
     }
     eprintln!("Making the first video model, distilled from the image head (once for each backbone):");

@@ -1,6 +1,8 @@
 //! Table 2 of the paper, and beyond it: what federated adaptation on pseudo labels gives the students who take part, and
 //! takes from others.
 
+use std::path::Path;
+
 use emofed::learning::Strategy;
 use emofed::model::vfer::Vfer;
 use emofed::protocol::{ClientUpdate, LearningSettings, UpdateLimits};
@@ -14,8 +16,9 @@ use super::parallel;
 use super::split::{AdaptationSubject, Split};
 use super::train::probabilities;
 
-/// A way to adapt.
+/// A way to adapt. The defaults are the paper's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Method {
     /// Its row in the table.
     pub name: String,
@@ -25,6 +28,29 @@ pub struct Method {
     pub strategy: Strategy,
     /// Rounds, each with all test subjects.
     pub rounds: u32,
+}
+
+impl Default for Method {
+    fn default() -> Self {
+        papers_method()
+    }
+}
+
+impl Method {
+    /// Reads methods from a TOML file with a `[[method]]` each.
+    ///
+    /// # Errors
+    /// The file cannot be read, has no method, or has an unknown key or a value of the wrong kind.
+    pub fn read_list(path: &Path) -> Result<Vec<Self>, LabError> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Methods {
+            method: Vec<Method>,
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| LabError::file(path, error))?;
+        let Methods { method } = toml::from_str(&text).map_err(|error| LabError::malformed(path, error))?;
+        if method.is_empty() { Err(LabError::malformed(path, "it has no [[method]]")) } else { Ok(method) }
+    }
 }
 
 /// A way to adapt, tried on one trained model.
@@ -117,7 +143,7 @@ pub fn papers_method() -> Method {
     Method { name: "paper".into(), learning: LearningSettings::default(), strategy: Strategy::FedAvg, rounds: 1 }
 }
 
-/// The paper's method and others that change one thing at a time.
+/// Ways to adapt beside the paper's, each changing one thing of another.
 pub fn methods() -> Vec<Method> {
     let paper = papers_method();
     let change = |name: &str, rounds: u32, change: &dyn Fn(&mut LearningSettings)| {
@@ -127,7 +153,6 @@ pub fn methods() -> Vec<Method> {
     };
     let faster = |learning: &mut LearningSettings| learning.learning_rate = 1e-4;
     let mut methods = vec![
-        paper.clone(),
         change("10 rounds", 10, &|_| {}),
         change("10 rounds, lr 1e-4", 10, &faster),
         change("10 rounds, lr 5e-4", 10, &|learning| learning.learning_rate = 5e-4),

@@ -79,6 +79,20 @@ pub struct Metrics {
     pub ece: f64,
 }
 
+/// A figure of [`Metrics`]: its name and how to read it.
+pub type Figure = (&'static str, fn(&Metrics) -> f64);
+
+/// The figures that tables have a column for.
+pub const FIGURES: [Figure; 7] = [
+    ("macro F1", |metrics| metrics.macro_f1),
+    ("micro F1", |metrics| metrics.micro_f1),
+    ("macro precision", |metrics| metrics.macro_precision),
+    ("macro recall", |metrics| metrics.macro_recall),
+    ("loss", |metrics| metrics.loss),
+    ("KL to votes", |metrics| metrics.kl_to_votes),
+    ("ECE", |metrics| metrics.ece),
+];
+
 /// Sums from which [`Metrics`] follow.
 #[derive(Clone, Debug, Default)]
 struct Sums {

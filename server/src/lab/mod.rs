@@ -18,6 +18,7 @@ pub mod parallel;
 pub mod raters;
 pub mod report;
 pub mod sets;
+pub mod shipped;
 pub mod simulate;
 pub mod split;
 pub mod supervised;

@@ -73,7 +73,7 @@ fn store(folder: &Path, rows: usize, backbone: &str) {
     let features = (0..rows).flat_map(|row| (0..256).map(move |i| if i == 0 { row as f32 } else { 0.5 })).collect();
     weights.insert("features", Tensor::new([rows, 256], features));
     weights.insert("probabilities", Tensor::new([rows, 6], vec![1.0 / 6.0; rows * 6]));
-    let bytes = weights.to_safetensors_f16();
+    let bytes = weights.to_safetensors_f16(None);
     // The writer for F16 has no metadata: put it in front of the tensors' entries.
     let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let header = std::str::from_utf8(&bytes[8..8 + length]).unwrap().trim_end();

@@ -4,6 +4,7 @@
 mod bad_input;
 mod crema_d;
 mod ferplus;
+mod pipeline;
 mod program;
 mod resume;
 mod stills;

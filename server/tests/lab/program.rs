@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use super::support::{fixture, package, path_from_env};
 
-fn emofed() -> Command {
+pub fn emofed() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_emofed"));
     command.env_remove("EMOFED_DATA").stdin(Stdio::null());
     command
 }
 
-fn imported() -> tempfile::TempDir {
+pub fn imported() -> tempfile::TempDir {
     let data = tempfile::tempdir().unwrap();
     let done = emofed().args(["import", "lite"]).arg(package()).arg("--data").arg(data.path()).output().unwrap();
     assert!(done.status.success());
@@ -26,7 +26,7 @@ fn features(data: &Path, out: &Path) -> Command {
     command
 }
 
-fn words(output: &Output) -> String {
+pub fn words(output: &Output) -> String {
     [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes)).concat()
 }
 

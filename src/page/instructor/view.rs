@@ -60,7 +60,11 @@ pub fn status(status: &ClassStatus, student_link: &str) {
 fn model_row(model: &ModelVersion, current: Option<u64>) -> Element {
     let origin = match model.origin {
         ModelOrigin::Bootstrap => "bootstrap (a start, not a result)".to_owned(),
-        ModelOrigin::Trained => "trained".to_owned(),
+        ModelOrigin::Trained => match &model.card {
+            Some(card) if card.synthetic => "trained on synthetic clips".to_owned(),
+            Some(card) => format!("trained on {}", card.set),
+            None => "trained".to_owned(),
+        },
         ModelOrigin::Federated => model.round.map_or("restored".to_owned(), |round| format!("round {round}")),
     };
     let parent = model.parent.map_or_else(|| "–".to_owned(), |parent| parent.to_string());
@@ -70,6 +74,7 @@ fn model_row(model: &ModelVersion, current: Option<u64>) -> Element {
         &origin,
         &model.clients.to_string(),
         &model.clips.to_string(),
+        &held_out(model),
         &time(model.published_at_s),
     ]);
     let action = dom::element("td", if current == Some(model.version) { "current" } else { "" });
@@ -82,6 +87,14 @@ fn model_row(model: &ModelVersion, current: Option<u64>) -> Element {
     }
     dom::append(&row, &[&action]);
     row
+}
+
+/// Macro F1 on the held-out clips, before and after.
+fn held_out(model: &ModelVersion) -> String {
+    model
+        .evaluation
+        .as_ref()
+        .map_or_else(|| "–".to_owned(), |found| format!("{:.3} → {:.3}", found.macro_f1_before, found.macro_f1_after))
 }
 
 fn row(cells: &[&str]) -> Element {

@@ -226,7 +226,13 @@ fn lineage(model: &ModelVersion) -> String {
         ModelOrigin::Bootstrap => {
             format!("Version {version}, a start distilled from the image model: not yet a result")
         }
-        ModelOrigin::Trained => format!("Version {version}, trained on labelled video"),
+        ModelOrigin::Trained => match &model.card {
+            Some(card) if card.synthetic => format!("Version {version}, trained on made-up clips: not yet a result"),
+            Some(card) => {
+                format!("Version {version}, trained on people's votes on {} faces or clips ({})", card.clips, card.set)
+            }
+            None => format!("Version {version}, trained on labelled clips"),
+        },
         ModelOrigin::Federated => {
             let (clients, clips) = (model.clients, model.clips);
             let parent = model.parent.map_or_else(String::new, |parent| format!(" from version {parent}"));

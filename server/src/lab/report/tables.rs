@@ -6,21 +6,11 @@ use super::{Cell, Report, plots};
 use crate::lab::LabError;
 use crate::lab::adaptation::{Adapted, Method};
 use crate::lab::interval::{Interval, difference, interval};
-use crate::lab::metrics::{Metrics, Prediction};
+use crate::lab::metrics::{FIGURES, Metrics, Prediction};
 use crate::lab::supervised::{LabelRuns, Run, Table1};
 
 /// Seeds the resampling, so that a report can be made again.
 const RESAMPLING_SEED: u64 = 1;
-
-const METRICS: [(&str, fn(&Metrics) -> f64); 7] = [
-    ("macro F1", |metrics| metrics.macro_f1),
-    ("micro F1", |metrics| metrics.micro_f1),
-    ("macro precision", |metrics| metrics.macro_precision),
-    ("macro recall", |metrics| metrics.macro_recall),
-    ("loss", |metrics| metrics.loss),
-    ("KL to votes", |metrics| metrics.kl_to_votes),
-    ("ECE", |metrics| metrics.ece),
-];
 
 /// Table 1: every kind of label, and the image head, on the test clips.
 ///
@@ -32,9 +22,9 @@ pub fn supervised(report: &mut Report, table: &Table1) -> Result<(), LabError> {
         "Mean over seeds on the test subjects' clips, with 95 % bootstrap intervals over seeds and, within each, over \
          subjects. Precision, recall and F1 are against the raters' majority.",
     );
-    let names: Vec<&str> = ["labels"].into_iter().chain(METRICS.iter().map(|(name, _)| *name)).collect();
+    let names: Vec<&str> = ["labels"].into_iter().chain(FIGURES.iter().map(|(name, _)| *name)).collect();
     let row = |name: String, runs: &[Vec<Prediction>]| {
-        let metrics = METRICS.iter().map(|(_, metric)| Cell::Interval(interval(runs, metric, RESAMPLING_SEED)));
+        let metrics = FIGURES.iter().map(|(_, metric)| Cell::Interval(interval(runs, metric, RESAMPLING_SEED)));
         [Cell::Text(name)].into_iter().chain(metrics).collect::<Vec<Cell>>()
     };
     let mut rows: Vec<Vec<Cell>> =
@@ -64,7 +54,7 @@ fn differences(report: &mut Report, table: &Table1) -> Result<(), LabError> {
     report.text(format!("Difference to `{}`, on the same clips and seeds:", first.labels));
     let mut rows = Vec::new();
     for other in others {
-        for (name, metric) in METRICS {
+        for (name, metric) in FIGURES {
             let pairs: Vec<_> =
                 first.runs.iter().zip(&other.runs).map(|(a, b)| (&a.predictions[..], &b.predictions[..])).collect();
             let found = difference(&pairs, metric, RESAMPLING_SEED);
@@ -126,7 +116,7 @@ pub fn adaptation(report: &mut Report, adapted: &[Adapted]) -> Result<(), LabErr
     let before: Vec<Vec<Prediction>> = adapted.iter().map(|run| run.before.clone()).collect();
     let after: Vec<Vec<Prediction>> = adapted.iter().map(|run| run.after.clone()).collect();
     let pairs: Vec<_> = adapted.iter().map(|run| (&run.before[..], &run.after[..])).collect();
-    let rows: Vec<Vec<Cell>> = METRICS
+    let rows: Vec<Vec<Cell>> = FIGURES
         .iter()
         .map(|(name, metric)| {
             let change = difference(&pairs, metric, RESAMPLING_SEED);
