@@ -150,7 +150,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             if resumed > 0 {
                 eprintln!("{} has {resumed} of {all} clips from an earlier run; going on.", arguments.out.display());
             }
-            progress.start(resumed, all);
+            progress.start("clips", resumed, all);
         }
         Progress::Clip(_) => progress.step(),
     });

@@ -1,9 +1,11 @@
 //! `emofed reproduce`.
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use clap::ValueEnum;
 use emofed::learning::LabelKind;
+use emofed_server::lab::LabError;
 use emofed_server::lab::adaptation::{Method, adapt, methods, papers_method};
 use emofed_server::lab::dataset::Dataset;
 use emofed_server::lab::raters::{self, VoteStatistics};
@@ -11,8 +13,8 @@ use emofed_server::lab::report::{self, Cell, Report};
 use emofed_server::lab::supervised::{Run, table1};
 use emofed_server::lab::synthetic::{self, WorldSettings};
 use emofed_server::lab::train::TrainSettings;
-use indicatif::{ProgressBar, ProgressStyle};
 
+use super::progress::LabProgress;
 use super::{DataFolder, Failure, features, print};
 
 #[derive(clap::Args)]
@@ -83,9 +85,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let seeds: Vec<u64> = (arguments.seed..).take(arguments.seeds as usize).collect();
     let settings =
         TrainSettings { epochs: arguments.epochs, learning_rate: arguments.learning_rate, ..TrainSettings::default() };
-    let bar = progress("training", arguments.labels.len() * seeds.len());
-    let table = table1(&dataset, &arguments.labels, &seeds, &settings, || bar.inc(1))?;
-    bar.finish_and_clear();
+    let table = with_progress("models trained", arguments.labels.len() * seeds.len(), |step| {
+        table1(&dataset, &arguments.labels, &seeds, &settings, step)
+    })?;
     report::supervised(&mut report, &table)?;
 
     // The paper adapts the model that partial labels gave.
@@ -103,9 +105,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         None => methods(),
     };
     let methods: Vec<Method> = [papers_method()].into_iter().chain(others).collect();
-    let bar = progress("adapting", methods.len() * runs.len());
-    let adapted = adapt(&dataset, &runs, &methods, || bar.inc(1))?;
-    bar.finish_and_clear();
+    let adapted =
+        with_progress("models adapted", methods.len() * runs.len(), |step| adapt(&dataset, &runs, &methods, step))?;
     report::adaptation(&mut report, &adapted[0])?;
     if !arguments.paper_only {
         report::comparison(&mut report, &methods, &adapted)?;
@@ -177,10 +178,16 @@ fn describe(report: &mut Report, dataset: &Dataset, arguments: &Arguments) -> Re
     Ok(())
 }
 
-/// A bar in a terminal; elsewhere nothing, since the runs are few.
-fn progress(what: &'static str, count: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} {bar:40} {pos} of {len} runs, {eta} left");
-    let bar = ProgressBar::new(count as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.set_message(what);
-    bar
+/// Runs `work`, which calls what it is given once for each of `count` steps, from any thread.
+fn with_progress<T>(
+    unit: &'static str,
+    count: usize,
+    work: impl FnOnce(&(dyn Fn() + Sync)) -> Result<T, LabError>,
+) -> Result<T, LabError> {
+    let progress = Mutex::new(LabProgress::default());
+    let locked = || progress.lock().unwrap_or_else(PoisonError::into_inner);
+    locked().start(unit, 0, count);
+    let result = work(&|| locked().step());
+    locked().finish();
+    result
 }
