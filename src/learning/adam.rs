@@ -38,6 +38,11 @@ impl Adam {
         Self { settings, first: Parameters::zeros(), second: Parameters::zeros(), steps: 0 }
     }
 
+    /// Changes the learning rate from the next step on.
+    pub fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.settings.learning_rate = learning_rate;
+    }
+
     /// Moves `parameters` against `gradient`.
     pub fn step(&mut self, parameters: &mut Parameters, gradient: &Parameters) {
         self.steps += 1;

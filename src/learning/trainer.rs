@@ -69,16 +69,29 @@ impl Trainer {
     /// One step that is also drawn towards `anchor`: the loss has the term `proximal`/2 ‖w − anchor‖² (FedProx), which is
     /// not part of what is returned.
     pub fn step_near(&mut self, batch: &[&Clip], anchor: &Parameters, proximal: f32) -> f32 {
-        let loss = self.loss_and_gradient(batch);
-        if proximal > 0.0 {
-            let here = self.vfer.parameters.slices().into_iter().zip(anchor.slices());
-            for (gradients, (values, anchors)) in self.gradient.slices_mut().into_iter().zip(here) {
+        self.step_amended(batch, |parameters, gradient| {
+            if proximal == 0.0 {
+                return;
+            }
+            let here = parameters.slices().into_iter().zip(anchor.slices());
+            for (gradients, (values, anchors)) in gradient.slices_mut().into_iter().zip(here) {
                 for (gradient, (value, anchor)) in gradients.iter_mut().zip(values.iter().zip(anchors)) {
                     *gradient += proximal * (value - anchor);
                 }
             }
-        }
+        })
+    }
+
+    /// One step whose gradient `amend` may change, given the parameters: a regulariser, or parts that stay as they are.
+    pub fn step_amended(&mut self, batch: &[&Clip], amend: impl FnOnce(&Parameters, &mut Parameters)) -> f32 {
+        let loss = self.loss_and_gradient(batch);
+        amend(&self.vfer.parameters, &mut self.gradient);
         self.adam.step(&mut self.vfer.parameters, &self.gradient);
         loss
+    }
+
+    /// Changes the learning rate from the next step on, as a schedule does.
+    pub fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.adam.set_learning_rate(learning_rate);
     }
 }

@@ -3,6 +3,7 @@
 mod evaluate;
 mod features;
 mod import;
+mod pretrain;
 mod progress;
 mod publish;
 mod reproduce;
@@ -41,6 +42,8 @@ enum Command {
     Split(split::Arguments),
     /// Train a video model on a cache's votes
     Train(train::Arguments),
+    /// Make the first video model, from votes on faces
+    Pretrain(pretrain::Arguments),
     /// Measure a video model, and the image head, on a cache
     Evaluate(evaluate::Arguments),
     /// Make a trained video model the global one of a class
@@ -154,6 +157,7 @@ pub fn run() -> ExitCode {
         Command::Features(arguments) => features::run(&arguments),
         Command::Split(arguments) => split::run(&arguments),
         Command::Train(arguments) => train::run(&arguments),
+        Command::Pretrain(arguments) => pretrain::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Publish(arguments) => publish::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),

@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod model_file;
 pub mod models;
 pub mod parallel;
+pub mod pretrain;
 pub mod raters;
 pub mod report;
 pub mod sets;

@@ -6,6 +6,7 @@
 mod backward;
 mod forward;
 mod kernels;
+mod running_mean;
 
 pub use forward::{Stream, Workspace};
 pub use kernels::softmax;
