@@ -14,14 +14,17 @@ const SLOW: usize = HIDDEN - 1;
 /// Units that average.
 const AVERAGING: usize = HIDDEN - 2;
 
-/// A pre-activation at which a sigmoid is open (0.993).
-const OPEN: f32 = 5.0;
-/// Input gate's pre-activation at the first frame (0.97), and how far each clock lowers it.
-const FIRST_FRAME: f32 = 3.5;
-const FAST_WEIGHT: f32 = -4.6;
-const SLOW_WEIGHT: f32 = -2.4;
-/// What the slow clock's cell gains in a frame.
-const SLOW_STEP: f32 = 0.05;
+/// A pre-activation at which a sigmoid, or a hyperbolic tangent, is 1.
+const OPEN: f32 = 10.0;
+/// The output gate's of the averaging units (0.998).
+const OUTPUT_OPEN: f32 = 6.0;
+/// The input gate's at the first frame (0.98), and how far each clock lowers it afterwards: by least squares on −ln(t − 1)
+/// for t = 2 … 40, at which the gate is 1/t.
+const FIRST_FRAME: f32 = 4.0;
+const FAST_WEIGHT: f32 = -4.87;
+const SLOW_WEIGHT: f32 = -2.85;
+/// The slow clock's input gate: its cell gains 0.05 in a frame.
+const SLOW_INPUT: f32 = -2.944;
 
 /// Gates in the order in which they lie side by side.
 const INPUT: usize = 0;
@@ -47,11 +50,12 @@ impl Vfer {
         for unit in 0..HIDDEN {
             let is_clock = unit >= AVERAGING;
             bias[INPUT * HIDDEN + unit] = if is_clock { OPEN } else { FIRST_FRAME };
-            bias[FORGET * HIDDEN + unit] = if is_clock { 2.0 * OPEN } else { -FIRST_FRAME };
-            bias[OUTPUT * HIDDEN + unit] = OPEN;
+            bias[FORGET * HIDDEN + unit] = if is_clock { OPEN } else { -FIRST_FRAME };
+            bias[OUTPUT * HIDDEN + unit] = if is_clock { OPEN } else { OUTPUT_OPEN };
         }
+        bias[INPUT * HIDDEN + SLOW] = SLOW_INPUT;
         bias[CANDIDATE * HIDDEN + FAST] = OPEN;
-        bias[CANDIDATE * HIDDEN + SLOW] = SLOW_STEP;
+        bias[CANDIDATE * HIDDEN + SLOW] = OPEN;
         for (clock, weight) in [(FAST, FAST_WEIGHT), (SLOW, SLOW_WEIGHT)] {
             let row = &mut parameters.recurrent[clock * GATES..][..GATES];
             row[INPUT * HIDDEN..][..AVERAGING].fill(weight);

@@ -38,7 +38,7 @@ pub struct Recipe {
     pub view_sharpness: f32,
     /// Smallest and largest gain, log-uniform between them.
     pub gain: (f32, f32),
-    /// Largest noise and largest offset, in a feature's deviations.
+    /// Largest noise, in a feature's deviations.
     pub noise: f32,
     /// Share of features that are lost.
     pub dropout: f32,
@@ -53,17 +53,17 @@ pub struct Recipe {
 impl Default for Recipe {
     fn default() -> Self {
         Self {
-            samples: 800_000,
-            batch_size: 256,
-            learning_rate: 3e-3,
+            samples: 4_000_000,
+            batch_size: 512,
+            learning_rate: 4e-3,
             weight_decay: 1e-4,
             vote_power: 2.0,
-            view_sharpness: 2.5,
+            view_sharpness: 3.0,
             gain: (0.4, 1.1),
-            noise: 0.25,
+            noise: 0.35,
             dropout: 0.2,
             two_faces: 0.3,
-            prior_power: 0.6,
+            prior_power: 0.75,
             seed: 1,
         }
     }

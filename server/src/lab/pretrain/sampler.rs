@@ -48,8 +48,8 @@ pub fn target(votes: &[u32; EMOTIONS], power: f64) -> [f32; EMOTIONS] {
     values.map(|value| (value / sum) as f32)
 }
 
-/// One frame of `face`, standardised: a random blend of its views, times a gain (another camera's contrast), plus noise and a
-/// fixed offset where a feature is active, with some features lost.
+/// One frame of `face`, standardised: a random blend of its views, times a gain (another camera's contrast), plus noise
+/// where a feature is active, with some features lost.
 pub fn frame(face: &Face, statistics: &Statistics, recipe: &Recipe, random: &mut SplitMix64) -> Vec<f32> {
     let unit = |random: &mut SplitMix64| 0.5 * (random.signed() + 1.0);
     let mut weights: [f32; VIEWS] = std::array::from_fn(|_| (recipe.view_sharpness * random.normal()).exp());
@@ -57,8 +57,7 @@ pub fn frame(face: &Face, statistics: &Statistics, recipe: &Recipe, random: &mut
     weights.iter_mut().for_each(|weight| *weight /= sum);
     let (low, high) = (recipe.gain.0.ln(), recipe.gain.1.ln());
     let gain = (low + (high - low) * unit(random)).exp();
-    // Noise and offset of one frame are one normal value with the sum of both variances.
-    let noise = (recipe.noise * unit(random)).hypot(recipe.noise * unit(random));
+    let noise = recipe.noise * unit(random);
     let kept = 1.0 / (1.0 - recipe.dropout);
     (0..FEATURES)
         .map(|i| {
@@ -74,17 +73,67 @@ pub fn frame(face: &Face, statistics: &Statistics, recipe: &Recipe, random: &mut
         .collect()
 }
 
-/// A clip to learn from: one frame of one face or, with the recipe's probability, frames of two, whose target is mixed as the
-/// frames are.
+/// A clip to learn from: one frame of one face or, with the recipe's probability, one or two frames each of two faces, whose
+/// target is mixed as the frames are.
 pub fn clip(faces: &[Face], statistics: &Statistics, recipe: &Recipe, random: &mut SplitMix64) -> Clip {
-    let face = &faces[random.below(faces.len())];
-    let mut features = frame(face, statistics, recipe, random);
-    let mut target_of_clip = target(&face.votes, recipe.vote_power);
-    if 0.5 * (random.signed() + 1.0) < recipe.two_faces {
-        let other = &faces[random.below(faces.len())];
-        features.extend(frame(other, statistics, recipe, random));
-        let second = target(&other.votes, recipe.vote_power);
-        target_of_clip.iter_mut().zip(second).for_each(|(first, second)| *first = 0.5 * (*first + second));
+    let is_of_two = 0.5 * (random.signed() + 1.0) < recipe.two_faces;
+    let counts = if is_of_two { [1 + random.below(2), 1 + random.below(2)] } else { [1, 0] };
+    let all = (counts[0] + counts[1]) as f32;
+    let mut clip = Clip { features: Vec::new(), target: [0.0; EMOTIONS] };
+    for count in counts.into_iter().filter(|&count| count > 0) {
+        let face = &faces[random.below(faces.len())];
+        for _ in 0..count {
+            clip.features.extend(frame(face, statistics, recipe, random));
+        }
+        let share = target(&face.votes, recipe.vote_power).map(|value| value * count as f32 / all);
+        clip.target.iter_mut().zip(share).for_each(|(sum, share)| *sum += share);
     }
-    Clip { features, target: target_of_clip }
+    clip
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faces() -> Vec<Face> {
+        let mut random = SplitMix64::new(1);
+        (0..20)
+            .map(|index| {
+                let mut votes = [0; EMOTIONS];
+                votes[index % EMOTIONS] = 6;
+                votes[(index + 1) % EMOTIONS] = 2;
+                Face { views: (0..VIEWS * FEATURES).map(|_| random.normal().abs()).collect(), votes }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn clips_are_distributions_over_whole_frames_and_follow_the_seed() {
+        let (faces, recipe) = (faces(), Recipe { two_faces: 0.5, ..Recipe::default() });
+        let statistics = Statistics::of(&faces);
+        assert!((statistics.prior.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        let draw = |seed| {
+            let mut random = SplitMix64::new(seed);
+            (0..200).map(|_| clip(&faces, &statistics, &recipe, &mut random)).collect::<Vec<Clip>>()
+        };
+        let clips = draw(3);
+        assert_eq!(clips, draw(3));
+        assert_ne!(clips, draw(4));
+        for clip in &clips {
+            assert!(
+                clip.features.len().is_multiple_of(FEATURES) && clip.features.iter().all(|value| value.is_finite())
+            );
+            assert!((clip.target.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{:?}", clip.target);
+        }
+        let lengths: std::collections::BTreeSet<usize> =
+            clips.iter().map(|clip| clip.features.len() / FEATURES).collect();
+        assert_eq!(lengths.into_iter().collect::<Vec<_>>(), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn squaring_fractions_sharpens_them() {
+        let found = target(&[6, 2, 0, 0, 0, 0], 2.0);
+        assert!((found[0] - 0.9).abs() < 1e-6 && (found[1] - 0.1).abs() < 1e-6);
+        assert_eq!(target(&[3, 0, 0, 0, 0, 1], 1.0)[0], 0.75);
+    }
 }
