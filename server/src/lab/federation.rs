@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use emofed::learning::{Clip, FineTune, Labeller, Strategy};
 use emofed::model::vfer::Vfer;
 use emofed::protocol::{
-    BackboneKind, BackboneRef, CapturePlan, ClientUpdate, LearningSettings, ModelOrigin, RoundSettings, UpdateLimits,
+    BackboneKind, BackboneRef, CapturePlan, ClientUpdate, LearningSettings, ModelOrigin, ModelVersion, RoundSettings,
+    UpdateLimits,
 };
 use emofed::weights::Weights;
 use tempfile::TempDir;
@@ -17,7 +18,7 @@ use super::dataset::RatedClip;
 use super::parallel::on_all_cores;
 use crate::clock::Clock;
 use crate::error::ServeError;
-use crate::round::{ClassConfig, Classroom, SanityCheck, publish_made};
+use crate::round::{AcceptanceCheck, ClassConfig, Classroom, SanityCheck, publish_made};
 use crate::store::{BackboneRecord, EmbeddedStore, Phase, Records};
 
 /// Time that passes only when a round does.
@@ -65,6 +66,21 @@ impl Federation {
         limits: UpdateLimits,
         strategy: Strategy,
     ) -> Result<Self, LabError> {
+        let check = Box::new(SanityCheck { max_norm: f64::INFINITY });
+        Self::with_acceptance_check(base, learning, limits, strategy, check)
+    }
+
+    /// As [`Self::new`], with a check that candidates have to pass.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn with_acceptance_check(
+        base: &Weights,
+        learning: &LearningSettings,
+        limits: UpdateLimits,
+        strategy: Strategy,
+        check: Box<dyn AcceptanceCheck>,
+    ) -> Result<Self, LabError> {
         let folder = tempfile::tempdir().map_err(|error| LabError::file(&std::env::temp_dir(), error))?;
         let store = Arc::new(EmbeddedStore::open(folder.path())?);
         let records = Records(store.clone());
@@ -85,9 +101,13 @@ impl Federation {
             strategy,
         };
         let clock = Arc::new(RoundClock::default());
-        let check = Box::new(SanityCheck { max_norm: f64::INFINITY });
         let class = Classroom::open(store, clock.clone(), config, check)?;
         Ok(Self { class, clock, _folder: folder })
+    }
+
+    /// The current global model's place in the lineage.
+    pub fn version(&self) -> ModelVersion {
+        self.class.snapshot().manifest.model.clone()
     }
 
     /// The current global model.

@@ -51,9 +51,33 @@ impl AcceptanceCheck for HeldOutCheck {
 
 #[cfg(test)]
 mod tests {
+    use emofed::learning::Strategy;
+    use emofed::protocol::{ClientUpdate, LearningSettings, UpdateLimits};
+
     use super::*;
+    use crate::lab::federation::{Federation, fine_tune};
     use crate::lab::synthetic::{WorldSettings, generate};
     use crate::lab::train::{TrainSettings, train};
+
+    #[test]
+    fn the_lineage_holds_what_was_measured() {
+        let world =
+            generate(&WorldSettings { subjects: 2, clips_per_subject: 6, frames: 8, ..WorldSettings::default() });
+        let base = Vfer::random(1);
+        let learning = LearningSettings { confidence_threshold: 0.0, ..LearningSettings::default() };
+        let limits = UpdateLimits::default();
+        let check = Box::new(HeldOutCheck::new(world.clone(), 1.0, SanityCheck { max_norm: 10.0 }));
+        let weights = base.to_weights();
+        let federation =
+            Federation::with_acceptance_check(&weights, &learning, limits, Strategy::FedAvg, check).unwrap();
+        let clips: Vec<&RatedClip> = world.clips.iter().collect();
+        federation.round(3, &ClientUpdate::encode, |_, base| fine_tune(base, &clips, &learning)).unwrap();
+        let version = federation.version();
+        let evaluation = version.evaluation.unwrap();
+        assert_eq!((version.version, evaluation.clips), (2, 12));
+        assert!((evaluation.loss_before - evaluate(&base, &clips).loss).abs() < 1e-9);
+        assert!(evaluation.loss_after != evaluation.loss_before);
+    }
 
     #[test]
     fn a_better_model_passes_with_its_figures_and_a_worse_one_is_rejected() {
