@@ -18,12 +18,13 @@ use axum::extract::{DefaultBodyLimit, FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, patch, post, put};
+use axum::routing::{delete, get, patch, post, put};
 use emofed::protocol::{ClientUpdate, PROBLEM_JSON, Problem, ProblemCode};
 use tokio::net::TcpListener;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 pub use self::access::JoinLimiter;
+pub use self::security::{Origins, authority};
 use crate::error::ServeError;
 use crate::round::Classroom;
 use crate::store::ClassRecord;
@@ -46,10 +47,8 @@ pub struct App {
     pub record: Arc<ClassRecord>,
     /// Slows down who guesses class codes.
     pub joins: Arc<JoinLimiter>,
-    /// Whether foreign `Host` headers are refused, as they must be on loopback.
-    pub loopback_only: bool,
-    /// Whether a proxy in front says where requests come from (`X-Forwarded-For`).
-    pub trusted_proxy: bool,
+    /// Where requests may come from.
+    pub origins: Origins,
     /// Becomes true when the aggregator stops; ends event streams.
     pub stopping: tokio::sync::watch::Receiver<bool>,
 }
@@ -98,8 +97,10 @@ pub fn router(app: App, dist: Option<PathBuf>) -> Router {
     let calls = Router::new()
         .route("/api/v1/manifest", get(participant::manifest))
         .route("/api/v1/participants", post(participant::join).layer(DefaultBodyLimit::max(1_024)))
+        .route("/api/v1/participants/me", delete(participant::leave))
         .route("/api/v1/rounds/{round}/update", put(participant::update).layer(DefaultBodyLimit::max(max_update)))
         .route("/api/v1/instructor/status", get(instructor::status))
+        .route("/api/v1/instructor/participants", delete(instructor::revoke))
         .route("/api/v1/instructor/rounds", post(instructor::open))
         .route("/api/v1/instructor/rounds/{round}/close", post(instructor::close))
         .route("/api/v1/instructor/models/{version}/restore", post(instructor::restore))
@@ -120,7 +121,7 @@ pub fn router(app: App, dist: Option<PathBuf>) -> Router {
         Some(dist) => router.fallback_service(files::page(&dist)),
         None => router.fallback(nothing_here),
     };
-    security::protect(router, app.loopback_only)
+    security::protect(router, app.origins)
 }
 
 async fn nothing_here() -> ServeError {

@@ -12,8 +12,8 @@ use emofed::protocol::{
 };
 use emofed::weights::{Tensor, Weights};
 use emofed_server::clock::Clock;
-use emofed_server::round::{ClassConfig, Classroom, SanityCheck, publish_made};
-use emofed_server::serve::{App, JoinLimiter, serve};
+use emofed_server::round::{ClassBounds, ClassConfig, Classroom, SanityCheck, publish_made};
+use emofed_server::serve::{App, JoinLimiter, Origins, serve};
 use emofed_server::store::{BackboneRecord, ClassRecord, EmbeddedStore, Records, Store};
 use reqwest::{Client, Response};
 use tempfile::TempDir;
@@ -31,6 +31,11 @@ impl Clock for TestClock {
     fn now_s(&self) -> u64 {
         self.0.load(Ordering::SeqCst)
     }
+}
+
+/// Rounds that close with two updates.
+pub fn for_two() -> RoundSettings {
+    RoundSettings { minimum_clients: 2, ..RoundSettings::default() }
 }
 
 /// A running aggregator.
@@ -81,11 +86,27 @@ pub fn fresh() -> TempDir {
 }
 
 impl Class {
+    /// A demonstration for two.
     pub async fn start(folder: &Path) -> Self {
-        Self::start_with(folder, RoundSettings::default()).await
+        Self::start_with(folder, for_two()).await
     }
 
+    /// A demonstration, in which any number may contribute.
     pub async fn start_with(folder: &Path, rounds: RoundSettings) -> Self {
+        Self::start_class(folder, rounds, true, ClassBounds { shortest_round_s: 0, ..ClassBounds::default() }).await
+    }
+
+    /// A class as it is served: with at least three contributors.
+    pub async fn start_guarded(folder: &Path, rounds: RoundSettings) -> Self {
+        Self::start_class(folder, rounds, false, ClassBounds { shortest_round_s: 0, ..ClassBounds::default() }).await
+    }
+
+    pub async fn start_class(
+        folder: &Path,
+        rounds: RoundSettings,
+        few_contributors: bool,
+        bounds: ClassBounds,
+    ) -> Self {
         let clock = Arc::new(TestClock(AtomicU64::new(1_000)));
         let config = ClassConfig {
             class: "test".to_owned(),
@@ -95,18 +116,19 @@ impl Class {
             rounds,
             limits: UpdateLimits::default(),
             strategy: emofed::learning::Strategy::FedAvg,
+            few_contributors,
+            bounds,
         };
         let store = Arc::new(EmbeddedStore::open(folder).unwrap());
-        let acceptance = Box::new(SanityCheck { max_norm: config.limits.max_norm });
+        let acceptance = Box::new(SanityCheck::for_class(&config));
         let room = Arc::new(Classroom::open(store, clock.clone(), config, acceptance).unwrap());
         let (stopping, receiver) = watch::channel(false);
         let record = ClassRecord { code: CODE.to_owned(), instructor_token_sha256: sha256_hex(INSTRUCTOR.as_bytes()) };
         let app = App {
             class: room.clone(),
             record: Arc::new(record),
-            joins: Arc::new(JoinLimiter::default()),
-            loopback_only: true,
-            trusted_proxy: false,
+            joins: Arc::new(JoinLimiter::new(1_000)),
+            origins: Origins::default(),
             stopping: receiver,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
