@@ -14,7 +14,7 @@ use emofed_server::config::Config;
 use emofed_server::lab::bootstrap::bootstrap;
 use emofed_server::round::{Classroom, SanityCheck, head, publish_made};
 use emofed_server::secret;
-use emofed_server::serve::{App, JoinLimiter, Origins, serve};
+use emofed_server::serve::{App, ConnectionBounds, EventStreams, JoinLimiter, Origins, serve};
 use emofed_server::store::{ClassRecord, EmbeddedStore, Records};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::net::TcpListener;
@@ -94,6 +94,8 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
         record: Arc::new(class.clone()),
         joins: Arc::new(JoinLimiter::new(config.limits.joins_per_address_per_hour)),
         origins: Origins { public: config.public_origin.clone(), trusted_proxy: config.trusted_proxy },
+        connections: ConnectionBounds::for_this_process(),
+        streams: EventStreams::default(),
         stopping,
     };
     let address = listener.local_addr().unwrap_or(arguments.listen);
@@ -111,9 +113,8 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
         // Nobody listening any more is a stop, too.
         let _ = stop.send(true);
     };
-    serve(listener, app, arguments.dist, signal)
-        .await
-        .map_err(|error| Failure::new(format!("the listener failed: {error}"), "start again; nothing is lost"))
+    serve(listener, app, arguments.dist, signal).await;
+    Ok(())
 }
 
 fn told(error: emofed_server::config::ConfigError) -> Failure {

@@ -62,7 +62,7 @@ fn count(windows: &Mutex<Windows>, address: IpAddr, most: u32, what: &str) -> Re
 }
 
 /// Who shares a limit: an IPv4 address, or an IPv6 /64, which is one customer's.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
         v4 => v4,

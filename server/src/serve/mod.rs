@@ -1,14 +1,15 @@
 //! The aggregator's HTTP side: routes, access, limits.
 
 mod access;
+mod connections;
 mod events;
 mod files;
 mod instructor;
 mod participant;
 mod security;
 mod status;
+mod write_timeout;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,8 @@ use tokio::net::TcpListener;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 pub use self::access::JoinLimiter;
+pub use self::connections::ConnectionBounds;
+use self::connections::Counted;
 pub use self::security::{Origins, authority};
 use crate::error::ServeError;
 use crate::round::Classroom;
@@ -49,9 +52,17 @@ pub struct App {
     pub joins: Arc<JoinLimiter>,
     /// Where requests may come from.
     pub origins: Origins,
+    /// Bounds of connections.
+    pub connections: ConnectionBounds,
+    /// Event streams that are open.
+    pub streams: EventStreams,
     /// Becomes true when the aggregator stops; ends event streams.
     pub stopping: tokio::sync::watch::Receiver<bool>,
 }
+
+/// Event streams that are open, by address.
+#[derive(Clone, Default)]
+pub struct EventStreams(Counted);
 
 impl App {
     /// Runs something that blocks where blocking is allowed.
@@ -135,15 +146,12 @@ async fn other_method() -> ServeError {
 }
 
 /// Serves until `stop` resolves, then lets requests under way finish for up to [`GRACE`].
-///
-/// # Errors
-/// The listener fails.
 pub async fn serve(
     listener: TcpListener,
     app: App,
     dist: Option<PathBuf>,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
+) {
     let class = app.class.clone();
     let ticking = tokio::spawn(async move {
         let mut ticks = tokio::time::interval(TICK);
@@ -158,26 +166,7 @@ pub async fn serve(
             }
         }
     });
-    let service = router(app, dist).into_make_service_with_connect_info::<SocketAddr>();
-    let (stopped, stopping) = tokio::sync::oneshot::channel();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
-        stop.await;
-        // Nobody waits any more only if serving has failed.
-        let _ = stopped.send(());
-    });
-    let out_of_patience = async move {
-        match stopping.await {
-            Ok(()) => tokio::time::sleep(GRACE).await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    let result = tokio::select! {
-        result = serving => result,
-        () = out_of_patience => {
-            tracing::info!("requests that took too long were cut off");
-            Ok(())
-        }
-    };
+    let (bounds, is_behind_proxy) = (app.connections, app.origins.trusted_proxy);
+    connections::accept(listener, router(app, dist), bounds, is_behind_proxy, stop, GRACE).await;
     ticking.abort();
-    result
 }

@@ -13,7 +13,7 @@ use emofed::protocol::{
 use emofed::weights::{Tensor, Weights};
 use emofed_server::clock::Clock;
 use emofed_server::round::{ClassBounds, ClassConfig, Classroom, SanityCheck, publish_made};
-use emofed_server::serve::{App, JoinLimiter, Origins, serve};
+use emofed_server::serve::{App, ConnectionBounds, EventStreams, JoinLimiter, Origins, serve};
 use emofed_server::store::{BackboneRecord, ClassRecord, EmbeddedStore, Records, Store};
 use reqwest::{Client, Response};
 use tempfile::TempDir;
@@ -38,6 +38,14 @@ pub fn for_two() -> RoundSettings {
     RoundSettings { minimum_clients: 2, ..RoundSettings::default() }
 }
 
+/// Bounds of connections that a test reaches in a moment.
+pub const TIGHT: ConnectionBounds = ConnectionBounds {
+    head_timeout: Duration::from_secs(2),
+    write_timeout: Duration::from_secs(2),
+    total: 60,
+    per_address: 40,
+};
+
 /// A running aggregator.
 pub struct Class {
     pub address: SocketAddr,
@@ -46,7 +54,7 @@ pub struct Class {
     pub room: Arc<Classroom>,
     stop: Option<oneshot::Sender<()>>,
     stopping: watch::Sender<bool>,
-    server: JoinHandle<std::io::Result<()>>,
+    server: JoinHandle<()>,
 }
 
 /// A participant.
@@ -129,6 +137,8 @@ impl Class {
             record: Arc::new(record),
             joins: Arc::new(JoinLimiter::new(1_000)),
             origins: Origins::default(),
+            connections: TIGHT,
+            streams: EventStreams::default(),
             stopping: receiver,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -146,7 +156,7 @@ impl Class {
         let _ = self.stop.take().unwrap().send(());
         let Self { server, room, client, .. } = self;
         drop(client);
-        server.await.unwrap().unwrap();
+        server.await.unwrap();
         // The tick may hold the class for a moment longer.
         while Arc::strong_count(&room) > 1 {
             tokio::time::sleep(Duration::from_millis(5)).await;
