@@ -4,10 +4,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use emofed::learning::Strategy;
-use emofed::protocol::{CapturePlan, Deployment, LearningSettings, RoundSettings, UpdateLimits};
+use emofed::protocol::{CapturePlan, Deployment, LearningSettings, MINIMUM_CONTRIBUTORS, RoundSettings, UpdateLimits};
 use serde::Deserialize;
 
-use crate::round::ClassConfig;
+use crate::round::{ClassBounds, ClassConfig};
+use crate::serve::authority;
 
 /// `emofed serve --config FILE`, in TOML. Everything has a default.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -27,24 +28,40 @@ pub struct Config {
     pub strategy: Strategy,
     /// Needed beyond loopback.
     pub deployment: Option<Deployment>,
-    /// A reverse proxy in front ends TLS; needed beyond loopback.
+    /// A reverse proxy in front ends TLS; needed beyond loopback. Needs a deployment statement wherever it listens: who puts
+    /// a proxy in front serves others.
     pub trusted_proxy: bool,
+    /// What browsers see in their address bar, such as `https://class.example.org`; needed with a proxy.
+    pub public_origin: Option<String>,
+    /// From the command line alone: rounds may publish what fewer than [`MINIMUM_CONTRIBUTORS`] contributed.
+    #[serde(skip)]
+    pub few_contributors: bool,
 }
 
-/// What an update may be at most.
+/// What updates, rounds and the class may be at most.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Most clips that a participant may claim in a round.
     pub max_clips: u32,
-    /// Largest Euclidean norm of an update.
-    pub max_norm: f64,
+    /// Largest Euclidean norm of an update; absent: what fine-tuning can reach, see [`UpdateLimits::reachable`].
+    pub max_norm: Option<f64>,
+    /// Shortest time that a round stays open unless the instructor closes it, in seconds.
+    pub shortest_round_s: u64,
+    /// Weights of so many newest versions are kept.
+    pub kept_models: usize,
+    /// Most participants that may join.
+    pub max_participants: u32,
+    /// Most joins from one address (one IPv6 /64) in an hour. A class behind one router shares one.
+    pub joins_per_address_per_hour: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        let UpdateLimits { max_clips, max_norm } = UpdateLimits::default();
-        Self { max_clips, max_norm }
+        let ClassBounds { shortest_round_s, kept_models, max_participants } = ClassBounds::default();
+        let max_clips = UpdateLimits::default().max_clips;
+        let joins_per_address_per_hour = 200;
+        Self { max_clips, max_norm: None, shortest_round_s, kept_models, max_participants, joins_per_address_per_hour }
     }
 }
 
@@ -60,12 +77,24 @@ pub enum ConfigError {
         reason: String,
     },
     /// A value makes no sense.
-    #[error("the configuration's {0}")]
+    #[error("the configuration: {0}")]
     Value(&'static str),
+    /// Few contributors, and others are served.
+    #[error(
+        "--allow-few-contributors is for demonstrations on loopback: with fewer than {MINIMUM_CONTRIBUTORS} contributors a \
+         published model gives single updates away. Leave it out, or listen on 127.0.0.1 without a proxy"
+    )]
+    FewBeyondLoopback,
+    /// A proxy without a public origin.
+    #[error(
+        "public_origin is missing: with a proxy in front, name the origin that browsers see, such as \
+         public_origin = 'https://class.example.org' (no path, no default port, lower case)"
+    )]
+    NoPublicOrigin,
     /// Beyond loopback without a deployment statement.
     #[error(
-        "{0} is not loopback. Inferring emotions of other people needs a written statement: add a [deployment] section \
-         with purpose, jurisdiction, legal_basis and contact to the configuration (see docs/PRIVACY.md), or listen on 127.0.0.1"
+        "{0} is not loopback, or a proxy is configured. Inferring emotions of other people needs a written statement: add a [deployment] section \
+         with purpose, jurisdiction, legal_basis and contact to the configuration (see docs/PRIVACY.md), or listen on 127.0.0.1 without trusted_proxy"
     )]
     NoDeployment(IpAddr),
     /// Beyond loopback without TLS.
@@ -93,29 +122,71 @@ impl Config {
     /// What is missing or makes no sense.
     pub fn check(&self, address: SocketAddr) -> Result<(), ConfigError> {
         let (learning, capture) = (&self.learning, &self.capture);
+        let (rounds, limits) = (&self.rounds, &self.limits);
+        let fewest = if self.few_contributors { 1 } else { MINIMUM_CONTRIBUTORS };
+        let share = |value: f64| (0.0..=1.0).contains(&value);
+        // Comparisons with NaN are false; infinities have to be asked for.
+        let positive = |value: f64| value > 0.0 && value.is_finite();
+        let frames = capture.max_frames_per_second * capture.clip_ms as f64 / 1_000.0;
         let rules = [
-            (self.rounds.minimum_clients > 0, "rounds.minimum_clients must be at least 1"),
-            (self.rounds.duration_s > 0, "rounds.duration_s must be at least 1"),
-            ((0.0..=1.0).contains(&learning.confidence_threshold), "learning.confidence_threshold must be in 0..1"),
-            (learning.learning_rate > 0.0, "learning.learning_rate must be above 0"),
-            (learning.adam_epsilon > 0.0, "learning.adam_epsilon must be above 0"),
-            (learning.epochs > 0 && learning.batch_size > 0, "learning.epochs and batch_size must be at least 1"),
-            (learning.proximal >= 0.0, "learning.proximal must be at least 0"),
-            ((0.0..=1.0).contains(&learning.distillation), "learning.distillation must be in 0..1"),
-            ((0.0..=1.0).contains(&learning.video_share), "learning.video_share must be in 0..1"),
+            (
+                rounds.minimum_clients >= fewest,
+                "rounds.minimum_clients must be at least 3 (a demonstration on loopback may have fewer with \
+                 --allow-few-contributors)",
+            ),
+            (
+                rounds.minimum_clients <= limits.max_participants,
+                "rounds.minimum_clients is above limits.max_participants: no round could close",
+            ),
+            ((1..=366 * 86_400).contains(&rounds.duration_s), "rounds.duration_s must be between 1 and a year"),
+            (
+                limits.shortest_round_s <= rounds.duration_s,
+                "limits.shortest_round_s is above rounds.duration_s: lower one or raise the other",
+            ),
+            (share(learning.confidence_threshold), "learning.confidence_threshold must be in 0..1"),
+            (positive(learning.learning_rate), "learning.learning_rate must be above 0 and finite"),
+            (positive(learning.adam_epsilon), "learning.adam_epsilon must be above 0 and finite"),
+            (learning.epochs > 0, "learning.epochs must be at least 1"),
+            (learning.batch_size > 0, "learning.batch_size must be at least 1"),
+            (
+                learning.proximal >= 0.0 && learning.proximal.is_finite(),
+                "learning.proximal must be at least 0 and finite",
+            ),
+            (share(learning.distillation), "learning.distillation must be in 0..1"),
+            (share(learning.video_share), "learning.video_share must be in 0..1"),
             ((0.0..=2.0).contains(&learning.prior_correction), "learning.prior_correction must be in 0..2"),
-            (capture.max_frames_per_second > 0.0, "capture.max_frames_per_second must be above 0"),
+            (
+                learning.minimum_clips <= limits.max_clips,
+                "learning.minimum_clips is above limits.max_clips: every update would be refused",
+            ),
+            (positive(capture.max_frames_per_second), "capture.max_frames_per_second must be above 0 and finite"),
             (capture.clip_ms > 0, "capture.clip_ms must be above 0"),
+            (
+                capture.minimum_frames as f64 <= frames,
+                "capture.minimum_frames is more than capture.max_frames_per_second gives in capture.clip_ms: no clip \
+                 would be kept",
+            ),
             (
                 self.strategy.is_usable(),
                 "strategy has a value out of range: momenta and decays are in 0..1, the rest above 0",
             ),
-            (self.limits.max_norm > 0.0 && self.limits.max_clips > 0, "limits must be above 0"),
+            (limits.max_norm.is_none_or(positive), "limits.max_norm must be above 0 and finite"),
+            (limits.max_clips > 0, "limits.max_clips must be at least 1"),
+            (limits.max_participants > 0, "limits.max_participants must be at least 1"),
+            (limits.kept_models > 0, "limits.kept_models must be at least 1"),
+            (limits.joins_per_address_per_hour > 0, "limits.joins_per_address_per_hour must be at least 1"),
+            (
+                self.public_origin.as_deref().is_none_or(|origin| authority(origin).is_some()),
+                "public_origin must be like https://class.example.org: no path, no default port, lower case",
+            ),
         ];
         if let Some((_, rule)) = rules.into_iter().find(|(kept, _)| !kept) {
             return Err(ConfigError::Value(rule));
         }
-        if !address.ip().is_loopback() {
+        if !address.ip().is_loopback() || self.trusted_proxy || self.public_origin.is_some() {
+            if self.few_contributors {
+                return Err(ConfigError::FewBeyondLoopback);
+            }
             let told = |text: &str| !text.trim().is_empty();
             let statement = self.deployment.as_ref().filter(|statement| {
                 told(&statement.purpose)
@@ -129,20 +200,32 @@ impl Config {
             if !self.trusted_proxy {
                 return Err(ConfigError::NoTls(address.ip()));
             }
+            if self.public_origin.is_none() {
+                return Err(ConfigError::NoPublicOrigin);
+            }
         }
         Ok(())
     }
 
-    /// What the class needs of it.
-    pub fn class_config(&self) -> ClassConfig {
+    /// What an update of a model of `values` values may be at most.
+    pub fn update_limits(&self, values: usize) -> UpdateLimits {
+        let reachable = UpdateLimits::reachable(&self.learning, self.limits.max_clips, values);
+        UpdateLimits { max_norm: self.limits.max_norm.unwrap_or(reachable.max_norm), ..reachable }
+    }
+
+    /// What the class needs of it, for a model of `values` values.
+    pub fn class_config(&self, values: usize) -> ClassConfig {
+        let Limits { shortest_round_s, kept_models, max_participants, .. } = self.limits;
         ClassConfig {
             class: self.class.clone().unwrap_or_else(|| "Virtual classroom".to_owned()),
             deployment: self.deployment.clone(),
             learning: self.learning.clone(),
             capture: self.capture.clone(),
             rounds: self.rounds.clone(),
-            limits: UpdateLimits { max_clips: self.limits.max_clips, max_norm: self.limits.max_norm },
+            limits: self.update_limits(values),
             strategy: self.strategy,
+            few_contributors: self.few_contributors,
+            bounds: ClassBounds { shortest_round_s, kept_models, max_participants },
         }
     }
 }
@@ -159,19 +242,50 @@ mod tests {
     }
 
     #[test]
-    fn beyond_loopback_needs_a_statement_and_tls() {
+    fn beyond_loopback_needs_a_statement_tls_and_a_name() {
+        let proxy = format!("trusted_proxy = true\npublic_origin = 'https://class.example.org'\n{STATEMENT}");
         assert!(check("", "127.0.0.1:1").is_ok() && check("", "[::1]:1").is_ok());
         assert!(matches!(check("", "0.0.0.0:1"), Err(ConfigError::NoDeployment(_))));
         assert!(matches!(check(STATEMENT, "0.0.0.0:1"), Err(ConfigError::NoTls(_))));
-        assert!(check(&format!("trusted_proxy = true\n{STATEMENT}"), "0.0.0.0:1").is_ok());
+        assert!(check(&proxy, "0.0.0.0:1").is_ok());
         let blank = STATEMENT.replace("'IRB 1'", "' '");
         assert!(matches!(check(&blank, "0.0.0.0:1"), Err(ConfigError::NoDeployment(_))));
+        // A proxy on the same machine serves others, too.
+        assert!(matches!(check("trusted_proxy = true", "127.0.0.1:1"), Err(ConfigError::NoDeployment(_))));
+        let nameless = format!("trusted_proxy = true\n{STATEMENT}");
+        assert!(matches!(check(&nameless, "127.0.0.1:1"), Err(ConfigError::NoPublicOrigin)));
+        assert!(check(&proxy, "127.0.0.1:1").is_ok());
     }
 
     #[test]
-    fn mistakes_are_found() {
+    fn few_contributors_are_for_loopback() {
+        let text = format!("trusted_proxy = true\npublic_origin = 'https://a.example'\n{STATEMENT}");
+        let few = |text: &str| Config { few_contributors: true, ..toml::from_str(text).unwrap() };
+        let address = "127.0.0.1:1".parse().unwrap();
+        assert!(few("[rounds]\nminimum_clients = 1").check(address).is_ok());
+        assert!(matches!(few(&text).check(address), Err(ConfigError::FewBeyondLoopback)));
+    }
+
+    #[test]
+    fn mistakes_are_found_and_named() {
         assert!(toml::from_str::<Config>("minimum_client = 3").is_err());
-        assert!(matches!(check("[learning]\nlearning_rate = 0.0", "127.0.0.1:1"), Err(ConfigError::Value(_))));
-        assert!(matches!(check("[rounds]\nminimum_clients = 0", "127.0.0.1:1"), Err(ConfigError::Value(_))));
+        for (text, key) in [
+            ("[learning]\nlearning_rate = 0.0", "learning.learning_rate"),
+            ("[learning]\nlearning_rate = inf", "learning.learning_rate"),
+            ("[learning]\nproximal = inf", "learning.proximal"),
+            ("[learning]\nconfidence_threshold = nan", "learning.confidence_threshold"),
+            ("[learning]\nminimum_clips = 300", "learning.minimum_clips"),
+            ("[capture]\nmax_frames_per_second = inf", "capture.max_frames_per_second"),
+            ("[capture]\nminimum_frames = 31", "capture.minimum_frames"),
+            ("[rounds]\nminimum_clients = 0", "rounds.minimum_clients"),
+            ("[rounds]\nminimum_clients = 2", "--allow-few-contributors"),
+            ("[rounds]\nminimum_clients = 2000", "limits.max_participants"),
+            ("[rounds]\nduration_s = 5", "limits.shortest_round_s"),
+            ("[limits]\nmax_norm = inf", "limits.max_norm"),
+            ("public_origin = 'class.example.org'", "public_origin"),
+        ] {
+            let error = check(text, "127.0.0.1:1").unwrap_err().to_string();
+            assert!(error.contains(key), "{text}: {error}");
+        }
     }
 }

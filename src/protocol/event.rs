@@ -53,4 +53,6 @@ pub enum CloseReason {
     Deadline,
     /// The candidate did not pass the gate; the central model stays.
     Rejected,
+    /// Nothing came of it: too few updates, or its base was replaced.
+    Abandoned,
 }

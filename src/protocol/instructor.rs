@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ModelVersion, OpenRound};
+use super::{MINIMUM_CONTRIBUTORS, ModelVersion, OpenRound};
 
 /// Paths of the instructor's calls; all need the instructor's bearer token.
 pub mod instructor_path {
@@ -10,7 +10,7 @@ pub mod instructor_path {
     pub const STATUS: &str = "/api/v1/instructor/status";
     /// `POST`: opens a round.
     pub const ROUNDS: &str = "/api/v1/instructor/rounds";
-    /// `PATCH` [`super::RoundSettings`].
+    /// `PATCH` [`super::RoundSettingsChange`].
     pub const SETTINGS: &str = "/api/v1/instructor/settings";
 
     /// `POST`: closes a round now, with what has come.
@@ -36,9 +36,44 @@ pub struct RoundSettings {
     pub continuous: bool,
 }
 
+/// Some of the [`RoundSettings`]; what is absent stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RoundSettingsChange {
+    /// [`RoundSettings::minimum_clients`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum_clients: Option<u32>,
+    /// [`RoundSettings::duration_s`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_s: Option<u64>,
+    /// [`RoundSettings::continuous`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub continuous: Option<bool>,
+}
+
+impl RoundSettingsChange {
+    /// `settings` with this change.
+    pub fn applied_to(&self, settings: &RoundSettings) -> RoundSettings {
+        RoundSettings {
+            minimum_clients: self.minimum_clients.unwrap_or(settings.minimum_clients),
+            duration_s: self.duration_s.unwrap_or(settings.duration_s),
+            continuous: self.continuous.unwrap_or(settings.continuous),
+        }
+    }
+
+    /// This change, and what it leaves open as `earlier` had it.
+    pub fn or(self, earlier: &Self) -> Self {
+        Self {
+            minimum_clients: self.minimum_clients.or(earlier.minimum_clients),
+            duration_s: self.duration_s.or(earlier.duration_s),
+            continuous: self.continuous.or(earlier.continuous),
+        }
+    }
+}
+
 impl Default for RoundSettings {
     fn default() -> Self {
-        Self { minimum_clients: 2, duration_s: 3_600, continuous: true }
+        Self { minimum_clients: MINIMUM_CONTRIBUTORS, duration_s: 3_600, continuous: true }
     }
 }
 
@@ -55,12 +90,15 @@ pub struct ClassStatus {
     pub participants: u32,
     /// The open round.
     pub round: Option<OpenRound>,
-    /// Rounds, newest first.
+    /// The newest rounds, newest first; earlier ones with `?rounds_before=ID`.
     pub rounds: Vec<RoundSummary>,
-    /// Published models, newest first.
+    /// The newest published models, newest first; earlier ones with `?models_before=VERSION`.
     pub models: Vec<ModelVersion>,
     /// How rounds go.
     pub settings: RoundSettings,
+    /// A demonstration with fewer than [`MINIMUM_CONTRIBUTORS`].
+    #[serde(default)]
+    pub few_contributors: bool,
 }
 
 /// How a round went.

@@ -23,6 +23,44 @@ pub struct Manifest {
     pub capture: CapturePlan,
     /// The round that takes updates now, if any.
     pub round: Option<OpenRound>,
+    /// What became of the last [`RECENT_ROUNDS`] rounds, newest first. A round that is being aggregated is in neither.
+    #[serde(default)]
+    pub recent_rounds: Vec<RoundFate>,
+    /// A demonstration with fewer than [`MINIMUM_CONTRIBUTORS`]: a published model can then give away what a single
+    /// participant's update was. Only on loopback; the pages say so.
+    #[serde(default)]
+    pub few_contributors: bool,
+}
+
+/// Fewest distinct participants whose updates may be published as one model. With two, each can subtract its own part
+/// from the published mean and is left with the other's update.
+pub const MINIMUM_CONTRIBUTORS: u32 = 3;
+
+/// How many ended rounds the manifest tells of.
+pub const RECENT_ROUNDS: usize = 16;
+
+/// What became of a round.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoundFate {
+    /// The round.
+    pub round: u64,
+    /// How it ended.
+    pub fate: Fate,
+    /// The model version that it was published as; present exactly if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+}
+
+/// How a round ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fate {
+    /// Its mean is a model version: the clips behind its updates have been learned from.
+    Published,
+    /// The candidate did not pass the acceptance check: the updates changed nothing.
+    Rejected,
+    /// Too few updates came, or its base was replaced: the updates changed nothing.
+    Abandoned,
 }
 
 /// The written statement that serving beyond loopback needs; the consent screen shows it.
@@ -93,8 +131,10 @@ pub struct ModelVersion {
     pub round: Option<u64>,
     /// How many client updates went into it.
     pub clients: u32,
-    /// How many clips those updates stand for.
-    pub clips: u64,
+    /// How many clips those updates stand for. Not told where fewer than [`MINIMUM_CONTRIBUTORS`] contributed: together
+    /// with one's own count it gives another's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clips: Option<u64>,
     /// Seconds since 1970 when it was published.
     pub published_at_s: u64,
     /// SHA-256 of the backbone whose features it reads.

@@ -9,13 +9,13 @@ mod problem;
 mod update;
 
 pub use event::{CloseReason, Event};
-pub use instructor::{ClassStatus, RoundSettings, RoundSummary, instructor_path};
+pub use instructor::{ClassStatus, RoundSettings, RoundSettingsChange, RoundSummary, instructor_path};
 pub use manifest::{
-    BackboneKind, BackboneRef, BlobRef, CapturePlan, Deployment, HeldOutEvaluation, LearningSettings, Manifest,
-    ModelCard, ModelOrigin, ModelVersion, OpenRound,
+    BackboneKind, BackboneRef, BlobRef, CapturePlan, Deployment, Fate, HeldOutEvaluation, LearningSettings,
+    MINIMUM_CONTRIBUTORS, Manifest, ModelCard, ModelOrigin, ModelVersion, OpenRound, RECENT_ROUNDS, RoundFate,
 };
 pub use problem::{Problem, ProblemCode};
-pub use update::{ClientUpdate, UpdateError, UpdateLimits};
+pub use update::{ClientUpdate, MAX_CLIPS, UpdateError, UpdateLimits};
 
 use serde::{Deserialize, Serialize};
 

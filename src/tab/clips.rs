@@ -3,7 +3,7 @@
 use crate::learning::Clip;
 
 /// Most clips kept in memory; the oldest goes first. 200 clips of 30 frames are 6 MB.
-const MOST_CLIPS: usize = 200;
+const MOST_CLIPS: usize = crate::protocol::MAX_CLIPS as usize;
 
 /// Clips waiting, and clips whose update is under way.
 ///

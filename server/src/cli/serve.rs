@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use emofed::model::{Backbone, Device};
-use emofed::protocol::{ModelOrigin, RoundSettings, sha256_hex};
+use emofed::protocol::{ModelOrigin, RoundSettingsChange, sha256_hex};
 use emofed::weights::Weights;
 use emofed_server::clock::{Clock as _, SystemClock};
 use emofed_server::config::Config;
@@ -17,13 +17,13 @@ use emofed_server::lab::held_out::HeldOutCheck;
 use emofed_server::lab::shipped;
 use emofed_server::round::{AcceptanceCheck, Classroom, SanityCheck, head, publish_made};
 use emofed_server::secret;
-use emofed_server::serve::{App, JoinLimiter, serve};
+use emofed_server::serve::{App, ConnectionBounds, EventStreams, JoinLimiter, Origins, serve};
 use emofed_server::store::{ClassRecord, EmbeddedStore, Records};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-use super::{DataFolder, Failure, runtime};
+use super::{DataFolder, Failure, print, runtime};
 
 /// The seed of the first model: the same backbone gives the same start everywhere.
 const BOOTSTRAP_SEED: u64 = 1;
@@ -39,7 +39,7 @@ pub struct Arguments {
     /// The configuration, in TOML
     #[arg(long, env = "EMOFED_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Close a round when so many updates are in, from the next round on [default: 2, or as configured]
+    /// Close a round when so many updates are in, from the next round on [default: 3, or as configured]
     #[arg(long, env = "EMOFED_MINIMUM_CLIENTS", value_name = "N")]
     minimum_clients: Option<u32>,
     /// A feature cache to measure every new model on; one that is worse than the model before it is rejected
@@ -48,6 +48,10 @@ pub struct Arguments {
     /// How much macro F1 on the held-out clips may fall in a round, 0 to 1
     #[arg(long, default_value_t = 0.02, value_name = "F", requires = "held_out")]
     held_out_tolerance: f64,
+    /// Let rounds publish what fewer than three students contributed: for demonstrations on loopback, where each could
+    /// work out what another's update was; the pages say so. Rounds close with two unless told otherwise
+    #[arg(long, env = "EMOFED_ALLOW_FEW_CONTRIBUTORS")]
+    allow_few_contributors: bool,
     #[command(flatten)]
     data: DataFolder,
 }
@@ -58,9 +62,13 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .with_writer(std::io::stderr)
         .init();
     let mut config = arguments.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read).map_err(told)?;
+    if arguments.allow_few_contributors && arguments.config.is_none() {
+        config.rounds.minimum_clients = 2;
+    }
     if let Some(minimum) = arguments.minimum_clients {
         config.rounds.minimum_clients = minimum;
     }
+    config.few_contributors = arguments.allow_few_contributors;
     config.check(arguments.listen).map_err(told)?;
     if let Some(dist) = arguments.dist.as_deref().filter(|dist| !dist.join("index.html").is_file()) {
         let message = format!("{} has no index.html", dist.display());
@@ -82,13 +90,13 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
     first_model(&records).await?;
     let held_out = arguments.held_out.as_deref().map(|cache| held_out(&records, cache)).transpose()?;
 
-    let class_config = config.class_config();
-    if let Some(minimum_clients) = arguments.minimum_clients {
+    if arguments.minimum_clients.is_some() {
         // A flag is newer than what the instructor set on the page some time ago, but says nothing of the other settings.
-        let settings = records.settings()?.unwrap_or_else(|| class_config.rounds.clone());
-        records.put_settings(&RoundSettings { minimum_clients, ..settings })?;
+        let change = RoundSettingsChange { minimum_clients: arguments.minimum_clients, ..Default::default() };
+        records.put_settings(&change.or(&records.settings()?))?;
     }
-    let sanity = SanityCheck { max_norm: class_config.limits.max_norm };
+    let class_config = config.class_config(model_values(&records)?);
+    let sanity = SanityCheck::for_class(&class_config);
     let acceptance: Box<dyn AcceptanceCheck> = match held_out {
         Some(dataset) => Box::new(HeldOutCheck::new(dataset, arguments.held_out_tolerance, sanity)),
         None => Box::new(sanity),
@@ -98,23 +106,29 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
     let app = App {
         class: classroom,
         record: Arc::new(class.clone()),
-        joins: Arc::new(JoinLimiter::default()),
-        loopback_only: arguments.listen.ip().is_loopback(),
-        trusted_proxy: config.trusted_proxy,
+        joins: Arc::new(JoinLimiter::new(config.limits.joins_per_address_per_hour)),
+        origins: Origins { public: config.public_origin.clone(), trusted_proxy: config.trusted_proxy },
+        connections: ConnectionBounds::for_this_process(),
+        streams: EventStreams::default(),
         stopping,
     };
     let address = listener.local_addr().unwrap_or(arguments.listen);
-    println!("Student     http://{address}/?class={}", class.code);
-    println!("Instructor  http://{address}/instructor.html#token={instructor_token}");
+    let origin = config.public_origin.clone().unwrap_or_else(|| format!("http://{address}"));
+    if config.few_contributors {
+        tracing::warn!("fewer than three contributors are allowed: a published model can give single updates away");
+    }
+    // Heard before the links are out: whoever waits for them may send one at once.
+    let heard = wait_for_signal();
+    print(format!("Student     {origin}/?class={}", class.code));
+    print(format!("Instructor  {origin}/instructor.html#token={instructor_token}"));
     let signal = async move {
-        wait_for_signal().await;
+        heard.await;
         tracing::info!("stopping; requests under way are finished");
         // Nobody listening any more is a stop, too.
         let _ = stop.send(true);
     };
-    serve(listener, app, arguments.dist, signal)
-        .await
-        .map_err(|error| Failure::new(format!("the listener failed: {error}"), "start again; nothing is lost"))
+    serve(listener, app, arguments.dist, signal).await;
+    Ok(())
 }
 
 fn told(error: emofed_server::config::ConfigError) -> Failure {
@@ -219,22 +233,40 @@ async fn first_model(records: &Records) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn wait_for_signal() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
-            }
-            // Without a handler, SIGTERM ends the process at once, which loses nothing either.
-            Err(_) => {
-                let _ = interrupt.await;
-            }
+/// How many values the central model has.
+fn model_values(records: &Records) -> Result<usize, Failure> {
+    let backbone = records.backbone()?.map(|record| record.backbone);
+    let head = backbone.map(|backbone| head(records, &backbone)).transpose()?.flatten();
+    let Some(head) = head else { return Ok(0) };
+    let way_out = "restore the data folder from a backup, or publish another model with `emofed publish`";
+    let weights = Weights::from_safetensors(&records.blob(&head.vfer.sha256)?);
+    weights.map(|weights| weights.value_count()).map_err(|error| Failure::new(error.to_string(), way_out))
+}
+
+/// Listens for SIGINT and SIGTERM from now on; resolves at the first.
+#[cfg(unix)]
+fn wait_for_signal() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    async move {
+        let waits = signals.into_iter().filter_map(Result::ok).map(|mut signal| {
+            Box::pin(async move {
+                signal.recv().await;
+            })
+        });
+        // Without a handler, a signal ends the process at once, which loses nothing either.
+        let waits: Vec<_> = waits.collect();
+        if waits.is_empty() {
+            std::future::pending::<()>().await;
         }
+        futures::future::select_all(waits).await;
     }
-    #[cfg(not(unix))]
-    {
-        let _ = interrupt.await;
+}
+
+#[cfg(not(unix))]
+fn wait_for_signal() -> impl Future<Output = ()> {
+    async {
+        // Without a handler, the process ends at once.
+        let _ = tokio::signal::ctrl_c().await;
     }
 }

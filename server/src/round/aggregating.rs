@@ -1,7 +1,7 @@
 //! Aggregating: from the stored updates to a candidate, one update in memory at a time.
 
 use emofed::learning::{FedAvg, Strategy};
-use emofed::protocol::{ClientUpdate, CloseReason, Event};
+use emofed::protocol::{ClientUpdate, CloseReason, Event, ModelVersion};
 
 use super::{Classroom, load};
 use crate::error::ServeError;
@@ -16,13 +16,19 @@ impl Classroom {
     }
 
     /// Sums up the round and stores the candidate.
-    pub(super) fn aggregate(&self, round: &RoundRecord, reason: CloseReason) -> Result<Phase, ServeError> {
+    pub(super) fn aggregate(
+        &self,
+        head: &ModelVersion,
+        round: &RoundRecord,
+        reason: CloseReason,
+    ) -> Result<Phase, ServeError> {
         let updates = self.records.updates(round.id)?;
         let too_few = updates.len() < round.minimum_clients as usize;
-        if updates.is_empty() || (too_few && reason == CloseReason::Deadline) {
+        // Asked here, too, whatever closed the round: it may have been another version of this program.
+        let gives_one_away = updates.len() < self.fewest_contributors() as usize;
+        if gives_one_away || (too_few && reason == CloseReason::Deadline) {
             return Ok(Phase::Abandoned);
         }
-        let head = self.head()?;
         let base = load(&self.records, &head.vfer)?;
         let mut average = FedAvg::new(base.as_ref().clone());
         for record in updates {

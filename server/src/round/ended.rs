@@ -18,6 +18,11 @@ impl Classroom {
     /// Deletes the bodies of the round's updates; the records (hash and weight) stay. What cannot be deleted now is of no
     /// harm, only of use to nobody.
     pub(super) fn clean_up(&self, round: &RoundRecord) {
+        /// Versions looked at behind those that are kept. What is older went before, or goes at the next start.
+        const LOOKED_AT: usize = 8;
+        if let Err(error) = self.drop_old_weights(LOOKED_AT) {
+            tracing::warn!(%error, "weights of old versions stay on disk");
+        }
         if let Err(error) = self.records.0.delete_objects(&updates_folder(round.id)) {
             tracing::warn!(%error, round = round.id, "updates of a finished round stay on disk");
         }
@@ -30,7 +35,10 @@ impl Classroom {
             Phase::Rejected { .. } => {
                 self.events.push(Event::RoundClosed { round: round.id, reason: CloseReason::Rejected });
             }
-            _ => {}
+            Phase::Abandoned => {
+                self.events.push(Event::RoundClosed { round: round.id, reason: CloseReason::Abandoned });
+            }
+            Phase::Open | Phase::Aggregating { .. } | Phase::Evaluating { .. } => {}
         }
     }
 }

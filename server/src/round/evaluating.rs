@@ -1,9 +1,11 @@
 //! Evaluating: the acceptance check that a candidate has to pass.
 
-use emofed::protocol::{BlobRef, HeldOutEvaluation, ModelOrigin, ModelVersion};
+use emofed::learning::Strategy;
+use emofed::protocol::{BlobRef, HeldOutEvaluation, MINIMUM_CONTRIBUTORS, ModelOrigin, ModelVersion};
 use emofed::weights::Weights;
 
-use super::{Classroom, load, next_version};
+use super::state::State;
+use super::{ClassConfig, Classroom, load};
 use crate::error::ServeError;
 use crate::store::{Phase, RoundRecord};
 
@@ -22,6 +24,19 @@ pub trait AcceptanceCheck: Send + Sync {
 pub struct SanityCheck {
     /// Largest Euclidean norm of the change.
     pub max_norm: f64,
+}
+
+impl SanityCheck {
+    /// Largest change that another strategy than FedAvg may make of updates within their limit.
+    const MAX_STRATEGY_NORM: f64 = 10.0;
+
+    /// The check for a class without a held-out set.
+    pub fn for_class(config: &ClassConfig) -> Self {
+        match config.strategy {
+            Strategy::FedAvg => Self { max_norm: config.limits.max_norm },
+            _ => Self { max_norm: config.limits.max_norm.max(Self::MAX_STRATEGY_NORM) },
+        }
+    }
 }
 
 impl AcceptanceCheck for SanityCheck {
@@ -45,25 +60,29 @@ impl Classroom {
     /// Publishes the candidate if it passes the acceptance check.
     pub(super) fn evaluate(
         &self,
+        state: &mut State,
         round: &RoundRecord,
         candidate: &BlobRef,
         clients: u32,
         clips: u64,
         strategy_state: Option<&BlobRef>,
     ) -> Result<Phase, ServeError> {
-        let base = self.head()?;
+        if clients < self.fewest_contributors() {
+            return Ok(Phase::Abandoned);
+        }
+        let base = state.head.clone();
         let before = load(&self.records, &base.vfer)?;
         let evaluation = match self.acceptance.check(&before, &*load(&self.records, candidate)?) {
             Ok(evaluation) => evaluation,
             Err(reason) => return Ok(Phase::Rejected { reason }),
         };
         let model = ModelVersion {
-            version: next_version(&self.records.models()?),
+            version: state.newest_version + 1,
             parent: Some(base.version),
             origin: ModelOrigin::Federated,
             round: Some(round.id),
             clients,
-            clips,
+            clips: (clients >= MINIMUM_CONTRIBUTORS).then_some(clips),
             published_at_s: self.clock.now_s(),
             backbone_sha256: self.backbone.blob.sha256.clone(),
             vfer: candidate.clone(),
@@ -72,7 +91,10 @@ impl Classroom {
             strategy_state: strategy_state.cloned(),
         };
         let phase = Phase::Published { version: model.version };
-        self.records.publish(&model, &RoundRecord { phase: phase.clone(), ..round.clone() })?;
+        let ended = RoundRecord { phase: phase.clone(), received: Some(state.received), ..round.clone() };
+        self.records.publish(&model, &ended)?;
+        state.newest_version = model.version;
+        state.head = model;
         Ok(phase)
     }
 }

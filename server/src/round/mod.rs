@@ -6,18 +6,26 @@
 mod aggregating;
 mod ended;
 mod evaluating;
+mod members;
+mod models;
 mod open;
+mod settings;
+mod state;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use emofed::learning::Strategy;
 use emofed::protocol::{
-    BackboneRef, BlobRef, CapturePlan, Deployment, Event, LearningSettings, Manifest, ModelCard, ModelOrigin,
-    ModelVersion, OpenRound, PROTOCOL, ProblemCode, RoundSettings, RoundSummary, UpdateLimits, sha256_hex,
+    BackboneRef, BlobRef, CapturePlan, Deployment, LearningSettings, MINIMUM_CONTRIBUTORS, Manifest, OpenRound,
+    PROTOCOL, ProblemCode, RoundSettings, RoundSummary, UpdateLimits, sha256_hex,
 };
 use emofed::weights::Weights;
 
 pub use self::evaluating::{AcceptanceCheck, SanityCheck};
+use self::models::load;
+pub use self::models::{head, publish_made};
+use self::state::State;
 use crate::clock::Clock;
 use crate::error::ServeError;
 use crate::event_log::EventLog;
@@ -40,6 +48,28 @@ pub struct ClassConfig {
     pub limits: UpdateLimits,
     /// What becomes of the mean of a round's updates.
     pub strategy: Strategy,
+    /// A demonstration that publishes the updates of fewer than [`MINIMUM_CONTRIBUTORS`].
+    pub few_contributors: bool,
+    /// What keeps the class within the disk's and the machine's means.
+    pub bounds: ClassBounds,
+}
+
+/// What keeps a class within its means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClassBounds {
+    /// A round stays open for at least so long, in seconds, before it closes by itself: there is at most one publication
+    /// in that time.
+    pub shortest_round_s: u64,
+    /// Weights of so many newest versions are kept; records of all.
+    pub kept_models: usize,
+    /// Most participants that may join.
+    pub max_participants: u32,
+}
+
+impl Default for ClassBounds {
+    fn default() -> Self {
+        Self { shortest_round_s: 10, kept_models: 100, max_participants: 1_000 }
+    }
 }
 
 /// Everything a call without side effects needs; replaced as a whole.
@@ -52,6 +82,10 @@ pub struct Snapshot {
     pub etag: String,
     /// The central model's weights.
     pub base: Arc<Weights>,
+    /// How rounds go now.
+    pub settings: RoundSettings,
+    /// Rounds that were ever opened.
+    pub rounds: u64,
 }
 
 /// A class.
@@ -66,13 +100,7 @@ pub struct Classroom {
     /// Held by whatever changes a round or a model: transitions happen one at a time.
     transitions: Mutex<State>,
     snapshot: RwLock<Arc<Snapshot>>,
-}
-
-struct State {
-    settings: RoundSettings,
-    /// The round that has not ended, if any.
-    round: Option<RoundRecord>,
-    received: u32,
+    participants: AtomicU32,
 }
 
 impl Classroom {
@@ -94,38 +122,59 @@ impl Classroom {
         };
         let backbone = records.backbone()?.ok_or_else(|| missing("backbone"))?.backbone;
         let detector = records.detector()?.ok_or_else(|| missing("face detector"))?;
-        let model = head(&records, &backbone)?.ok_or_else(|| missing("video model"))?;
-        let base = load(&records, &model.vfer)?;
-        let settings = records.settings()?.unwrap_or_else(|| config.rounds.clone());
-        let last = records.rounds()?.pop();
-        let round = last.clone().filter(|round| !is_over(&round.phase));
-        let received = round.as_ref().map_or(Ok(0), |round| count(&records, round.id))?;
+        let state = State::load(&records, &backbone)?;
+        let base = load(&records, &state.head.vfer)?;
         let events = EventLog::new(clock.now_s());
+        let participants = u32::try_from(records.participant_count()?).unwrap_or(u32::MAX);
         let manifest = Manifest {
             protocol: PROTOCOL,
             class: config.class.clone(),
             deployment: config.deployment.clone(),
             backbone: backbone.clone(),
             detector: detector.clone(),
-            model,
+            model: state.head.clone(),
             learning: config.learning.clone(),
             capture: config.capture.clone(),
             round: None,
+            recent_rounds: Vec::new(),
+            few_contributors: config.few_contributors,
         };
-        let snapshot = RwLock::new(Arc::new(Snapshot::new(manifest, base)));
-        let state = Mutex::new(State { settings, round, received });
-        let class =
-            Self { records, clock, config, backbone, detector, acceptance, events, transitions: state, snapshot };
-        if let Some(last) = last.filter(|last| is_over(&last.phase)) {
-            class.clean_up(&last);
-        }
-        {
-            let mut state = class.state();
-            class.leave_stale_round(&mut state)?;
-            class.refresh(&state)?;
-        }
+        let snapshot = Snapshot::new(manifest, base, config.rounds.clone(), state.newest_round);
+        let class = Self {
+            records,
+            clock,
+            config,
+            backbone,
+            detector,
+            acceptance,
+            events,
+            transitions: Mutex::new(state),
+            snapshot: RwLock::new(Arc::new(snapshot)),
+            participants: participants.into(),
+        };
+        class.transition(|state| {
+            if state.head.version < state.newest_version {
+                // The backbone was changed back: versions only ever go up.
+                let head = state.head.clone();
+                class.publish_again(state, &head)?;
+            }
+            class.leave_stale_round(state)?;
+            class.refresh(state)
+        })?;
+        class.sweep()?;
         class.advance()?;
         Ok(class)
+    }
+
+    /// Deletes what ended rounds and old versions left, whenever that was.
+    fn sweep(&self) -> Result<(), ServeError> {
+        let unfinished = self.transition(|state| Ok(state.round.as_ref().map(|round| round.id.to_string())))?;
+        for folder in self.records.0.folders("updates")? {
+            if Some(&folder) != unfinished.as_ref() {
+                self.records.0.delete_objects(&format!("updates/{folder}"))?;
+            }
+        }
+        self.drop_old_weights(usize::MAX)
     }
 
     /// The manifest and what goes with it.
@@ -145,76 +194,26 @@ impl Classroom {
 
     /// How rounds go now.
     pub fn settings(&self) -> RoundSettings {
-        self.state().settings.clone()
+        self.snapshot().settings.clone()
     }
 
-    /// Changes how rounds go from the next round on.
-    ///
-    /// # Errors
-    /// A value makes no sense, or the store fails.
-    pub fn set_settings(&self, settings: RoundSettings) -> Result<(), ServeError> {
-        if settings.minimum_clients == 0 || settings.duration_s == 0 {
-            let detail = "A round needs at least one client and one second.";
-            return Err(ServeError::problem(ProblemCode::BadRequest, detail));
-        }
-        self.records.put_settings(&settings)?;
-        self.state().settings = settings;
-        self.advance()
+    /// Fewest distinct participants whose updates may become one published model.
+    pub fn fewest_contributors(&self) -> u32 {
+        if self.config.few_contributors { 1 } else { MINIMUM_CONTRIBUTORS }
     }
 
-    /// Rounds, newest first.
+    /// Up to `limit` rounds before the round `before`, newest first.
     ///
     /// # Errors
     /// The store fails.
-    pub fn rounds(&self) -> Result<Vec<RoundSummary>, ServeError> {
+    pub fn rounds(&self, before: Option<u64>, limit: usize) -> Result<Vec<RoundSummary>, ServeError> {
         let mut rounds = Vec::new();
-        for round in self.records.rounds()?.into_iter().rev() {
-            let received = count(&self.records, round.id)?;
+        for round in self.records.newest_rounds(before, limit)? {
+            let received = round.received.map_or_else(|| count(&self.records, round.id), Ok)?;
             let (base_version, opened_at_s) = (round.base_version, round.opened_at_s);
             rounds.push(RoundSummary { id: round.id, base_version, received, phase: words(&round.phase), opened_at_s });
         }
         Ok(rounds)
-    }
-
-    /// Makes the weights of `version` central again, under a new version. An open round, whose base is then stale, is
-    /// abandoned.
-    ///
-    /// # Errors
-    /// There is no such version of this backbone, a round is being aggregated, or the store fails.
-    pub fn restore(&self, version: u64) -> Result<u64, ServeError> {
-        let new_version = {
-            let mut state = self.state();
-            if state.round.as_ref().is_some_and(|round| round.phase != Phase::Open) {
-                let detail = "A round is being aggregated; try again in a moment.";
-                return Err(ServeError::problem(ProblemCode::Conflict, detail));
-            }
-            let models = self.records.models()?;
-            let restored = models
-                .iter()
-                .find(|model| model.version == version && model.backbone_sha256 == self.backbone.blob.sha256)
-                .ok_or_else(|| {
-                    ServeError::problem(ProblemCode::NotFound, format!("There is no version {version} to restore."))
-                })?;
-            if let Err(error) = load(&self.records, &restored.vfer) {
-                tracing::error!(%error, version, "a version cannot be restored");
-                let detail = format!("The stored weights of version {version} cannot be read.");
-                return Err(ServeError::problem(ProblemCode::Conflict, detail));
-            }
-            let model = ModelVersion {
-                version: next_version(&models),
-                parent: Some(version),
-                published_at_s: self.clock.now_s(),
-                round: None,
-                ..restored.clone()
-            };
-            self.records.insert_model(&model)?;
-            self.leave_stale_round(&mut state)?;
-            self.refresh(&state)?;
-            self.events.push(Event::ModelRolledBack { version: model.version, restored: version });
-            model.version
-        };
-        self.advance()?;
-        Ok(new_version)
     }
 
     /// Does whatever is due now: closes a full or late round, aggregates, evaluates, publishes, opens the next.
@@ -222,13 +221,16 @@ impl Classroom {
     /// # Errors
     /// The store fails; calling it again goes on where it stopped.
     pub fn advance(&self) -> Result<(), ServeError> {
-        let mut state = self.state();
+        self.transition(|state| self.advance_from(state))
+    }
+
+    fn advance_from(&self, state: &mut State) -> Result<(), ServeError> {
         loop {
             let Some(round) = state.round.clone() else {
-                if !state.settings.continuous {
+                if !self.effective_settings(state).continuous {
                     return Ok(());
                 }
-                self.open_next(&mut state)?;
+                self.open_next(state)?;
                 continue;
             };
             let next = match &round.phase {
@@ -236,14 +238,15 @@ impl Classroom {
                     None => return Ok(()),
                     Some(reason) => Ok(Phase::Aggregating { reason }),
                 },
-                Phase::Aggregating { reason } => self.aggregate(&round, *reason),
+                Phase::Aggregating { reason } => self.aggregate(&state.head, &round, *reason),
                 Phase::Evaluating { candidate, clients, clips, strategy_state } => {
-                    self.evaluate(&round, candidate, *clients, *clips, strategy_state.as_ref())
+                    self.evaluate(state, &round, candidate, *clients, *clips, strategy_state.as_ref())
                 }
                 Phase::Published { .. } | Phase::Rejected { .. } | Phase::Abandoned => {
                     self.clean_up(&round);
                     state.round = None;
-                    self.refresh(&state)?;
+                    state.remember_fate(&round);
+                    self.refresh(state)?;
                     self.tell_end(&round);
                     continue;
                 }
@@ -256,28 +259,18 @@ impl Classroom {
                 }
                 next => next?,
             };
-            let next = RoundRecord { phase, ..round };
+            let next = RoundRecord { phase, received: Some(state.received), ..round };
             self.enter(&next)?;
             state.round = Some(next.clone());
-            self.refresh(&state)?;
+            self.refresh(state)?;
             self.tell_closed(&next);
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.transitions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The current central model.
-    fn head(&self) -> Result<ModelVersion, ServeError> {
-        head(&self.records, &self.backbone)?
-            .ok_or_else(|| ServeError::problem(ProblemCode::Internal, "The central model is gone."))
     }
 
     /// Makes the snapshot say what the store and the state say.
     fn refresh(&self, state: &State) -> Result<(), ServeError> {
         let before = self.snapshot();
-        let model = self.head()?;
+        let model = state.head.clone();
         let base = if model.vfer == before.manifest.model.vfer {
             before.base.clone()
         } else {
@@ -286,71 +279,30 @@ impl Classroom {
         let round = state.round.as_ref().filter(|round| round.phase == Phase::Open).map(|round| OpenRound {
             id: round.id,
             base_version: round.base_version,
-            minimum_clients: round.minimum_clients,
+            minimum_clients: round.minimum_clients.max(self.fewest_contributors()),
             received: state.received,
             deadline_s: round.deadline_s,
         });
-        let manifest = Manifest { model, round, detector: self.detector.clone(), ..before.manifest.clone() };
-        let snapshot = Arc::new(Snapshot::new(manifest, base));
+        let recent_rounds = state.fates.iter().cloned().collect();
+        let detector = self.detector.clone();
+        let manifest = Manifest { model, round, detector, recent_rounds, ..before.manifest.clone() };
+        let settings = self.effective_settings(state);
+        let snapshot = Arc::new(Snapshot::new(manifest, base, settings, state.newest_round));
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
         Ok(())
     }
 }
 
 impl Snapshot {
-    fn new(manifest: Manifest, base: Arc<Weights>) -> Self {
+    fn new(manifest: Manifest, base: Arc<Weights>, settings: RoundSettings, rounds: u64) -> Self {
         let json = serde_json::to_string(&manifest).expect("a manifest is plain data");
         let etag = format!("\"{}\"", &sha256_hex(json.as_bytes())[..32]);
-        Self { manifest, json, etag, base }
+        Self { manifest, json, etag, base, settings, rounds }
     }
 }
 
-/// Publishes a model that no round made: the first of a backbone, or one trained in the lab.
-///
-/// # Errors
-/// The store fails.
-pub fn publish_made(
-    records: &Records,
-    backbone: &BackboneRef,
-    origin: ModelOrigin,
-    vfer: &[u8],
-    card: Option<ModelCard>,
-    now_s: u64,
-) -> Result<ModelVersion, ServeError> {
-    let model = ModelVersion {
-        version: next_version(&records.models()?),
-        parent: None,
-        origin,
-        round: None,
-        clients: 0,
-        clips: 0,
-        published_at_s: now_s,
-        backbone_sha256: backbone.blob.sha256.clone(),
-        vfer: records.put_blob(vfer)?,
-        evaluation: None,
-        card,
-        strategy_state: None,
-    };
-    records.insert_model(&model)?;
-    Ok(model)
-}
-
-/// The newest model over a backbone.
-///
-/// # Errors
-/// The store fails.
-pub fn head(records: &Records, backbone: &BackboneRef) -> Result<Option<ModelVersion>, ServeError> {
-    let models = records.models()?;
-    Ok(models.into_iter().rev().find(|model| model.backbone_sha256 == backbone.blob.sha256))
-}
-
-fn next_version(models: &[ModelVersion]) -> u64 {
-    models.last().map_or(1, |model| model.version + 1)
-}
-
-fn load(records: &Records, vfer: &BlobRef) -> Result<Arc<Weights>, ServeError> {
-    Ok(Arc::new(Weights::from_safetensors(&records.blob(&vfer.sha256)?)?))
-}
+/// Why one or two are not enough, in a sentence.
+const WHY_SEVERAL: &str = "a model made of fewer updates gives single ones away.";
 
 fn count(records: &Records, round: u64) -> Result<u32, ServeError> {
     Ok(u32::try_from(records.updates(round)?.len()).unwrap_or(u32::MAX))

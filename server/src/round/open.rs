@@ -2,7 +2,8 @@
 
 use emofed::protocol::{ClientUpdate, CloseReason, Event, Problem, ProblemCode, UpdateReceipt, sha256_hex};
 
-use super::{Classroom, State, is_over};
+use super::state::State;
+use super::{Classroom, WHY_SEVERAL, is_over};
 use crate::error::ServeError;
 use crate::store::{Phase, RoundRecord, UpdateRecord, update_name};
 
@@ -12,27 +13,31 @@ impl Classroom {
     /// # Errors
     /// One is open already, or the store fails.
     pub fn open_round(&self) -> Result<u64, ServeError> {
-        let mut state = self.state();
-        if let Some(round) = &state.round {
-            let detail = format!("Round {} has not ended yet.", round.id);
-            return Err(ServeError::problem(ProblemCode::Conflict, detail));
-        }
-        self.open_next(&mut state)
+        self.transition(|state| {
+            if let Some(round) = &state.round {
+                let detail = format!("Round {} has not ended yet.", round.id);
+                return Err(ServeError::problem(ProblemCode::Conflict, detail));
+            }
+            self.open_next(state)
+        })
     }
 
     pub(super) fn open_next(&self, state: &mut State) -> Result<u64, ServeError> {
-        let id = self.records.rounds()?.last().map_or(1, |round| round.id + 1);
+        let id = state.newest_round + 1;
+        let settings = self.effective_settings(state);
         let now_s = self.clock.now_s();
         let round = RoundRecord {
             id,
-            base_version: self.head()?.version,
-            minimum_clients: state.settings.minimum_clients,
+            base_version: state.head.version,
+            minimum_clients: settings.minimum_clients,
             opened_at_s: now_s,
-            deadline_s: now_s.saturating_add(state.settings.duration_s),
+            deadline_s: now_s.saturating_add(settings.duration_s),
+            received: None,
             phase: Phase::Open,
         };
         self.records.put_round(&round)?;
         let opened = Event::RoundOpened { round: id, base_version: round.base_version };
+        state.newest_round = id;
         state.round = Some(round);
         state.received = 0;
         // The manifest first: an event makes tabs read it.
@@ -69,15 +74,17 @@ impl Classroom {
         self.records.0.put_object(&object, body)?;
         let record =
             UpdateRecord { participant: participant.to_owned(), sha256: receipt.sha256.clone(), clips: update.clips };
-        let mut state = self.state();
-        let result = self.count_in(&mut state, round, &record);
-        // Nobody will read the object if the round has ended meanwhile, or if another body was faster.
-        let is_wanted = state.round.as_ref().is_some_and(|current| current.id == round && !is_over(&current.phase))
-            && self.records.update(round, participant)?.is_some_and(|known| known.sha256 == receipt.sha256);
-        if !is_wanted {
-            self.records.0.delete_object(&object)?;
-        }
-        result.map(|()| receipt)
+        self.transition(|state| {
+            let result = self.count_in(state, round, &record);
+            // Nobody will read the object if the round has ended meanwhile, or if another body was faster.
+            let is_wanted = state.round.as_ref().is_some_and(|current| current.id == round && !is_over(&current.phase))
+                && self.records.update(round, participant)?.is_some_and(|known| known.sha256 == receipt.sha256);
+            if !is_wanted {
+                self.records.0.delete_object(&object)?;
+            }
+            result
+        })?;
+        Ok(receipt)
     }
 
     fn count_in(&self, state: &mut State, round: u64, record: &UpdateRecord) -> Result<(), ServeError> {
@@ -108,25 +115,40 @@ impl Classroom {
     /// Closes a round by hand; what has come is aggregated.
     ///
     /// # Errors
-    /// The round is not open, or the store fails.
+    /// The round is not open, too few have contributed to hide any one of them, or the store fails.
     pub fn close_round(&self, id: u64) -> Result<(), ServeError> {
-        {
-            let mut state = self.state();
+        self.transition(|state| {
             let open = state.round.as_ref().filter(|open| open.id == id && open.phase == Phase::Open);
             let open = open.ok_or_else(|| not_open(id))?;
-            let closed = RoundRecord { phase: Phase::Aggregating { reason: CloseReason::Instructor }, ..open.clone() };
+            let (received, fewest) = (state.received, self.fewest_contributors());
+            // None at all gives nothing away: the round is abandoned.
+            if (1..fewest).contains(&received) {
+                let detail = format!(
+                    "Round {id} has {received} of the {fewest} updates that it needs at least: {WHY_SEVERAL} Without more \
+                     it ends at its deadline, and nothing is published."
+                );
+                return Err(ServeError::problem(ProblemCode::Conflict, detail));
+            }
+            let phase = Phase::Aggregating { reason: CloseReason::Instructor };
+            let closed = RoundRecord { phase, received: Some(received), ..open.clone() };
             self.records.put_round(&closed)?;
             state.round = Some(closed.clone());
-            self.refresh(&state)?;
+            self.refresh(state)?;
             self.tell_closed(&closed);
-        }
+            Ok(())
+        })?;
         self.advance()
     }
 
     pub(super) fn why_close(&self, round: &RoundRecord, received: u32) -> Option<CloseReason> {
-        if received >= round.minimum_clients {
+        let now_s = self.clock.now_s();
+        // A clock that was set back must not keep a round open.
+        let is_too_early =
+            now_s.checked_sub(round.opened_at_s).is_some_and(|open_s| open_s < self.config.bounds.shortest_round_s);
+        let is_full = received >= round.minimum_clients.max(self.fewest_contributors());
+        if is_full && (!is_too_early || now_s >= round.deadline_s) {
             Some(CloseReason::Complete)
-        } else if self.clock.now_s() >= round.deadline_s {
+        } else if now_s >= round.deadline_s {
             Some(CloseReason::Deadline)
         } else {
             None
@@ -135,10 +157,10 @@ impl Classroom {
 
     /// Abandons an open round whose base is no longer the central model. Its tabs keep their clips.
     pub(super) fn leave_stale_round(&self, state: &mut State) -> Result<(), ServeError> {
-        let head = self.head()?.version;
+        let head = state.head.version;
         let Some(round) = state.round.clone() else { return Ok(()) };
         if round.base_version != head && !matches!(round.phase, Phase::Published { .. }) {
-            let abandoned = RoundRecord { phase: Phase::Abandoned, ..round };
+            let abandoned = RoundRecord { phase: Phase::Abandoned, received: Some(state.received), ..round };
             self.records.put_round(&abandoned)?;
             let closed = Event::RoundClosed { round: abandoned.id, reason: CloseReason::Instructor };
             state.round = Some(abandoned);

@@ -1,6 +1,6 @@
 //! Who may do what: bearer tokens, and a brake for guesses.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,43 +12,89 @@ use super::App;
 use crate::error::ServeError;
 use crate::secret;
 
-/// Wrong codes that an address may try in a window.
+/// Wrong codes that an address may try in a window, in seconds below.
 const WRONG_CODES: u32 = 10;
-const WINDOW: Duration = Duration::from_secs(60);
-/// Addresses remembered at the most.
+const WRONG_WINDOW: Duration = Duration::from_secs(60);
+const JOIN_WINDOW: Duration = Duration::from_secs(3_600);
+/// Addresses remembered at the most; the one whose window began first goes first.
 const ADDRESSES: usize = 10_000;
 
-/// Counts wrong class codes by address, in memory only.
-#[derive(Default)]
-pub struct JoinLimiter(Mutex<HashMap<IpAddr, (u32, Instant)>>);
+/// Counts wrong class codes and joins by address, in memory only.
+pub struct JoinLimiter {
+    wrong: Mutex<Windows>,
+    joins: Mutex<Windows>,
+    most_joins: u32,
+}
 
 impl JoinLimiter {
-    /// # Errors
-    /// `rate-limited`, if the address has guessed too often.
-    pub fn check(&self, address: IpAddr) -> Result<(), ServeError> {
-        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match seen.get(&address) {
-            Some((count, since)) if *count >= WRONG_CODES && since.elapsed() < WINDOW => {
-                let wait_s = (WINDOW - since.elapsed().min(WINDOW)).as_secs() + 1;
-                let detail = format!("Too many wrong class codes. Try again in {wait_s} s.");
-                let problem = Problem::new(ProblemCode::RateLimited, detail);
-                Err(Problem { retry_after_s: Some(wait_s), ..problem }.into())
-            }
-            _ => Ok(()),
-        }
+    /// Lets `most_joins` an hour join from one address.
+    pub fn new(most_joins: u32) -> Self {
+        let windows = |length| Mutex::new(Windows { length, counts: HashMap::new(), order: VecDeque::new() });
+        Self { wrong: windows(WRONG_WINDOW), joins: windows(JOIN_WINDOW), most_joins }
     }
 
     /// Counts a wrong code.
-    pub fn count_wrong(&self, address: IpAddr) {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() >= ADDRESSES {
-            seen.retain(|_, (_, since)| since.elapsed() < WINDOW);
+    ///
+    /// # Errors
+    /// `rate-limited`, if the address has guessed too often.
+    pub fn count_wrong(&self, address: IpAddr) -> Result<(), ServeError> {
+        count(&self.wrong, address, WRONG_CODES, "Too many wrong class codes")
+    }
+
+    /// Counts a join.
+    ///
+    /// # Errors
+    /// `rate-limited`, if too many have joined from the address.
+    pub fn count_join(&self, address: IpAddr) -> Result<(), ServeError> {
+        count(&self.joins, address, self.most_joins, "Too many have joined from this address")
+    }
+}
+
+fn count(windows: &Mutex<Windows>, address: IpAddr, most: u32, what: &str) -> Result<(), ServeError> {
+    let mut windows = windows.lock().unwrap_or_else(PoisonError::into_inner);
+    let (count, left) = windows.count(network(address), Instant::now());
+    if count <= most {
+        return Ok(());
+    }
+    let wait_s = left.as_secs() + 1;
+    let problem = Problem::new(ProblemCode::RateLimited, format!("{what}. Try again in {wait_s} s."));
+    Err(Problem { retry_after_s: Some(wait_s), ..problem }.into())
+}
+
+/// Who shares a limit: an IPv4 address, or an IPv6 /64, which is one customer's.
+pub(super) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+        v4 => v4,
+    }
+}
+
+/// Counts by address in windows of one length.
+struct Windows {
+    length: Duration,
+    counts: HashMap<IpAddr, (u32, Instant)>,
+    /// Addresses in the order in which their windows began, and so end.
+    order: VecDeque<IpAddr>,
+}
+
+impl Windows {
+    /// Counts once more; gives the count and how long its window still lasts. Takes the same time whatever it remembers.
+    fn count(&mut self, address: IpAddr, now: Instant) -> (u32, Duration) {
+        while let Some(oldest) = self.order.front() {
+            let has_ended = self.counts.get(oldest).is_none_or(|(_, since)| now.duration_since(*since) >= self.length);
+            let is_one_too_many = self.counts.len() >= ADDRESSES && !self.counts.contains_key(&address);
+            if !has_ended && !is_one_too_many {
+                break;
+            }
+            self.counts.remove(oldest);
+            self.order.pop_front();
         }
-        let entry = seen.entry(address).or_insert((0, Instant::now()));
-        if entry.1.elapsed() >= WINDOW {
-            *entry = (0, Instant::now());
-        }
-        entry.0 += 1;
+        let (count, since) = self.counts.entry(address).or_insert_with(|| {
+            self.order.push_back(address);
+            (0, now)
+        });
+        *count = count.saturating_add(1);
+        (*count, self.length.saturating_sub(now.duration_since(*since)))
     }
 }
 
@@ -63,10 +109,24 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
+/// Hash of the bearer token, under which its participant is known.
+pub(super) fn token_sha256(headers: &HeaderMap) -> Option<String> {
+    Some(sha256_hex(bearer(headers)?.as_bytes()))
+}
+
+/// Whether the client has what `etag` names (RFC 9110, 13.1.2: a list of tags, weak ones compared as strong, or `*`).
+pub(super) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+    let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
+    lists
+        .flat_map(|tags| tags.split(','))
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+}
+
 /// The id of the participant that calls.
 pub(super) async fn participant(app: &App, headers: &HeaderMap) -> Result<String, ServeError> {
     let refused = || ServeError::problem(ProblemCode::Unauthorized, "The participant's token is missing or unknown.");
-    let token_sha256 = sha256_hex(bearer(headers).ok_or_else(refused)?.as_bytes());
+    let token_sha256 = token_sha256(headers).ok_or_else(refused)?;
     let known = app.blocking(move |class| Ok(class.records().participant(&token_sha256)?)).await?;
     known.map(|participant| participant.id).ok_or_else(refused)
 }
@@ -101,15 +161,53 @@ mod tests {
 
     #[test]
     fn guessing_is_slowed_down_by_address() {
-        let limiter = JoinLimiter::default();
+        let limiter = JoinLimiter::new(3);
         let (guesser, other) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
         for _ in 0..WRONG_CODES {
-            assert!(limiter.check(guesser).is_ok());
-            limiter.count_wrong(guesser);
+            assert!(limiter.count_wrong(guesser).is_ok());
         }
-        let problem = limiter.check(guesser).unwrap_err().into_problem();
+        let problem = limiter.count_wrong(guesser).unwrap_err().into_problem();
         assert_eq!(problem.code, ProblemCode::RateLimited);
         assert!(problem.retry_after_s.is_some_and(|wait_s| (1..=61).contains(&wait_s)));
-        assert!(limiter.check(other).is_ok());
+        assert!(limiter.count_wrong(other).is_ok());
+        // Joining is counted apart: a right code passes.
+        for _ in 0..3 {
+            assert!(limiter.count_join(guesser).is_ok());
+        }
+        assert!(limiter.count_join(guesser).is_err());
+    }
+
+    #[test]
+    fn the_limiter_is_bounded_and_forgets_the_oldest() {
+        let mut windows = Windows { length: WRONG_WINDOW, counts: HashMap::new(), order: VecDeque::new() };
+        let now = Instant::now();
+        let address = |number: u32| IpAddr::from(number.to_be_bytes());
+        for number in 0..ADDRESSES as u32 + 100 {
+            windows.count(address(number), now);
+        }
+        assert_eq!((windows.counts.len(), windows.order.len()), (ADDRESSES, ADDRESSES));
+        assert!(!windows.counts.contains_key(&address(0)));
+        assert_eq!(windows.count(address(ADDRESSES as u32), now).0, 2);
+        assert_eq!(windows.count(address(1), now + WRONG_WINDOW).0, 1);
+        assert_eq!(windows.counts.len(), 1);
+    }
+
+    #[test]
+    fn a_network_of_ipv6_addresses_is_one() {
+        let network_of = |text: &str| network(text.parse().unwrap());
+        assert_eq!(network_of("2001:db8:1:2::1"), network_of("2001:db8:1:2:ffff::9"));
+        assert_ne!(network_of("2001:db8:1:2::1"), network_of("2001:db8:1:3::1"));
+        assert_eq!(network_of("::ffff:192.0.2.1"), network_of("192.0.2.1"));
+    }
+
+    #[test]
+    fn entity_tags_come_in_lists_weak_or_as_a_star() {
+        let known = |tags: &str| {
+            let mut headers = HeaderMap::new();
+            headers.append("if-none-match", tags.parse().unwrap());
+            is_known(&headers, "\"a\"")
+        };
+        assert!(known("\"a\"") && known("\"b\", \"a\"") && known("W/\"a\"") && known("*"));
+        assert!(!known("\"b\"") && !known("a"));
     }
 }

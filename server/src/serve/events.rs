@@ -1,33 +1,48 @@
 //! `GET /api/v1/events`: server-sent events. They carry round and version numbers, nothing of anyone.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use emofed::protocol::{Problem, ProblemCode};
 use futures::{Stream, StreamExt as _, stream};
 use tokio_stream::wrappers::BroadcastStream;
 
-use super::App;
+use super::{App, access};
+use crate::error::ServeError;
 use crate::event_log::Numbered;
 
 pub(super) async fn events(
     State(app): State<App>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ServeError> {
+    // Half of all connections at the most, so that there is room for everything else.
+    let most = app.connections.total / 2;
+    let address = access::address(app.origins.trusted_proxy, peer.ip(), &headers);
+    let place = app.streams.0.enter(address, most, app.connections.per_address.min(most)).ok_or_else(|| {
+        let problem =
+            Problem::new(ProblemCode::RateLimited, "Too many listen to events; ask for the manifest instead.");
+        Problem { retry_after_s: Some(60), ..problem }
+    })?;
     let last_id = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
     let (missed, later) = app.class.events().subscribe(last_id);
     // A listener that lags loses events, not state: the next one makes it read the manifest.
     let later = BroadcastStream::new(later).filter_map(|event| async { event.ok() });
-    let events = stream::iter(missed).chain(later).map(|event| Ok(sse(&event)));
+    let events = stream::iter(missed).chain(later).map(move |event| {
+        let _counts_as_long_as_the_stream = &place;
+        Ok(sse(&event))
+    });
     let mut stopping = app.stopping.clone();
     let stopped = async move {
         // An error means that the aggregator is gone, which is a stop, too.
         let _ = stopping.wait_for(|stopping| *stopping).await;
     };
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
-    Sse::new(events.take_until(Box::pin(stopped))).keep_alive(keep_alive)
+    Ok(Sse::new(events.take_until(Box::pin(stopped))).keep_alive(keep_alive))
 }
 
 fn sse(numbered: &Numbered) -> Event {

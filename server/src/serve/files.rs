@@ -5,6 +5,7 @@ use std::path::Path as FilePath;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -13,7 +14,7 @@ use futures::{Stream, stream};
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use super::App;
+use super::{App, access};
 use crate::error::ServeError;
 use crate::store::blob_name;
 
@@ -23,9 +24,10 @@ const PART: u64 = 256 * 1024;
 /// `GET /blobs/{sha256}`, whole or a range.
 pub(super) async fn blob(
     State(app): State<App>,
-    Path(sha256): Path<String>,
+    sha256: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, ServeError> {
+    let Path(sha256) = sha256.unwrap_or(Path(String::new()));
     let is_hash = sha256.len() == 64 && sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     if !is_hash {
         return Err(ServeError::problem(ProblemCode::NotFound, "Weights are named by their SHA-256."));
@@ -37,12 +39,12 @@ pub(super) async fn blob(
         (header::CONTENT_TYPE, SAFETENSORS.to_owned()),
         (header::ACCEPT_RANGES, "bytes".to_owned()),
     ];
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|tags| tags == etag.as_str()) {
-        return Ok((StatusCode::NOT_MODIFIED, fields).into_response());
-    }
     let name = blob_name(&sha256);
     let sized = name.clone();
     let size = app.blocking(move |class| Ok(class.records().0.object_size(&sized)?)).await?;
+    if access::is_known(&headers, &etag) {
+        return Ok((StatusCode::NOT_MODIFIED, fields).into_response());
+    }
     let wanted = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
     // A range of another representation is no range of this one.
     let is_current = headers.get(header::IF_RANGE).is_none_or(|tag| tag == etag.as_str());

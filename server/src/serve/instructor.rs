@@ -1,31 +1,46 @@
 //! The instructor's calls.
 
 use axum::Json;
-use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use emofed::protocol::{ClassStatus, ProblemCode, RoundSettings};
+use emofed::protocol::{ClassStatus, ProblemCode, RoundSettings, RoundSettingsChange};
 
 use super::{App, Number, access};
 use crate::error::ServeError;
 
+/// Rounds and models that are told at once.
+const PAGE: usize = 50;
+
+/// Which page of a long list is asked for.
+#[derive(Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Pages {
+    rounds_before: Option<u64>,
+    models_before: Option<u64>,
+}
+
 /// `GET /api/v1/instructor/status`.
-pub(super) async fn status(State(app): State<App>, headers: HeaderMap) -> Result<Json<ClassStatus>, ServeError> {
+pub(super) async fn status(
+    State(app): State<App>,
+    headers: HeaderMap,
+    pages: Result<Query<Pages>, QueryRejection>,
+) -> Result<Json<ClassStatus>, ServeError> {
     access::instructor(&app, &headers)?;
+    let Query(pages) = pages.map_err(|error| ServeError::problem(ProblemCode::BadRequest, error.body_text()))?;
     let class_code = app.record.code.clone();
     let status = app.blocking(move |class| {
         let snapshot = class.snapshot();
-        let mut models = class.records().models()?;
-        models.reverse();
         Ok(ClassStatus {
             class: snapshot.manifest.class.clone(),
             class_code,
             connected: u32::try_from(class.events().listeners()).unwrap_or(u32::MAX),
-            participants: u32::try_from(class.records().participant_count()?).unwrap_or(u32::MAX),
+            participants: class.participants(),
             round: snapshot.manifest.round.clone(),
-            rounds: class.rounds()?,
-            models,
-            settings: class.settings(),
+            rounds: class.rounds(pages.rounds_before, PAGE)?,
+            models: class.records().newest_models(pages.models_before, PAGE)?,
+            settings: snapshot.settings.clone(),
+            few_contributors: snapshot.manifest.few_contributors,
         })
     });
     Ok(Json(status.await?))
@@ -67,17 +82,20 @@ pub(super) async fn restore(
 pub(super) async fn settings(
     State(app): State<App>,
     headers: HeaderMap,
-    changes: Result<Json<serde_json::Map<String, serde_json::Value>>, JsonRejection>,
+    fields: Result<Json<serde_json::Map<String, serde_json::Value>>, JsonRejection>,
 ) -> Result<Json<RoundSettings>, ServeError> {
     access::instructor(&app, &headers)?;
     let bad = |detail: String| ServeError::problem(ProblemCode::BadRequest, detail);
-    let Json(changes) = changes.map_err(|error| bad(error.body_text()))?;
-    let mut merged = serde_json::json!(app.class.settings());
-    if let Some(fields) = merged.as_object_mut() {
-        fields.extend(changes);
-    }
-    let settings: RoundSettings = serde_json::from_value(merged).map_err(|error| bad(error.to_string()))?;
-    let applied = settings.clone();
-    app.blocking(move |class| class.set_settings(applied)).await?;
-    Ok(Json(settings))
+    // Read as an object first: serde takes a struct from an array, too.
+    let Json(fields) = fields.map_err(|error| bad(error.body_text()))?;
+    let change: RoundSettingsChange =
+        serde_json::from_value(fields.into()).map_err(|error| bad(format!("The settings: {error}.")))?;
+    Ok(Json(app.blocking(move |class| class.change_settings(change)).await?))
+}
+
+/// `DELETE /api/v1/instructor/participants`: all tokens end; who has the class code can join again.
+pub(super) async fn revoke(State(app): State<App>, headers: HeaderMap) -> Result<StatusCode, ServeError> {
+    access::instructor(&app, &headers)?;
+    app.blocking(|class| class.remove_participants()).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -1,14 +1,15 @@
 //! The aggregator's HTTP side: routes, access, limits.
 
 mod access;
+mod connections;
 mod events;
 mod files;
 mod instructor;
 mod participant;
 mod security;
 mod status;
+mod write_timeout;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,12 +19,15 @@ use axum::extract::{DefaultBodyLimit, FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, patch, post, put};
+use axum::routing::{delete, get, patch, post, put};
 use emofed::protocol::{ClientUpdate, PROBLEM_JSON, Problem, ProblemCode};
 use tokio::net::TcpListener;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 pub use self::access::JoinLimiter;
+pub use self::connections::ConnectionBounds;
+use self::connections::Counted;
+pub use self::security::{Origins, authority};
 use crate::error::ServeError;
 use crate::round::Classroom;
 use crate::store::ClassRecord;
@@ -46,13 +50,19 @@ pub struct App {
     pub record: Arc<ClassRecord>,
     /// Slows down who guesses class codes.
     pub joins: Arc<JoinLimiter>,
-    /// Whether foreign `Host` headers are refused, as they must be on loopback.
-    pub loopback_only: bool,
-    /// Whether a proxy in front says where requests come from (`X-Forwarded-For`).
-    pub trusted_proxy: bool,
+    /// Where requests may come from.
+    pub origins: Origins,
+    /// Bounds of connections.
+    pub connections: ConnectionBounds,
+    /// Event streams that are open.
+    pub streams: EventStreams,
     /// Becomes true when the aggregator stops; ends event streams.
     pub stopping: tokio::sync::watch::Receiver<bool>,
 }
+
+/// Event streams that are open, by address.
+#[derive(Clone, Default)]
+pub struct EventStreams(Counted);
 
 impl App {
     /// Runs something that blocks where blocking is allowed.
@@ -98,8 +108,10 @@ pub fn router(app: App, dist: Option<PathBuf>) -> Router {
     let calls = Router::new()
         .route("/api/v1/manifest", get(participant::manifest))
         .route("/api/v1/participants", post(participant::join).layer(DefaultBodyLimit::max(1_024)))
+        .route("/api/v1/participants/me", delete(participant::leave))
         .route("/api/v1/rounds/{round}/update", put(participant::update).layer(DefaultBodyLimit::max(max_update)))
         .route("/api/v1/instructor/status", get(instructor::status))
+        .route("/api/v1/instructor/participants", delete(instructor::revoke))
         .route("/api/v1/instructor/rounds", post(instructor::open))
         .route("/api/v1/instructor/rounds/{round}/close", post(instructor::close))
         .route("/api/v1/instructor/models/{version}/restore", post(instructor::restore))
@@ -120,7 +132,7 @@ pub fn router(app: App, dist: Option<PathBuf>) -> Router {
         Some(dist) => router.fallback_service(files::page(&dist)),
         None => router.fallback(nothing_here),
     };
-    security::protect(router, app.loopback_only)
+    security::protect(router, app.origins)
 }
 
 async fn nothing_here() -> ServeError {
@@ -134,15 +146,12 @@ async fn other_method() -> ServeError {
 }
 
 /// Serves until `stop` resolves, then lets requests under way finish for up to [`GRACE`].
-///
-/// # Errors
-/// The listener fails.
 pub async fn serve(
     listener: TcpListener,
     app: App,
     dist: Option<PathBuf>,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
+) {
     let class = app.class.clone();
     let ticking = tokio::spawn(async move {
         let mut ticks = tokio::time::interval(TICK);
@@ -157,26 +166,7 @@ pub async fn serve(
             }
         }
     });
-    let service = router(app, dist).into_make_service_with_connect_info::<SocketAddr>();
-    let (stopped, stopping) = tokio::sync::oneshot::channel();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
-        stop.await;
-        // Nobody waits any more only if serving has failed.
-        let _ = stopped.send(());
-    });
-    let out_of_patience = async move {
-        match stopping.await {
-            Ok(()) => tokio::time::sleep(GRACE).await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    let result = tokio::select! {
-        result = serving => result,
-        () = out_of_patience => {
-            tracing::info!("requests that took too long were cut off");
-            Ok(())
-        }
-    };
+    let (bounds, is_behind_proxy) = (app.connections, app.origins.trusted_proxy);
+    connections::accept(listener, router(app, dist), bounds, is_behind_proxy, stop, GRACE).await;
     ticking.abort();
-    result
 }

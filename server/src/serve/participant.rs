@@ -1,8 +1,10 @@
 //! A participant's calls: manifest, join, update.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Json;
+use axum::RequestExt as _;
 use axum::body::Bytes;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{ConnectInfo, FromRequest as _, Request, State};
@@ -11,6 +13,8 @@ use axum::response::{IntoResponse as _, Response};
 use emofed::protocol::{ClientUpdate, JoinRequest, JoinResponse, ProblemCode, SAFETENSORS, UpdateReceipt, sha256_hex};
 
 use super::{App, Number, access};
+use futures::StreamExt as _;
+
 use crate::error::ServeError;
 use crate::secret;
 use crate::store::ParticipantRecord;
@@ -19,8 +23,7 @@ use crate::store::ParticipantRecord;
 pub(super) async fn manifest(State(app): State<App>, headers: HeaderMap) -> Response {
     let snapshot = app.class.snapshot();
     let fields = [(header::ETAG, snapshot.etag.clone()), (header::CACHE_CONTROL, "no-cache".to_owned())];
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
-    if known.is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == snapshot.etag)) {
+    if access::is_known(&headers, &snapshot.etag) {
         return (StatusCode::NOT_MODIFIED, fields).into_response();
     }
     (fields, [(header::CONTENT_TYPE, "application/json")], snapshot.json.clone()).into_response()
@@ -34,17 +37,29 @@ pub(super) async fn join(
     request: Result<Json<JoinRequest>, JsonRejection>,
 ) -> Result<(StatusCode, Json<JoinResponse>), ServeError> {
     let Json(request) = request.map_err(|error| ServeError::problem(ProblemCode::BadRequest, error.body_text()))?;
-    let address = access::address(app.trusted_proxy, peer.ip(), &headers);
-    app.joins.check(address)?;
+    let address = access::address(app.origins.trusted_proxy, peer.ip(), &headers);
     if !secret::same(&secret::normalized_code(&request.class_code), &secret::normalized_code(&app.record.code)) {
-        app.joins.count_wrong(address);
+        if let Err(limited) = app.joins.count_wrong(address) {
+            // Whoever guesses waits. A right code is never held back: many people can share one address.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            return Err(limited);
+        }
         return Err(ServeError::problem(ProblemCode::WrongClassCode, "No class has this code."));
     }
+    app.joins.count_join(address)?;
     let joined = JoinResponse { participant: secret::id()?, token: secret::token()? };
     let record = ParticipantRecord { id: joined.participant.clone() };
     let token_sha256 = sha256_hex(joined.token.as_bytes());
-    app.blocking(move |class| Ok(class.records().insert_participant(&token_sha256, &record)?)).await?;
+    app.blocking(move |class| class.add_participant(&token_sha256, &record)).await?;
     Ok((StatusCode::CREATED, Json(joined)))
+}
+
+/// `DELETE /api/v1/participants/me`: the token ends.
+pub(super) async fn leave(State(app): State<App>, headers: HeaderMap) -> Result<StatusCode, ServeError> {
+    access::participant(&app, &headers).await?;
+    let token_sha256 = access::token_sha256(&headers).unwrap_or_default();
+    app.blocking(move |class| class.remove_participant(&token_sha256)).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// `PUT /api/v1/rounds/{round}/update`.
@@ -60,10 +75,17 @@ pub(super) async fn update(
     if announced.is_some_and(|length: u64| length > most as u64) {
         return Err(too_large());
     }
-    // What is not too large is read before anything else is refused: a browser that is still sending when the connection
-    // closes reports a network error, and its tab would never hear that it has to join again.
+    // What is not too large is received before anything else is refused: a browser that is still sending when the connection
+    // closes reports a network error, and its tab would never hear that it has to join again. A stranger's is not kept.
+    let participant = match access::participant(&app, &headers).await {
+        Ok(participant) => participant,
+        Err(refused) => {
+            let mut parts = request.into_limited_body().into_data_stream();
+            while let Some(Ok(_)) = parts.next().await {}
+            return Err(refused);
+        }
+    };
     let body = Bytes::from_request(request, &app).await;
-    let participant = access::participant(&app, &headers).await?;
     if headers.get(header::CONTENT_TYPE).is_none_or(|kind| kind != SAFETENSORS) {
         let detail = format!("An update's content type is {SAFETENSORS}.");
         return Err(ServeError::problem(ProblemCode::BadRequest, detail));

@@ -1,10 +1,11 @@
-//! Headers on every answer, and a check of every request's `Host`.
+//! Headers on every answer, and a check of where every request comes from: `Host`, `Origin`, `Sec-Fetch-Site`, and
+//! forwarding headers.
 
 use std::net::IpAddr;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use emofed::protocol::ProblemCode;
@@ -26,15 +27,31 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-pub(super) fn protect(router: Router, loopback_only: bool) -> Router {
+/// Headers that only a proxy adds.
+const FORWARDING: [&str; 5] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
+
+/// Paths that a machine asks on loopback although the class is served under a public name.
+const MACHINES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+/// Where requests may come from.
+#[derive(Clone, Debug, Default)]
+pub struct Origins {
+    /// The origin that browsers see, such as `https://class.example.org`; absent where only loopback is served.
+    pub public: Option<String>,
+    /// Whether a proxy in front is configured.
+    pub trusted_proxy: bool,
+}
+
+pub(super) fn protect(router: Router, origins: Origins) -> Router {
     router
-        .layer(middleware::from_fn(move |request: Request, next: Next| async move {
-            // A page elsewhere whose name resolves to this machine (DNS rebinding) sends its own name.
-            if loopback_only && !names_loopback(request.headers(), &request) {
-                let detail = "This aggregator answers on loopback only.";
-                return ServeError::problem(ProblemCode::BadRequest, detail).into_response();
+        .layer(middleware::from_fn(move |request: Request, next: Next| {
+            let refused = origins.refuse(&request).err();
+            async move {
+                match refused {
+                    Some(detail) => ServeError::problem(ProblemCode::BadRequest, detail).into_response(),
+                    None => next.run(request).await,
+                }
             }
-            next.run(request).await
         }))
         .layer(middleware::map_response(|mut response: Response| async move {
             for (name, value) in HEADERS {
@@ -44,9 +61,69 @@ pub(super) fn protect(router: Router, loopback_only: bool) -> Router {
         }))
 }
 
-fn names_loopback(headers: &HeaderMap, request: &Request) -> bool {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).or_else(|| request.uri().host());
-    host.is_some_and(is_loopback)
+impl Origins {
+    /// # Errors
+    /// Why the request is refused, in a sentence.
+    fn refuse(&self, request: &Request) -> Result<(), String> {
+        let headers = request.headers();
+        if let Some(name) = FORWARDING.iter().find(|name| !self.trusted_proxy && headers.contains_key(**name)) {
+            return Err(format!(
+                "The request came through a proxy (it has {name}), and none is configured: set trusted_proxy, \
+                 public_origin and [deployment] in the aggregator's configuration."
+            ));
+        }
+        // A page elsewhere whose name resolves to this machine (DNS rebinding) sends its own name.
+        let told = headers.get(header::HOST).and_then(|host| host.to_str().ok()).or_else(|| request.uri().host());
+        let host = told.unwrap_or_default();
+        let expected = match &self.public {
+            Some(origin) => authority(origin).is_some_and(|authority| authority.eq_ignore_ascii_case(host)),
+            None => is_loopback(host),
+        };
+        let is_machine = MACHINES.contains(&request.uri().path()) && is_loopback(host);
+        if !expected && !is_machine {
+            return Err(match &self.public {
+                Some(origin) => format!("This aggregator is served as {origin}; the proxy has to pass that Host on."),
+                None => "This aggregator answers on loopback only.".to_owned(),
+            });
+        }
+        if let Some(origin) = headers.get(header::ORIGIN) {
+            let own = self.public.clone().unwrap_or_else(|| format!("http://{host}"));
+            if !origin.to_str().is_ok_and(|origin| origin.eq_ignore_ascii_case(&own)) {
+                return Err("The request comes from a page of another origin.".to_owned());
+            }
+        }
+        match fetch_site(headers) {
+            // A link from elsewhere opens the page; it reads nothing and changes nothing.
+            Some("cross-site" | "same-site") if !is_link(request) => {
+                Err("The request comes from a page of another site.".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn fetch_site(headers: &HeaderMap) -> Option<&str> {
+    headers.get("sec-fetch-site")?.to_str().ok()
+}
+
+fn is_link(request: &Request) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD)
+        && request.headers().get("sec-fetch-mode").is_some_and(|mode| mode == "navigate")
+        && request.headers().get("sec-fetch-dest").is_some_and(|kind| kind == "document")
+}
+
+/// Host and port of an `http` or `https` origin, if it is one: no path, no default port, lower case.
+pub fn authority(origin: &str) -> Option<&str> {
+    let (rest, default_port) = match origin.strip_prefix("https://") {
+        Some(rest) => (rest, ":443"),
+        None => (origin.strip_prefix("http://")?, ":80"),
+    };
+    let is_plain = !rest.is_empty()
+        && !rest.ends_with(default_port)
+        && rest.bytes().all(|byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']')
+        });
+    is_plain.then_some(rest)
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -59,7 +136,16 @@ fn is_loopback(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_loopback;
+    use super::*;
+    use axum::body::Body;
+
+    fn passes(origins: &Origins, path: &str, headers: &[(&str, &str)]) -> bool {
+        let mut request = axum::http::Request::post(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        origins.refuse(&request.body(Body::empty()).unwrap()).is_ok()
+    }
 
     #[test]
     fn only_loopback_names_pass() {
@@ -68,6 +154,48 @@ mod tests {
         }
         for host in ["example.org", "127.0.0.1.example.org:80", "192.168.0.1:8787", "", "localhost.evil"] {
             assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_is_not_configured_is_noticed() {
+        let loopback = Origins::default();
+        let host = ("host", "127.0.0.1:8787");
+        assert!(passes(&loopback, "/", &[host, ("origin", "http://127.0.0.1:8787")]));
+        for header in FORWARDING {
+            assert!(!passes(&loopback, "/", &[host, (header, "203.0.113.9")]), "{header}");
+        }
+        // A proxy on the same machine that tells nothing but rewrites the host: the browser still says where the page is.
+        assert!(!passes(&loopback, "/", &[host, ("origin", "https://class.example.org")]));
+        assert!(!passes(&loopback, "/", &[host, ("origin", "null")]));
+        assert!(!passes(&loopback, "/", &[host, ("sec-fetch-site", "cross-site")]));
+        assert!(passes(&loopback, "/", &[host, ("sec-fetch-site", "same-origin")]));
+    }
+
+    #[test]
+    fn beyond_loopback_the_public_name_alone_passes() {
+        let public = Origins { public: Some("https://class.example.org".to_owned()), trusted_proxy: true };
+        let host = ("host", "class.example.org");
+        assert!(passes(
+            &public,
+            "/",
+            &[host, ("origin", "https://class.example.org"), ("x-forwarded-for", "192.0.2.1")]
+        ));
+        assert!(!passes(&public, "/", &[host, ("origin", "http://class.example.org")]));
+        assert!(!passes(&public, "/", &[("host", "evil.example")]));
+        assert!(!passes(&public, "/", &[("host", "127.0.0.1:8787")]));
+        assert!(passes(&public, "/readyz", &[("host", "127.0.0.1:8787")]));
+        assert!(!passes(&public, "/readyz", &[("host", "evil.example")]));
+    }
+
+    #[test]
+    fn origins_are_written_as_browsers_send_them() {
+        assert_eq!(authority("https://class.example.org"), Some("class.example.org"));
+        assert_eq!(authority("https://class.example.org:8443"), Some("class.example.org:8443"));
+        for wrong in
+            ["class.example.org", "https://a/", "https://a:443", "http://a:80", "https://", "https://A", "ftp://a"]
+        {
+            assert_eq!(authority(wrong), None, "{wrong}");
         }
     }
 }

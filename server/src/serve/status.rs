@@ -10,18 +10,24 @@ use crate::store::{StoreError, blob_name};
 
 const OPENAPI: &str = include_str!("../../../docs/openapi.json");
 
-/// `GET /healthz`: the process answers.
-pub(super) async fn healthz() -> &'static str {
-    "ok\n"
+/// The aggregator is not ready with less room than this for models and updates, in bytes.
+const LEAST_FREE_BYTES: u64 = 64 << 20;
+
+/// `GET /healthz`: the process answers and its records can be read.
+pub(super) async fn healthz(State(app): State<App>) -> Result<&'static str, ServeError> {
+    app.blocking(|class| Ok(class.records().0.check_health()?)).await?;
+    Ok("ok\n")
 }
 
-/// `GET /readyz`: records and objects can be written, and every blob of the manifest is there as a whole.
+/// `GET /readyz`: records can be read, there is room to write, and every blob of the manifest is there as a whole. It writes
+/// nothing: whoever asks often must not wear the disk, nor be what finds it full.
 pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, ServeError> {
     app.blocking(|class| {
-        class.records().check_writable()?;
         let store = &class.records().0;
-        store.put_object("updates/ready", b"")?;
-        store.delete_object("updates/ready")?;
+        store.check_health()?;
+        if store.free_bytes()?.is_some_and(|free| free < LEAST_FREE_BYTES) {
+            return Err(StoreError::Io(std::io::ErrorKind::StorageFull.into()).into());
+        }
         let manifest = &class.snapshot().manifest;
         for blob in [&manifest.model.vfer, &manifest.backbone.blob, &manifest.detector] {
             let name = blob_name(&blob.sha256);
@@ -36,15 +42,16 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Serve
 
 /// `GET /metrics`, in Prometheus' text format.
 pub(super) async fn metrics(State(app): State<App>) -> Result<Response, ServeError> {
-    let (participants, rounds) =
-        app.blocking(|class| Ok((class.records().participant_count()?, class.records().rounds()?.len()))).await?;
-    let manifest = app.class.snapshot().manifest.clone();
+    let snapshot = app.class.snapshot();
+    let round = snapshot.manifest.round.as_ref();
+    let free = app.blocking(|class| Ok(class.records().0.free_bytes()?)).await?;
     let gauges = [
         ("emofed_connected_tabs", "Tabs that listen to events", app.class.events().listeners() as u64),
-        ("emofed_participants", "Participants that ever joined", participants as u64),
-        ("emofed_rounds", "Rounds that were ever opened", rounds as u64),
-        ("emofed_model_version", "Version of the central model", manifest.model.version),
-        ("emofed_round_updates", "Updates in the open round", manifest.round.map_or(0, |round| round.received.into())),
+        ("emofed_participants", "Participants that have joined", app.class.participants().into()),
+        ("emofed_rounds", "Rounds that were ever opened", snapshot.rounds),
+        ("emofed_model_version", "Version of the central model", snapshot.manifest.model.version),
+        ("emofed_round_updates", "Updates in the open round", round.map_or(0, |round| round.received.into())),
+        ("emofed_disk_free_bytes", "Bytes that can still be stored", free.unwrap_or(u64::MAX)),
     ];
     let mut text = String::new();
     for (name, help, value) in gauges {

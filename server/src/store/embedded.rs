@@ -3,21 +3,32 @@
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use redb::{Database, DatabaseError, ReadableDatabase as _, TableDefinition};
 
 use super::{Store, StoreError, Write};
 
+/// The file with the records.
+const DATABASE: &str = "records.redb";
+
 /// How files begin that are being written.
 const UNFINISHED: &str = ".new-";
 
 const RECORDS: TableDefinition<&str, &[u8]> = TableDefinition::new("records");
 
+/// Opens the database in a file.
+type OpenDatabase = dyn Fn(&Path) -> Result<Database, DatabaseError> + Send + Sync;
+
 /// A folder that holds a class.
 pub struct EmbeddedStore {
     folder: PathBuf,
-    database: Database,
+    /// Absent only after it failed and could not be opened again.
+    database: RwLock<Option<Database>>,
+    /// Whether the database has failed: redb then refuses everything until it is opened again.
+    has_failed: AtomicBool,
+    open_database: Box<OpenDatabase>,
     /// Shared by who writes objects; who removes a folder has it alone, so that none vanishes under a writer.
     folders: RwLock<()>,
 }
@@ -28,6 +39,10 @@ impl EmbeddedStore {
     /// # Errors
     /// [`StoreError::InUse`], or the disk fails.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        Self::open_with(folder, Box::new(|file| Database::create(file)))
+    }
+
+    fn open_with(folder: &Path, open_database: Box<OpenDatabase>) -> Result<Self, StoreError> {
         let mut private = fs::DirBuilder::new();
         private.recursive(true);
         #[cfg(unix)]
@@ -35,20 +50,55 @@ impl EmbeddedStore {
         for name in ["blobs", "updates"] {
             private.create(folder.join(name))?;
         }
-        let database = match Database::create(folder.join("records.redb")) {
-            Ok(database) => database,
-            Err(DatabaseError::DatabaseAlreadyOpen) => return Err(StoreError::InUse),
-            Err(error) => return Err(StoreError::Database(error.to_string())),
+        let file = folder.join(DATABASE);
+        make_private(folder, &file)?;
+        let database = open_database(&file).map_err(opening_error)?;
+        let store = Self {
+            folder: folder.to_owned(),
+            database: RwLock::new(Some(database)),
+            has_failed: AtomicBool::new(false),
+            open_database,
+            folders: RwLock::new(()),
         };
-        let store = Self { folder: folder.to_owned(), database, folders: RwLock::new(()) };
-        let transaction = store.database.begin_write().map_err(database_error)?;
-        transaction.open_table(RECORDS).map_err(database_error)?;
-        transaction.commit().map_err(database_error)?;
+        store.with_database(|database| {
+            let transaction = database.begin_write().map_err(database_error)?;
+            transaction.open_table(RECORDS).map_err(database_error)?;
+            transaction.commit().map_err(database_error)
+        })?;
         // The database is ours, so nobody is writing these.
         for name in ["blobs", "updates"] {
             delete_unfinished(&folder.join(name))?;
         }
         Ok(store)
+    }
+
+    /// Works with the database, which is opened again first if it has failed: redb refuses everything after an I/O error,
+    /// a disk that was full for a moment included.
+    fn with_database<T>(&self, work: impl FnOnce(&Database) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        if self.has_failed.load(Ordering::SeqCst) {
+            self.reopen()?;
+        }
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let closed = || StoreError::Database("it is closed".to_owned());
+        let result = work(database.as_ref().ok_or_else(closed)?);
+        if matches!(result, Err(StoreError::Io(_) | StoreError::Database(_))) {
+            self.has_failed.store(true, Ordering::SeqCst);
+        }
+        result
+    }
+
+    fn reopen(&self) -> Result<(), StoreError> {
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        if !self.has_failed.load(Ordering::SeqCst) {
+            // Another call was faster.
+            return Ok(());
+        }
+        // Closed first: the file is locked by who has it open.
+        *database = None;
+        *database = Some((self.open_database)(&self.folder.join(DATABASE)).map_err(opening_error)?);
+        self.has_failed.store(false, Ordering::SeqCst);
+        tracing::warn!("the database had failed and was opened again");
+        Ok(())
     }
 
     /// The file of an object. Names are made of letters, digits, `-` and `.` in parts joined by `/`.
@@ -68,52 +118,98 @@ impl EmbeddedStore {
 
 impl Store for EmbeddedStore {
     fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let transaction = self.database.begin_read().map_err(database_error)?;
-        let records = transaction.open_table(RECORDS).map_err(database_error)?;
-        Ok(records.get(key).map_err(database_error)?.map(|value| value.value().to_vec()))
+        self.with_database(|database| {
+            let transaction = database.begin_read().map_err(database_error)?;
+            let records = transaction.open_table(RECORDS).map_err(database_error)?;
+            Ok(records.get(key).map_err(database_error)?.map(|value| value.value().to_vec()))
+        })
     }
 
     fn scan(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        let transaction = self.database.begin_read().map_err(database_error)?;
-        let records = transaction.open_table(RECORDS).map_err(database_error)?;
-        let mut found = Vec::new();
-        for record in records.range(prefix..).map_err(database_error)? {
-            let (key, value) = record.map_err(database_error)?;
-            if !key.value().starts_with(prefix) {
-                break;
+        self.with_database(|database| {
+            let transaction = database.begin_read().map_err(database_error)?;
+            let records = transaction.open_table(RECORDS).map_err(database_error)?;
+            let mut found = Vec::new();
+            for record in records.range(prefix..).map_err(database_error)? {
+                let (key, value) = record.map_err(database_error)?;
+                if !key.value().starts_with(prefix) {
+                    break;
+                }
+                found.push((key.value().to_owned(), value.value().to_vec()));
             }
-            found.push((key.value().to_owned(), value.value().to_vec()));
+            Ok(found)
+        })
+    }
+
+    fn scan_back(
+        &self,
+        prefix: &str,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        // Keys are ASCII, so that every key with the prefix comes before this one.
+        let end = before.map_or_else(|| format!("{prefix}\u{7f}"), str::to_owned);
+        self.with_database(|database| {
+            let transaction = database.begin_read().map_err(database_error)?;
+            let records = transaction.open_table(RECORDS).map_err(database_error)?;
+            let mut found = Vec::new();
+            for record in records.range(prefix..end.as_str()).map_err(database_error)?.rev().take(limit) {
+                let (key, value) = record.map_err(database_error)?;
+                found.push((key.value().to_owned(), value.value().to_vec()));
+            }
+            Ok(found)
+        })
+    }
+
+    fn check_health(&self) -> Result<(), StoreError> {
+        self.get("").map(|_| ())
+    }
+
+    fn free_bytes(&self) -> Result<Option<u64>, StoreError> {
+        #[cfg(unix)]
+        {
+            let disk = rustix::fs::statvfs(&self.folder).map_err(std::io::Error::from)?;
+            Ok(Some(disk.f_bavail.saturating_mul(disk.f_frsize)))
         }
-        Ok(found)
+        #[cfg(not(unix))]
+        Ok(None)
     }
 
     fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {
         // redb commits with immediate durability unless told otherwise; a dropped transaction changes nothing.
-        let transaction = self.database.begin_write().map_err(database_error)?;
-        {
-            let mut records = transaction.open_table(RECORDS).map_err(database_error)?;
-            for write in writes {
-                let (Write::Put { key, value } | Write::Insert { key, value }) = write;
-                let before = records.insert(key.as_str(), value.as_slice()).map_err(database_error)?;
-                if before.is_some() && matches!(write, Write::Insert { .. }) {
-                    return Err(StoreError::Exists(key.clone()));
+        self.with_database(|database| {
+            let transaction = database.begin_write().map_err(database_error)?;
+            {
+                let mut records = transaction.open_table(RECORDS).map_err(database_error)?;
+                for write in writes {
+                    match write {
+                        Write::Put { key, value } | Write::Insert { key, value } => {
+                            let before = records.insert(key.as_str(), value.as_slice()).map_err(database_error)?;
+                            if before.is_some() && matches!(write, Write::Insert { .. }) {
+                                return Err(StoreError::Exists(key.clone()));
+                            }
+                        }
+                        Write::Delete { key } => {
+                            records.remove(key.as_str()).map_err(database_error)?;
+                        }
+                    }
                 }
             }
-        }
-        transaction.commit().map_err(database_error)
+            transaction.commit().map_err(database_error)
+        })
     }
 
     fn put_object(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.path(name)?;
         let folder = path.parent().unwrap_or(&self.folder);
         let _shared = self.folders.read().unwrap_or_else(PoisonError::into_inner);
-        fs::create_dir_all(folder)?;
+        create_durably(folder, &sync_folder)?;
         let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(&path).map_err(|error| error.error)?;
         // The rename is durable only once the folder is.
-        File::open(folder)?.sync_all()?;
+        sync_folder(folder)?;
         Ok(())
     }
 
@@ -140,6 +236,21 @@ impl Store for EmbeddedStore {
         }
     }
 
+    fn folders(&self, folder: &str) -> Result<Vec<String>, StoreError> {
+        let entries = match fs::read_dir(self.path(folder)?) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                names.extend(entry.file_name().to_str().map(str::to_owned));
+            }
+        }
+        Ok(names)
+    }
+
     fn delete_objects(&self, folder: &str) -> Result<(), StoreError> {
         let path = self.path(folder)?;
         let _alone = self.folders.write().unwrap_or_else(PoisonError::into_inner);
@@ -148,6 +259,41 @@ impl Store for EmbeddedStore {
             _ => Ok(()),
         }
     }
+}
+
+/// Creates `folder`. A new folder is durable only once the one that it is in has been synced, too.
+fn create_durably(folder: &Path, sync: &dyn Fn(&Path) -> std::io::Result<()>) -> std::io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let Some(parent) = folder.parent() else { return Ok(()) };
+    create_durably(parent, sync)?;
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    sync(parent)
+}
+
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Takes what is stored from everybody but its owner, also where the folder was there before and is open to all.
+#[cfg(unix)]
+fn make_private(folder: &Path, database: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+    for name in ["blobs", "updates"] {
+        fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o700))?;
+    }
+    // Made here if need be, so that it is never open to others, not even for a moment.
+    fs::OpenOptions::new().append(true).create(true).mode(0o600).open(database)?;
+    fs::set_permissions(database, fs::Permissions::from_mode(0o600))
+}
+
+#[cfg(not(unix))]
+fn make_private(_folder: &Path, _database: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 fn delete_unfinished(folder: &Path) -> std::io::Result<()> {
@@ -166,62 +312,23 @@ fn object_error(name: &str, error: std::io::Error) -> StoreError {
     if error.kind() == ErrorKind::NotFound { StoreError::Missing(name.to_owned()) } else { error.into() }
 }
 
+fn opening_error(error: DatabaseError) -> StoreError {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => StoreError::InUse,
+        DatabaseError::Storage(redb::StorageError::Io(error)) if error.kind() == ErrorKind::InvalidData => {
+            StoreError::Damaged { key: DATABASE.to_owned(), reason: error.to_string() }
+        }
+        error => database_error(error),
+    }
+}
+
 fn database_error(error: impl Into<redb::Error>) -> StoreError {
     match error.into() {
         redb::Error::Io(error) => StoreError::Io(error),
+        redb::Error::Corrupted(reason) => StoreError::Damaged { key: DATABASE.to_owned(), reason },
         error => StoreError::Database(error.to_string()),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::conformance;
-    use super::*;
-
-    fn with_store(test: impl FnOnce(&dyn Store)) {
-        let folder = tempfile::tempdir().unwrap();
-        test(&EmbeddedStore::open(folder.path()).unwrap());
-    }
-
-    #[test]
-    fn conforms() {
-        with_store(conformance::records_are_all_or_none);
-        with_store(conformance::objects_come_and_go);
-        with_store(conformance::objects_are_read_in_parts);
-        with_store(conformance::folders_go_without_disturbing_who_writes);
-        with_store(conformance::names_cannot_leave_the_store);
-    }
-
-    #[test]
-    fn what_a_crash_left_half_written_goes() {
-        let folder = tempfile::tempdir().unwrap();
-        drop(EmbeddedStore::open(folder.path()).unwrap());
-        let left = folder.path().join("updates/3/.new-x");
-        fs::create_dir(left.parent().unwrap()).unwrap();
-        fs::write(&left, b"half").unwrap();
-        let store = EmbeddedStore::open(folder.path()).unwrap();
-        assert!(!left.exists());
-        store.put_object("updates/3/x", b"whole").unwrap();
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn the_folder_is_its_owners_alone() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let parent = tempfile::tempdir().unwrap();
-        let folder = parent.path().join("data");
-        drop(EmbeddedStore::open(&folder).unwrap());
-        assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
-    }
-
-    #[test]
-    fn a_second_process_is_refused_and_a_later_one_finds_everything() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = EmbeddedStore::open(folder.path()).unwrap();
-        assert!(matches!(EmbeddedStore::open(folder.path()), Err(StoreError::InUse)));
-        store.commit(&[Write::Put { key: "k".into(), value: b"v".to_vec() }]).unwrap();
-        drop(store);
-        let store = EmbeddedStore::open(folder.path()).unwrap();
-        assert_eq!(store.get("k").unwrap(), Some(b"v".to_vec()));
-    }
-}
+mod tests;

@@ -50,6 +50,11 @@ pub enum Write {
         /// Its new value.
         value: Vec<u8>,
     },
+    /// Removes `key`, if it is there.
+    Delete {
+        /// The record's key.
+        key: String,
+    },
     /// Sets `key`, which must not exist.
     Insert {
         /// The record's key.
@@ -72,6 +77,25 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// The store fails.
     fn scan(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError>;
+
+    /// Up to `limit` records whose keys begin with `prefix` and come before `before`, the last one first.
+    ///
+    /// # Errors
+    /// The store fails.
+    fn scan_back(&self, prefix: &str, before: Option<&str>, limit: usize)
+    -> Result<Vec<(String, Vec<u8>)>, StoreError>;
+
+    /// Whether records can be read now. Writes nothing; a database that failed is opened again first.
+    ///
+    /// # Errors
+    /// They cannot.
+    fn check_health(&self) -> Result<(), StoreError>;
+
+    /// Bytes that can still be stored, where that is known.
+    ///
+    /// # Errors
+    /// The store fails.
+    fn free_bytes(&self) -> Result<Option<u64>, StoreError>;
 
     /// Makes all changes or none. They are durable when this returns.
     ///
@@ -109,6 +133,12 @@ pub trait Store: Send + Sync + 'static {
     /// The store fails.
     fn delete_object(&self, name: &str) -> Result<(), StoreError>;
 
+    /// The names of folders directly in `folder`, such as `7` for `updates/7/x`.
+    ///
+    /// # Errors
+    /// The store fails.
+    fn folders(&self, folder: &str) -> Result<Vec<String>, StoreError>;
+
     /// Deletes every object whose name begins with `folder` and a `/`.
     ///
     /// # Errors
@@ -133,6 +163,29 @@ mod conformance {
         assert_eq!(store.get("a/1").unwrap(), Some(b"1".to_vec()));
         let keys: Vec<String> = store.scan("a/").unwrap().into_iter().map(|(key, _)| key).collect();
         assert_eq!(keys, ["a/1", "a/2"]);
+    }
+
+    pub fn records_are_listed_from_the_end_and_deleted(store: &dyn Store) {
+        let put = |key: &str| Write::Put { key: key.into(), value: b"1".to_vec() };
+        store.commit(&[put("l/1"), put("l/2"), put("l/3"), put("m/1"), put("k/1")]).unwrap();
+        let keys = |before, limit| -> Vec<String> {
+            store.scan_back("l/", before, limit).unwrap().into_iter().map(|(key, _)| key).collect()
+        };
+        assert_eq!(keys(None, 2), ["l/3", "l/2"]);
+        assert_eq!(keys(Some("l/2"), 9), ["l/1"]);
+        store.commit(&[Write::Delete { key: "l/3".into() }, Write::Delete { key: "l/9".into() }]).unwrap();
+        assert_eq!(keys(None, 9), ["l/2", "l/1"]);
+        store.check_health().unwrap();
+        assert!(store.free_bytes().unwrap().is_none_or(|bytes| bytes > 0));
+    }
+
+    pub fn folders_are_listed(store: &dyn Store) {
+        store.put_object("listed/1/x", b"1").unwrap();
+        store.put_object("listed/20/y", b"1").unwrap();
+        let mut names = store.folders("listed").unwrap();
+        names.sort();
+        assert_eq!(names, ["1", "20"]);
+        assert!(store.folders("nothing").unwrap().is_empty());
     }
 
     pub fn objects_come_and_go(store: &dyn Store) {

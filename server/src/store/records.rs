@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use emofed::protocol::{BackboneRef, BlobRef, CloseReason, ModelVersion, RoundSettings, sha256_hex};
+use emofed::protocol::{BackboneRef, BlobRef, CloseReason, ModelVersion, RoundSettingsChange, sha256_hex};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +83,9 @@ pub struct RoundRecord {
     pub opened_at_s: u64,
     /// When it ends at the latest, in seconds since 1970.
     pub deadline_s: u64,
+    /// Updates that were in when it closed; absent before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<u32>,
     /// Where it stands.
     #[serde(flatten)]
     pub phase: Phase,
@@ -122,7 +125,6 @@ const CLASS: &str = "class";
 const SETTINGS: &str = "settings";
 const BACKBONE: &str = "backbone";
 const DETECTOR: &str = "detector";
-const WRITABLE: &str = "writable";
 
 fn model_key(version: u64) -> String {
     format!("model/{version:020}")
@@ -149,9 +151,13 @@ impl Records {
         self.0.scan(prefix)?.iter().map(|(key, value)| read(key, value)).collect()
     }
 
-    /// Commits a record of no meaning, to see that records can be written.
-    pub fn check_writable(&self) -> Result<(), StoreError> {
-        self.0.commit(&[Write::Put { key: WRITABLE.to_owned(), value: Vec::new() }])
+    fn scan_back<T: DeserializeOwned>(
+        &self,
+        prefix: &str,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<T>, StoreError> {
+        self.0.scan_back(prefix, before, limit)?.iter().map(|(key, value)| read(key, value)).collect()
     }
 
     /// The class, once there is one.
@@ -164,13 +170,13 @@ impl Records {
         self.0.commit(&[put(CLASS, class)])
     }
 
-    /// Settings that the instructor changed.
-    pub fn settings(&self) -> Result<Option<RoundSettings>, StoreError> {
-        self.get(SETTINGS)
+    /// Settings that the instructor changed. What it leaves open is as configured.
+    pub fn settings(&self) -> Result<RoundSettingsChange, StoreError> {
+        Ok(self.get(SETTINGS)?.unwrap_or_default())
     }
 
-    /// Writes the settings.
-    pub fn put_settings(&self, settings: &RoundSettings) -> Result<(), StoreError> {
+    /// Writes the settings that the instructor changed.
+    pub fn put_settings(&self, settings: &RoundSettingsChange) -> Result<(), StoreError> {
         self.0.commit(&[put(SETTINGS, settings)])
     }
 
@@ -213,6 +219,37 @@ impl Records {
     /// All published models, oldest first.
     pub fn models(&self) -> Result<Vec<ModelVersion>, StoreError> {
         self.scan("model/")
+    }
+
+    /// Up to `limit` published models before the version `before`, newest first.
+    pub fn newest_models(&self, before: Option<u64>, limit: usize) -> Result<Vec<ModelVersion>, StoreError> {
+        self.scan_back("model/", before.map(model_key).as_deref(), limit)
+    }
+
+    /// Up to `limit` rounds before the round `before`, newest first.
+    pub fn newest_rounds(&self, before: Option<u64>, limit: usize) -> Result<Vec<RoundRecord>, StoreError> {
+        self.scan_back("round/", before.map(round_key).as_deref(), limit)
+    }
+
+    /// The model of a version.
+    pub fn model(&self, version: u64) -> Result<Option<ModelVersion>, StoreError> {
+        self.get(&model_key(version))
+    }
+
+    /// Forgets a participant: its token opens nothing any more. Whether there was one.
+    pub fn delete_participant(&self, token_sha256: &str) -> Result<bool, StoreError> {
+        let key = format!("participant/{token_sha256}");
+        let known = self.0.get(&key)?.is_some();
+        self.0.commit(&[Write::Delete { key }])?;
+        Ok(known)
+    }
+
+    /// Forgets every participant; gives their number.
+    pub fn delete_participants(&self) -> Result<usize, StoreError> {
+        let deletions: Vec<Write> =
+            self.0.scan("participant/")?.into_iter().map(|(key, _)| Write::Delete { key }).collect();
+        self.0.commit(&deletions)?;
+        Ok(deletions.len())
     }
 
     /// All rounds, oldest first.

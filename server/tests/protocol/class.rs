@@ -12,8 +12,8 @@ use emofed::protocol::{
 };
 use emofed::weights::{Tensor, Weights};
 use emofed_server::clock::Clock;
-use emofed_server::round::{ClassConfig, Classroom, SanityCheck, publish_made};
-use emofed_server::serve::{App, JoinLimiter, serve};
+use emofed_server::round::{ClassBounds, ClassConfig, Classroom, SanityCheck, publish_made};
+use emofed_server::serve::{App, ConnectionBounds, EventStreams, JoinLimiter, Origins, serve};
 use emofed_server::store::{BackboneRecord, ClassRecord, EmbeddedStore, Records, Store};
 use reqwest::{Client, Response};
 use tempfile::TempDir;
@@ -33,6 +33,19 @@ impl Clock for TestClock {
     }
 }
 
+/// Rounds that close with two updates.
+pub fn for_two() -> RoundSettings {
+    RoundSettings { minimum_clients: 2, ..RoundSettings::default() }
+}
+
+/// Bounds of connections that a test reaches in a moment.
+pub const TIGHT: ConnectionBounds = ConnectionBounds {
+    head_timeout: Duration::from_secs(2),
+    write_timeout: Duration::from_secs(2),
+    total: 60,
+    per_address: 40,
+};
+
 /// A running aggregator.
 pub struct Class {
     pub address: SocketAddr,
@@ -41,7 +54,7 @@ pub struct Class {
     pub room: Arc<Classroom>,
     stop: Option<oneshot::Sender<()>>,
     stopping: watch::Sender<bool>,
-    server: JoinHandle<std::io::Result<()>>,
+    server: JoinHandle<()>,
 }
 
 /// A participant.
@@ -81,11 +94,27 @@ pub fn fresh() -> TempDir {
 }
 
 impl Class {
+    /// A demonstration for two.
     pub async fn start(folder: &Path) -> Self {
-        Self::start_with(folder, RoundSettings::default()).await
+        Self::start_with(folder, for_two()).await
     }
 
+    /// A demonstration, in which any number may contribute.
     pub async fn start_with(folder: &Path, rounds: RoundSettings) -> Self {
+        Self::start_class(folder, rounds, true, ClassBounds { shortest_round_s: 0, ..ClassBounds::default() }).await
+    }
+
+    /// A class as it is served: with at least three contributors.
+    pub async fn start_guarded(folder: &Path, rounds: RoundSettings) -> Self {
+        Self::start_class(folder, rounds, false, ClassBounds { shortest_round_s: 0, ..ClassBounds::default() }).await
+    }
+
+    pub async fn start_class(
+        folder: &Path,
+        rounds: RoundSettings,
+        few_contributors: bool,
+        bounds: ClassBounds,
+    ) -> Self {
         let clock = Arc::new(TestClock(AtomicU64::new(1_000)));
         let config = ClassConfig {
             class: "test".to_owned(),
@@ -95,18 +124,21 @@ impl Class {
             rounds,
             limits: UpdateLimits::default(),
             strategy: emofed::learning::Strategy::FedAvg,
+            few_contributors,
+            bounds,
         };
         let store = Arc::new(EmbeddedStore::open(folder).unwrap());
-        let acceptance = Box::new(SanityCheck { max_norm: config.limits.max_norm });
+        let acceptance = Box::new(SanityCheck::for_class(&config));
         let room = Arc::new(Classroom::open(store, clock.clone(), config, acceptance).unwrap());
         let (stopping, receiver) = watch::channel(false);
         let record = ClassRecord { code: CODE.to_owned(), instructor_token_sha256: sha256_hex(INSTRUCTOR.as_bytes()) };
         let app = App {
             class: room.clone(),
             record: Arc::new(record),
-            joins: Arc::new(JoinLimiter::default()),
-            loopback_only: true,
-            trusted_proxy: false,
+            joins: Arc::new(JoinLimiter::new(1_000)),
+            origins: Origins::default(),
+            connections: TIGHT,
+            streams: EventStreams::default(),
             stopping: receiver,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -124,7 +156,7 @@ impl Class {
         let _ = self.stop.take().unwrap().send(());
         let Self { server, room, client, .. } = self;
         drop(client);
-        server.await.unwrap().unwrap();
+        server.await.unwrap();
         // The tick may hold the class for a moment longer.
         while Arc::strong_count(&room) > 1 {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use emofed::protocol::{CloseReason, RoundSettings, sha256_hex};
+use emofed::protocol::{CloseReason, ModelOrigin, RoundSettings, sha256_hex};
+use emofed_server::round::publish_made;
 use emofed_server::store::{EmbeddedStore, Phase, Records, RoundRecord, update_name};
 
-use super::class::{Class, delta, fresh, model};
+use super::class::{Class, delta, for_two, fresh, model};
 
 #[tokio::test]
 async fn an_open_round_goes_on_with_what_was_acknowledged() {
@@ -24,13 +25,14 @@ async fn an_open_round_goes_on_with_what_was_acknowledged() {
     let two = class.join().await;
     assert!(class.send(&two, &class.update(1, delta(0.25)).await).await.status().is_success());
     class.wait_for_version(2).await;
-    assert_eq!(class.manifest().await.model.clips, 4);
+    let expected = f64::from(model().iter().next().unwrap().1.values[0]) + 0.25;
+    assert_eq!(class.vfer().await.iter().next().unwrap().1.values[0], expected as f32);
 }
 
 /// Runs a round up to one update, then leaves it in the phase that `phase` makes of it, and starts again.
 async fn restarted_in(phase: impl FnOnce(&Records, &RoundRecord) -> Phase) -> (tempfile::TempDir, Class) {
     let folder = fresh();
-    let by_hand = RoundSettings { continuous: false, ..RoundSettings::default() };
+    let by_hand = RoundSettings { continuous: false, ..for_two() };
     let class = Class::start_with(folder.path(), by_hand.clone()).await;
     class.room.open_round().unwrap();
     let one = class.join().await;
@@ -48,7 +50,7 @@ async fn restarted_in(phase: impl FnOnce(&Records, &RoundRecord) -> Phase) -> (t
 
 async fn assert_published_once(class: &Class) {
     let manifest = class.manifest().await;
-    assert_eq!((manifest.model.version, manifest.model.clients, manifest.model.clips), (2, 1, 3));
+    assert_eq!((manifest.model.version, manifest.model.clients, manifest.model.clips), (2, 1, None));
     for ((_, published), (_, base)) in class.vfer().await.iter().zip(model().iter()) {
         let expected: Vec<f32> = base.values.iter().map(|value| (f64::from(*value) + 0.25) as f32).collect();
         assert_eq!(published.values, expected);
@@ -83,7 +85,7 @@ async fn a_candidate_that_fails_the_gate_is_rejected_and_the_model_stays() {
     })
     .await;
     assert_eq!(class.manifest().await.model.version, 1);
-    let phase = class.room.rounds().unwrap()[0].phase.clone();
+    let phase = class.room.rounds(None, 9).unwrap()[0].phase.clone();
     assert!(phase.starts_with("rejected: the model would move"), "{phase}");
 }
 
@@ -114,7 +116,42 @@ async fn a_damaged_update_costs_its_round_not_the_class() {
     })
     .await;
     assert_eq!(class.manifest().await.model.version, 1);
-    let phase = class.room.rounds().unwrap()[0].phase.clone();
+    let phase = class.room.rounds(None, 9).unwrap()[0].phase.clone();
     assert!(phase.starts_with("rejected: ") && phase.contains("damaged"), "{phase}");
     assert_eq!(class.room.open_round().unwrap(), 2);
+}
+
+#[tokio::test]
+async fn bodies_that_an_earlier_round_left_go_at_the_start() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    class.stop().await;
+    let left = folder.path().join("updates/77");
+    std::fs::create_dir(&left).unwrap();
+    std::fs::write(left.join("nobody-0"), b"of a round long ago").unwrap();
+    let class = Class::start(folder.path()).await;
+    assert!(!left.exists());
+    // What the open round has stays.
+    let one = class.join().await;
+    assert!(class.send(&one, &class.update(1, delta(0.1)).await).await.status().is_success());
+    class.stop().await;
+    let class = Class::start(folder.path()).await;
+    assert_eq!(class.open_round().await.received, 1);
+    assert_eq!(std::fs::read_dir(folder.path().join("updates/1")).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn going_back_to_a_backbone_does_not_take_versions_down() {
+    let folder = fresh();
+    {
+        let records = Records(Arc::new(EmbeddedStore::open(folder.path()).unwrap()));
+        let lite = records.backbone().unwrap().unwrap();
+        let mut emonet = lite.backbone.clone();
+        emonet.blob.sha256 = "e".repeat(64);
+        let vfer = model().to_safetensors(None);
+        publish_made(&records, &emonet, ModelOrigin::Bootstrap, &vfer, None, 0).unwrap();
+    }
+    let class = Class::start(folder.path()).await;
+    let model = class.manifest().await.model;
+    assert_eq!((model.version, model.parent), (3, Some(1)));
 }

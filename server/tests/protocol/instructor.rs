@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use emofed::protocol::{ClassStatus, ProblemCode, RoundSettings, instructor_path};
 use reqwest::{Method, Response};
 
-use super::class::{Class, INSTRUCTOR, delta, fresh, model, problem};
+use super::class::{Class, INSTRUCTOR, delta, for_two, fresh, model, problem};
 
 async fn call(class: &Class, method: Method, path: &str) -> Response {
     class.client.request(method, class.url(path)).bearer_auth(INSTRUCTOR).send().await.unwrap()
@@ -16,7 +16,7 @@ async fn status(class: &Class) -> ClassStatus {
 }
 
 fn by_hand() -> RoundSettings {
-    RoundSettings { continuous: false, ..RoundSettings::default() }
+    RoundSettings { continuous: false, ..for_two() }
 }
 
 #[tokio::test]
@@ -78,13 +78,74 @@ async fn settings_are_merged_checked_and_kept() {
         request.header("content-type", "application/json").body(body).send()
     };
     assert_eq!(patch(r#"{"minimum_clients":5}"#).await.unwrap().status(), 200);
-    for bad in [r#"{"minimum_clients":0}"#, r#"{"minimum_client":3}"#, r#"{"continuous":"yes"}"#, "[]"] {
+    for bad in [
+        r#"{"minimum_clients":0}"#,
+        r#"{"minimum_client":3}"#,
+        r#"{"continuous":"yes"}"#,
+        r#"{"duration_s":18446744073709551615}"#,
+        "[1]",
+    ] {
         assert_eq!(problem(patch(bad).await.unwrap()).await.code, ProblemCode::BadRequest, "{bad}");
     }
     class.stop().await;
     let class = Class::start(folder.path()).await;
-    let expected = RoundSettings { minimum_clients: 5, ..RoundSettings::default() };
+    let expected = RoundSettings { minimum_clients: 5, ..for_two() };
     assert_eq!(status(&class).await.settings, expected);
+}
+
+#[tokio::test]
+async fn changes_of_different_settings_at_once_all_hold() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    for round in 0..8_u32 {
+        let bodies = [
+            format!(r#"{{"minimum_clients":{}}}"#, 10 + round),
+            format!(r#"{{"duration_s":{}}}"#, 100 + round),
+            format!(r#"{{"continuous":{}}}"#, round % 2 == 0),
+        ];
+        let patches = bodies.map(|body| {
+            let request = class.client.patch(class.url(instructor_path::SETTINGS)).bearer_auth(INSTRUCTOR);
+            request.header("content-type", "application/json").body(body).send()
+        });
+        for answer in futures::future::join_all(patches).await {
+            assert_eq!(answer.unwrap().status(), 200);
+        }
+        let expected = RoundSettings {
+            minimum_clients: 10 + round,
+            duration_s: 100 + u64::from(round),
+            continuous: round % 2 == 0,
+        };
+        assert_eq!(status(&class).await.settings, expected);
+    }
+}
+
+#[tokio::test]
+async fn long_lists_come_in_pages() {
+    let folder = fresh();
+    let class = Class::start_with(folder.path(), RoundSettings { minimum_clients: 1, ..by_hand() }).await;
+    for _ in 0..60 {
+        class.room.open_round().unwrap();
+        class.room.restore(1).unwrap();
+    }
+    let first = status(&class).await;
+    assert_eq!((first.rounds.len(), first.rounds[0].id, first.models[0].version), (50, 60, 61));
+    let path = format!("{}?rounds_before=11&models_before=3", instructor_path::STATUS);
+    let rest: ClassStatus = call(&class, Method::GET, &path).await.json().await.unwrap();
+    assert_eq!((rest.rounds.len(), rest.rounds[0].id), (10, 10));
+    assert_eq!((rest.models.len(), rest.models[0].version), (2, 2));
+}
+
+#[tokio::test]
+async fn the_instructor_ends_all_tokens() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    let one = class.join().await;
+    let update = class.update(2, delta(0.5)).await;
+    assert_eq!(call(&class, Method::DELETE, "/api/v1/instructor/participants").await.status(), 204);
+    assert_eq!(problem(class.send(&one, &update).await).await.code, ProblemCode::Unauthorized);
+    assert_eq!(status(&class).await.participants, 0);
+    let again = class.join().await;
+    assert!(class.send(&again, &update).await.status().is_success());
 }
 
 #[tokio::test]
@@ -98,6 +159,7 @@ async fn nobody_else_may() {
         (Method::POST, instructor_path::close(1)),
         (Method::POST, instructor_path::restore(1)),
         (Method::PATCH, instructor_path::SETTINGS.to_owned()),
+        (Method::DELETE, "/api/v1/instructor/participants".to_owned()),
     ] {
         for token in ["", "wrong", one.token.as_str()] {
             let request = class.client.request(method.clone(), class.url(&path)).bearer_auth(token);

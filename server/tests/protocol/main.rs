@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
 mod class;
+mod connections;
+mod contributors;
 mod crashes;
 mod files;
 mod instructor;

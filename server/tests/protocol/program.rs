@@ -29,6 +29,10 @@ fn command(folder: &Path, listen: &str) -> Command {
 impl Program {
     fn start(folder: &Path, arguments: &[&str]) -> Self {
         let mut command = command(folder, "127.0.0.1:0");
+        // The model of a few values moves further than fine-tuning moves a real one, and rounds shall not wait.
+        let config = folder.join("emofed.toml");
+        std::fs::write(&config, "[limits]\nmax_norm = 10.0\nshortest_round_s = 0\n").unwrap();
+        command.arg("--config").arg(config);
         let mut process = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut link = |label: &str| lines.next().unwrap().unwrap().strip_prefix(label).unwrap().trim().to_owned();
@@ -173,10 +177,10 @@ async fn killed_while_updates_arrive_it_counts_each_exactly_once() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let model = program.status().await.models.remove(0);
-    assert_eq!((model.clients, model.clips), (CLIENTS, u64::from(CLIENTS * (CLIENTS + 1) / 2)));
+    assert_eq!((model.clients, model.clips), (CLIENTS, Some(u64::from(CLIENTS * (CLIENTS + 1) / 2))));
     let mean = |sum: f64, (_, update): &(String, ClientUpdate)| {
         let value = update.delta.iter().next().unwrap().1.values[0];
-        sum + f64::from(value) * f64::from(update.clips) / model.clips as f64
+        sum + f64::from(value) * f64::from(update.clips) / model.clips.unwrap() as f64
     };
     let mean = clients.iter().fold(0.0, mean);
     let bytes = Client::new().get(program.url(&path::blob(&model.vfer.sha256))).send().await.unwrap().bytes().await;

@@ -4,7 +4,7 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{Element, Event, HtmlButtonElement, HtmlElement, HtmlInputElement, HtmlProgressElement};
 
 use crate::page::dom;
-use crate::protocol::{ClassStatus, ModelOrigin, ModelVersion, RoundSettings};
+use crate::protocol::{ClassStatus, MINIMUM_CONTRIBUTORS, ModelOrigin, ModelVersion, RoundSettings};
 
 /// Rounds that are listed.
 const ROUNDS_SHOWN: usize = 20;
@@ -14,6 +14,9 @@ pub fn status(status: &ClassStatus, student_link: &str) {
     dom::text("class-name", &format!("{}: instructor", status.class));
     dom::text("class-code", &status.class_code);
     dom::get::<HtmlInputElement>("student-link").set_value(student_link);
+    dom::show("few-contributors", status.few_contributors);
+    let fewest = if status.few_contributors { 1 } else { MINIMUM_CONTRIBUTORS };
+    dom::get::<HtmlInputElement>("minimum-clients").set_min(&fewest.to_string());
     dom::text("connected", &status.connected.to_string());
     dom::text("participants", &status.participants.to_string());
     let progress: HtmlProgressElement = dom::get("round-progress");
@@ -40,7 +43,9 @@ pub fn status(status: &ClassStatus, student_link: &str) {
         }
     }
     dom::get::<HtmlButtonElement>("open-round").set_disabled(status.round.is_some());
-    dom::get::<HtmlButtonElement>("close-round").set_disabled(status.round.is_none());
+    // The aggregator refuses to publish what so few contributed; a round without any update may end.
+    let too_few = status.round.as_ref().is_none_or(|round| (1..fewest).contains(&round.received));
+    dom::get::<HtmlButtonElement>("close-round").set_disabled(too_few);
 
     let current = status.models.first().map(|model| model.version);
     let models: Vec<Element> = status.models.iter().map(|model| model_row(model, current)).collect();
@@ -73,7 +78,7 @@ fn model_row(model: &ModelVersion, current: Option<u64>) -> Element {
         &parent,
         &origin,
         &model.clients.to_string(),
-        &model.clips.to_string(),
+        &model.clips.map_or_else(|| "not told".to_owned(), |clips| clips.to_string()),
         &held_out(model),
         &time(model.published_at_s),
     ]);

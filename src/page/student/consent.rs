@@ -75,6 +75,7 @@ async fn read_manifest() -> Option<Manifest> {
 
 fn show_deployment(manifest: &Manifest) {
     dom::text("class-name", &manifest.class);
+    dom::show("few-contributors", manifest.few_contributors);
     let Some(statement) = &manifest.deployment else { return };
     let facts: Element = dom::get("deployment-facts");
     facts.set_text_content(None);

@@ -49,6 +49,7 @@ impl View {
     /// The manifest is new.
     pub fn manifest(&mut self, manifest: Manifest) {
         dom::text("class-name", &manifest.class);
+        dom::show("few-contributors", manifest.few_contributors);
         if self.manifest.is_none() {
             self.ledger(&format!("The class code, once, to join “{}”", manifest.class), &[]);
         }
@@ -237,7 +238,12 @@ fn lineage(model: &ModelVersion) -> String {
             let (clients, clips) = (model.clients, model.clips);
             let parent = model.parent.map_or_else(String::new, |parent| format!(" from version {parent}"));
             let round = model.round.map_or_else(String::new, |round| format!(" in round {round}"));
-            format!("Version {version}, made{parent}{round} by {clients} students with {clips} clips")
+            match clips {
+                Some(clips) => {
+                    format!("Version {version}, made{parent}{round} by {clients} students with {clips} clips")
+                }
+                None => format!("Version {version}, made{parent}{round} by {clients} students"),
+            }
         }
     }
 }

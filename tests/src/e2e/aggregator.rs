@@ -17,6 +17,9 @@ const CONFIGURATION: &str = "
 [rounds]
 minimum_clients = 2
 
+[limits]
+shortest_round_s = 0
+
 [learning]
 minimum_clips = 2
 
@@ -157,5 +160,7 @@ fn serve(folder: &Path, port: u16) -> Process {
     let mut command = Command::new(path_from_env("EMOFED_BIN"));
     command.arg("serve").arg("--data").arg(folder.join("data")).arg("--dist").arg(path_from_env("EMOFED_DIST"));
     command.arg("--config").arg(folder.join("emofed.toml")).args(["--listen", &format!("127.0.0.1:{port}")]);
+    // Classes of two.
+    command.arg("--allow-few-contributors");
     Process::start(&mut command, &folder.join("aggregator.log"))
 }

@@ -45,8 +45,8 @@ async fn both_tabs_adopt_each_new_version() {
         assert_eq!(after.model.parent, Some(before.model.version));
         assert_eq!(after.model.origin, ModelOrigin::Federated);
         assert_eq!(after.model.clients, 2);
-        let clips = &recording.updates[&after.model.round.unwrap()];
-        assert_eq!(after.model.clips, clips.iter().map(|update| u64::from(update.clips)).sum::<u64>());
+        // With two contributors, the sum of clips would give each the other's number.
+        assert_eq!(after.model.clips, None);
     }
 }
 

@@ -1,0 +1,140 @@
+//! Published models: the head, restoring an earlier one, and which weights are kept.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use emofed::protocol::{BackboneRef, BlobRef, Event, ModelCard, ModelOrigin, ModelVersion, ProblemCode};
+use emofed::weights::Weights;
+
+use super::Classroom;
+use super::state::State;
+use crate::error::ServeError;
+use crate::store::{Phase, Records, blob_name};
+
+/// Records read at once when looking for a model.
+const PAGE: usize = 64;
+
+/// Publishes a model that no round made: the first of a backbone, or one trained in the lab.
+///
+/// # Errors
+/// The store fails.
+pub fn publish_made(
+    records: &Records,
+    backbone: &BackboneRef,
+    origin: ModelOrigin,
+    vfer: &[u8],
+    card: Option<ModelCard>,
+    now_s: u64,
+) -> Result<ModelVersion, ServeError> {
+    let model = ModelVersion {
+        version: records.newest_models(None, 1)?.first().map_or(1, |model| model.version + 1),
+        parent: None,
+        origin,
+        round: None,
+        clients: 0,
+        clips: Some(0),
+        published_at_s: now_s,
+        backbone_sha256: backbone.blob.sha256.clone(),
+        vfer: records.put_blob(vfer)?,
+        evaluation: None,
+        card,
+        strategy_state: None,
+    };
+    records.insert_model(&model)?;
+    Ok(model)
+}
+
+/// The newest model over a backbone.
+///
+/// # Errors
+/// The store fails.
+pub fn head(records: &Records, backbone: &BackboneRef) -> Result<Option<ModelVersion>, ServeError> {
+    let mut before = None;
+    loop {
+        let page = records.newest_models(before, PAGE)?;
+        before = page.last().map(|model| model.version);
+        if before.is_none() {
+            return Ok(None);
+        }
+        if let Some(head) = page.into_iter().find(|model| model.backbone_sha256 == backbone.blob.sha256) {
+            return Ok(Some(head));
+        }
+    }
+}
+
+/// The weights in `blob`, whose hash is checked.
+pub(super) fn load(records: &Records, blob: &BlobRef) -> Result<Arc<Weights>, ServeError> {
+    Ok(Arc::new(Weights::from_safetensors(&records.blob(&blob.sha256)?)?))
+}
+
+impl Classroom {
+    /// Makes the weights of `version` central again, under a new version. An open round, whose base is then stale, is
+    /// abandoned.
+    ///
+    /// # Errors
+    /// There is no such version of this backbone, its weights are not kept any more, a round is being aggregated, or the
+    /// store fails.
+    pub fn restore(&self, version: u64) -> Result<u64, ServeError> {
+        let new_version = self.transition(|state| {
+            if state.round.as_ref().is_some_and(|round| round.phase != Phase::Open) {
+                let detail = "A round is being aggregated; try again in a moment.";
+                return Err(ServeError::problem(ProblemCode::Conflict, detail));
+            }
+            let restored = self.records.model(version)?;
+            let restored =
+                restored.filter(|model| model.backbone_sha256 == self.backbone.blob.sha256).ok_or_else(|| {
+                    ServeError::problem(ProblemCode::NotFound, format!("There is no version {version} to restore."))
+                })?;
+            if let Err(error) = load(&self.records, &restored.vfer) {
+                tracing::error!(%error, version, "a version cannot be restored");
+                let detail = format!("The weights of version {version} are not kept any more, or cannot be read.");
+                return Err(ServeError::problem(ProblemCode::Conflict, detail));
+            }
+            self.publish_again(state, &restored)?;
+            self.leave_stale_round(state)?;
+            self.refresh(state)?;
+            let version_now = state.head.version;
+            self.events.push(Event::ModelRolledBack { version: version_now, restored: version });
+            Ok(version_now)
+        })?;
+        self.advance()?;
+        Ok(new_version)
+    }
+
+    /// Publishes a model's weights under a new version.
+    pub(super) fn publish_again(&self, state: &mut State, model: &ModelVersion) -> Result<(), ServeError> {
+        let again = ModelVersion {
+            version: state.newest_version + 1,
+            parent: Some(model.version),
+            published_at_s: self.clock.now_s(),
+            round: None,
+            ..model.clone()
+        };
+        self.records.insert_model(&again)?;
+        state.newest_version = again.version;
+        state.head = again;
+        Ok(())
+    }
+
+    /// Deletes weights of versions that no longer belong to the last [`super::ClassBounds::kept_models`]; their records
+    /// stay. Models that no round made are kept for ever. `looked_at` versions before those are looked at.
+    pub(super) fn drop_old_weights(&self, looked_at: usize) -> Result<(), ServeError> {
+        let kept = self.config.bounds.kept_models.max(1);
+        let models = self.records.newest_models(None, kept.saturating_add(looked_at))?;
+        let (recent, old) = models.split_at(kept.min(models.len()));
+        let is_dispensable = |model: &&ModelVersion| model.origin == ModelOrigin::Federated;
+        let snapshot = self.snapshot();
+        let mut needed: HashSet<&str> = recent.iter().flat_map(blobs).collect();
+        needed.extend(old.iter().filter(|model| !is_dispensable(model)).flat_map(blobs));
+        needed.extend(blobs(&snapshot.manifest.model));
+        for sha256 in old.iter().filter(is_dispensable).flat_map(blobs).filter(|sha256| !needed.contains(sha256)) {
+            self.records.0.delete_object(&blob_name(sha256))?;
+        }
+        Ok(())
+    }
+}
+
+/// The hashes of a model's own objects.
+fn blobs(model: &ModelVersion) -> impl Iterator<Item = &str> {
+    [Some(&model.vfer), model.strategy_state.as_ref()].into_iter().flatten().map(|blob| blob.sha256.as_str())
+}

@@ -1,0 +1,100 @@
+//! What the class remembers between calls, so that none has to look through all records.
+
+use std::collections::VecDeque;
+
+use emofed::protocol::{
+    BackboneRef, Fate, ModelVersion, ProblemCode, RECENT_ROUNDS, RoundFate, RoundSettings, RoundSettingsChange,
+};
+
+use super::models::head;
+use super::{Classroom, is_over};
+use crate::error::ServeError;
+use crate::store::{Phase, Records, RoundRecord};
+
+/// A copy of what the records say. One transition at a time changes both.
+pub(super) struct State {
+    /// What the instructor changed; the rest is as configured.
+    pub changes: RoundSettingsChange,
+    /// The round that has not ended, if any.
+    pub round: Option<RoundRecord>,
+    /// Its updates.
+    pub received: u32,
+    /// The central model.
+    pub head: ModelVersion,
+    /// The newest version over any backbone; 0 before the first.
+    pub newest_version: u64,
+    /// The newest round's id; 0 before the first.
+    pub newest_round: u64,
+    /// How the last rounds ended, newest first.
+    pub fates: VecDeque<RoundFate>,
+    /// A commit failed, and whether it holds is unknown: the records are read again before anything else happens.
+    is_uncertain: bool,
+}
+
+impl State {
+    /// Reads it from the records.
+    pub fn load(records: &Records, backbone: &BackboneRef) -> Result<Self, ServeError> {
+        let missing = "There is no video model yet: run `emofed import lite DIR` first.";
+        let head = head(records, backbone)?.ok_or_else(|| ServeError::problem(ProblemCode::Conflict, missing))?;
+        let rounds = records.newest_rounds(None, RECENT_ROUNDS + 1)?;
+        let round = rounds.first().filter(|round| !is_over(&round.phase)).cloned();
+        let received = match &round {
+            Some(round) => u32::try_from(records.updates(round.id)?.len()).unwrap_or(u32::MAX),
+            None => 0,
+        };
+        Ok(Self {
+            changes: records.settings()?,
+            received,
+            head,
+            newest_version: records.newest_models(None, 1)?.first().map_or(0, |model| model.version),
+            newest_round: rounds.first().map_or(0, |round| round.id),
+            fates: rounds.iter().filter_map(fate).take(RECENT_ROUNDS).collect(),
+            round,
+            is_uncertain: false,
+        })
+    }
+
+    /// Remembers how a round ended.
+    pub fn remember_fate(&mut self, round: &RoundRecord) {
+        if let Some(fate) = fate(round).filter(|fate| self.fates.front() != Some(fate)) {
+            self.fates.push_front(fate);
+            self.fates.truncate(RECENT_ROUNDS);
+        }
+    }
+}
+
+/// How a round ended, if it has.
+fn fate(round: &RoundRecord) -> Option<RoundFate> {
+    let (fate, version) = match round.phase {
+        Phase::Published { version } => (Fate::Published, Some(version)),
+        Phase::Rejected { .. } => (Fate::Rejected, None),
+        Phase::Abandoned => (Fate::Abandoned, None),
+        Phase::Open | Phase::Aggregating { .. } | Phase::Evaluating { .. } => return None,
+    };
+    Some(RoundFate { round: round.id, fate, version })
+}
+
+impl Classroom {
+    /// Changes the class, one change at a time. After a failure of the store the records are read again first: a commit that
+    /// failed may hold nevertheless.
+    pub(super) fn transition<T>(
+        &self,
+        change: impl FnOnce(&mut State) -> Result<T, ServeError>,
+    ) -> Result<T, ServeError> {
+        let mut state = self.transitions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if state.is_uncertain {
+            *state = State::load(&self.records, &self.backbone)?;
+            self.refresh(&state)?;
+        }
+        let result = change(&mut state);
+        state.is_uncertain = matches!(result, Err(ServeError::Store(_)));
+        result
+    }
+
+    /// How rounds go: as the instructor changed it, as configured otherwise, and never below the floor.
+    pub(super) fn effective_settings(&self, state: &State) -> RoundSettings {
+        let settings = state.changes.applied_to(&self.config.rounds);
+        let minimum_clients = settings.minimum_clients.max(self.fewest_contributors());
+        RoundSettings { minimum_clients, ..settings }
+    }
+}
