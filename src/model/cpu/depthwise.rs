@@ -1,6 +1,7 @@
 //! Convolutions with one filter for each channel.
 
-use super::convolution::{Source, finish};
+use super::convolution::Source;
+use super::epilogue::Epilogue;
 use crate::model::network::{Activation, Convolution};
 use crate::simd::{Simd, Vector};
 
@@ -41,16 +42,16 @@ impl<S: Simd> Depthwise<S> {
         } else {
             self.mix(c, source, out, |value| value);
         }
-        finish(self.simd, out, c, None);
     }
 
-    /// Sums the pixels under the filter, each `change`d, times the filter.
+    /// Sums the pixels under the filter, each `change`d, times the filter, and finishes the sums.
     #[inline(always)]
     fn mix(&self, c: &Convolution, source: &Source, out: &mut [f32], change: impl Fn(S::Vector) -> S::Vector) {
         let (side, quads) = (source.side, source.channels / S::LANES);
         let across = (side + c.padding.0 + c.padding.1 - c.size) / c.stride + 1;
         let values = S::chunks(source.values);
         let filters = S::chunks(&self.filters);
+        let epilogue = Epilogue::new(c, None);
         // Which of the filter's rows (or columns) are inside the map, and where that begins.
         let inside = |place: usize| {
             let first = c.padding.0.saturating_sub(place * c.stride);
@@ -75,7 +76,7 @@ impl<S: Simd> Depthwise<S> {
                             sum = sum.add_product(value, self.simd.load(&factors[index]));
                         }
                     }
-                    *result = sum.to_lanes();
+                    *result = epilogue.apply(self.simd, sum, quad * S::LANES, 0).to_lanes();
                 }
             }
         }
