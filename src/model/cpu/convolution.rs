@@ -10,7 +10,7 @@ use crate::model::network::{Convolution, Map, Prologue};
 use crate::simd::{Simd, VECTORS, Vector, columns};
 
 /// Results that are worked on at a time.
-const BLOCK: usize = 28;
+const BLOCK: usize = 56;
 /// Channels that are packed at a time.
 const PACKED: usize = 16;
 
@@ -49,29 +49,73 @@ impl<S: Simd> Kernel<S> {
         let c = &self.convolution;
         let Map { side, channels, .. } = self.input;
         let source = Source { values: input, side, channels, prologue: &c.prologue };
+        let epilogue = Epilogue::new(c, add);
         match &self.method {
-            Method::Depthwise(depthwise) => depthwise.run(c, &source, out),
-            Method::Winograd(winograd) => winograd.run(c.outputs, &source, Epilogue::new(c, add), out, scratch),
+            Method::Depthwise(depthwise) => depthwise.run(c, &source, 0, out),
+            Method::Winograd(winograd) => winograd.run(c.outputs, &source, epilogue, out, scratch),
             Method::Matrix(filters) => {
-                let is_plain = c.size == 1 && c.padding == (0, 0) && !c.prologue.is_some();
-                let (values, side) = if is_plain {
+                let (values, side) = if self.is_plain() {
                     (input, side)
                 } else {
                     (source.padded(c, scratch), side + c.padding.0 + c.padding.1)
                 };
                 let across = (side - c.size) / c.stride + 1;
-                let epilogue = Epilogue::new(c, add);
-                let mut starts = [0; BLOCK];
+                let (mut starts, mut y, mut x) = ([0; BLOCK], 0, 0);
                 for (block, out) in out.chunks_mut(BLOCK * c.outputs).enumerate() {
                     let starts = &mut starts[..out.len() / c.outputs];
-                    for (place, start) in (block * BLOCK..).zip(starts.iter_mut()) {
-                        *start = (place / across * side + place % across) * c.stride * channels;
+                    for start in starts.iter_mut() {
+                        *start = (y * side + x) * c.stride * channels;
+                        x += 1;
+                        if x == across {
+                            (y, x) = (y + 1, 0);
+                        }
                     }
                     // A row of the filter is in one piece; the next one is a row of the map further on.
                     let left = Rows { values, starts, length: c.size * channels, pitch: side * channels };
-                    filters.multiply(&left, Some(epilogue.from(block * BLOCK * c.outputs)), out, c.outputs);
+                    let epilogue = epilogue.from(block * BLOCK * c.outputs);
+                    filters.multiply(&left, Some(epilogue), out, c.outputs);
                 }
             }
+        }
+    }
+
+    /// Whether it multiplies the pixels of its input as they are.
+    fn is_plain(&self) -> bool {
+        let c = &self.convolution;
+        (c.size, c.stride, c.padding) == (1, 1, (0, 0)) && !c.prologue.is_some()
+    }
+
+    /// Whether [`Self::run_after`] can run it after `earlier`.
+    pub fn can_follow(&self, earlier: &Self) -> bool {
+        let is_depthwise = matches!(earlier.method, Method::Depthwise(_));
+        is_depthwise && matches!(self.method, Method::Matrix(_)) && self.is_plain() && self.input.side <= BLOCK
+    }
+
+    /// [`Self::run`] on the result of `earlier`, of which only some rows are there at a time, so that they stay in the
+    /// nearest cache.
+    #[cfg_attr(target_arch = "x86_64", inline(always))]
+    pub fn run_after(
+        &self,
+        earlier: &Self,
+        input: &[f32],
+        add: Option<&[f32]>,
+        out: &mut [f32],
+        scratch: &mut Vec<f32>,
+    ) {
+        let (Method::Depthwise(depthwise), Method::Matrix(filters)) = (&earlier.method, &self.method) else { return };
+        let Map { side, channels, .. } = earlier.input;
+        let source = Source { values: input, side, channels, prologue: &earlier.convolution.prologue };
+        let (across, outputs) = (self.input.side, self.convolution.outputs);
+        let epilogue = Epilogue::new(&self.convolution, add);
+        let starts: [usize; BLOCK] = std::array::from_fn(|place| place * channels);
+        let rows = BLOCK / across;
+        scratch.resize(scratch.len().max(BLOCK * channels), 0.0);
+        for (block, out) in out.chunks_mut(rows * across * outputs).enumerate() {
+            let pixels = out.len() / outputs;
+            let between = &mut scratch[..pixels * channels];
+            depthwise.run(&earlier.convolution, &source, block * rows, between);
+            let left = Rows { values: between, starts: &starts[..pixels], length: channels, pitch: 0 };
+            filters.multiply(&left, Some(epilogue.from(block * rows * across * outputs)), out, outputs);
         }
     }
 }

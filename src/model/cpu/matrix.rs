@@ -128,6 +128,17 @@ fn tile<S: Simd, const R: usize>(
             add_outer(simd, &mut sums, |r| rows[r][left.length - rest.len() + k], row);
         }
     }
+    if target.width == simd::columns::<S>() {
+        if let Some(epilogue) = &target.epilogue {
+            epilogue.finish_tile(simd, &mut sums, target.column, (target.place, target.pitch));
+        }
+        for (r, [left, right]) in sums.into_iter().enumerate() {
+            let row = &mut out[target.place + r * target.pitch..][..simd::columns::<S>()];
+            left.store(&mut row[..S::LANES]);
+            right.store(&mut row[S::LANES..]);
+        }
+        return;
+    }
     for (r, sums) in sums.into_iter().enumerate() {
         for (vector, sum) in sums.into_iter().enumerate() {
             let first = vector * S::LANES;
