@@ -73,7 +73,7 @@ async fn check(golden: &Value, weights: &Weights, device: &Device, cases: usize)
         assert_close("features", &extraction.features, &numbers(&case["features"]), TOLERANCE);
         assert_close("expression", &extraction.logits, &numbers(&case["expression"]), TOLERANCE);
 
-        let all_outputs = match device {
+        let all_outputs: Vec<(String, Vec<Vec<f32>>)> = match device {
             Device::Cpu => {
                 let engine = |isa| cpu::Engine::with_isa(&network.extractor, isa);
                 Isa::available().into_iter().map(|isa| (format!("{isa:?}"), engine(isa).run(&image))).collect()

@@ -207,6 +207,8 @@ impl<S: Simd> Filter<S> {
                 let row = &row[index * vectors..][..(SOME + 1) * vectors + 1];
                 for column in 0..SOME + 2 {
                     let value = change(self.simd.load(&row[column * vectors]));
+                    // An index, so that the loop is unrolled and the sums stay in registers.
+                    #[allow(clippy::needless_range_loop)]
                     for x in column.saturating_sub(2)..(column + 1).min(SOME) {
                         sums[x] = sums[x].add_product(value, self.taps[3 * i + column - x]);
                     }

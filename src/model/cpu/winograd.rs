@@ -204,6 +204,8 @@ fn transform_products<S: Simd>(
             }
             *row = output_transform(simd, m);
         }
+        // A column goes across the rows.
+        #[allow(clippy::needless_range_loop)]
         for j in 0..TILE.min(side - x) {
             let m = [rows[0][j], rows[1][j], rows[2][j], rows[3][j], rows[4][j], rows[5][j]];
             let column = output_transform(simd, m);

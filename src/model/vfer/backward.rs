@@ -6,7 +6,7 @@ use crate::emotion::EMOTIONS;
 use crate::simd::{Operation, Simd, dispatch};
 
 /// Rows of the gates' gradients that are worked on at a time.
-const ROWS: usize = 128;
+const ROWS: usize = 256;
 
 impl Workspace {
     /// Gradients of all parameters, given those of the logits that [`Workspace::forward`] returned, in its order.
@@ -130,7 +130,7 @@ impl<S: Simd> Operation for Backward<'_, S> {
         let Self { simd, workspace, vfer, logit_gradients, gradient } = self;
         gradient.slices_mut().into_iter().for_each(|slice| slice.fill(0.0));
         let rows = workspace.hidden.len() / HIDDEN;
-        workspace.gate_gradients.clear();
+        // All of it is written below.
         workspace.gate_gradients.resize(rows * GATES, 0.0);
         for buffer in [&mut workspace.hidden_gradient, &mut workspace.cell_gradient] {
             buffer.clear();
