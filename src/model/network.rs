@@ -298,11 +298,12 @@ impl Network {
         last_uses
     }
 
-    /// Gives every map a buffer that nobody else needs at the time.
-    pub(super) fn plan_buffers(&self) -> Plan {
-        let last_uses = self.last_uses();
+    /// Gives every map a buffer that nobody else needs at the time. `last_uses` are [`Self::last_uses`], or later ones for
+    /// maps that are still read then.
+    pub(super) fn plan_buffers(&self, last_uses: &[usize]) -> Plan {
         let mut plan = Plan { places: vec![0; self.maps.len()], sizes: vec![self.input.volume()] };
         let mut placed = vec![false; self.maps.len()];
+        placed[self.input.index] = true;
         let mut free: Vec<usize> = Vec::new();
         for (step, pass) in self.passes.iter().enumerate() {
             let written = [Some(pass.output()), pass.joint().map(|joint| joint.output)];
@@ -311,13 +312,12 @@ impl Network {
                     plan.places[map.index] = plan.take(&mut free, map.volume());
                 }
             }
-            let mut finished: Vec<Map> = pass.inputs();
-            finished.push(pass.output());
-            finished.sort_by_key(|map| map.index);
-            finished.dedup();
             // What nobody reads is not needed any more either.
-            let is_finished = |map: &&Map| last_uses[map.index] == step || last_uses[map.index] == 0;
-            free.extend(finished.iter().filter(is_finished).map(|map| plan.places[map.index]));
+            let finished = self.maps.iter().filter(|map| match last_uses[map.index] {
+                0 => map.index == pass.output().index || (step == 0 && map.index == self.input.index),
+                last => last == step && placed[map.index],
+            });
+            free.extend(finished.map(|map| plan.places[map.index]));
         }
         plan
     }

@@ -13,7 +13,7 @@ mod x86;
 use std::ops::{Add, Mul, Sub};
 
 pub use four::Four;
-pub(crate) use tile::{Row, Tile, VECTORS, add_outer, columns};
+pub(crate) use tile::{Row, Tile, VECTORS, add_outer, columns, tile_rows, with_rows};
 #[cfg(target_arch = "x86_64")]
 pub use x86::{Avx2, Avx512};
 

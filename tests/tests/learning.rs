@@ -3,6 +3,7 @@
 use emofed::emotion::{EMOTIONS, Emotion};
 use emofed::learning::{AdamSettings, Clip, FedAvg, Trainer, pseudo_label, vote_distribution};
 use emofed::model::vfer::{FEATURES, Vfer, Workspace, softmax};
+use emofed::simd::Isa;
 use emofed::weights::{Tensor, Weights};
 use emofed_tests::{assert_close, tensor, values};
 use serde_json::Value;
@@ -47,9 +48,9 @@ fn clips(golden: &Value) -> Vec<Clip> {
         .collect()
 }
 
-fn check_logits(vfer: &Vfer, clips: &[Clip], expected: &Value) {
+fn check_logits(vfer: &Vfer, clips: &[Clip], expected: &Value, isa: Isa) {
     let features: Vec<&[f32]> = clips.iter().map(|clip| clip.features.as_slice()).collect();
-    let logits = Workspace::default().forward(vfer, &features).to_vec();
+    let logits = Workspace::with_isa(isa).forward(vfer, &features).to_vec();
     let expected: Vec<f64> = expected.as_array().unwrap().iter().flat_map(numbers).collect();
     assert_close("logits", logits.as_flattened(), &expected, TOLERANCE);
 }
@@ -66,20 +67,21 @@ fn forward_loss_gradients_and_five_adam_steps() {
         beta2: adam("beta2"),
         epsilon: adam("epsilon"),
     };
-    check_logits(&model(&golden), &clips, &golden["steps"][0]["logits"]);
-
-    let mut trainer = Trainer::new(model(&golden), settings);
-    for (index, step) in golden["steps"].as_array().unwrap().iter().enumerate() {
-        let loss = trainer.step(&batch);
-        assert_close("loss", &[loss], &[step["loss"].as_f64().unwrap()], TOLERANCE);
-        if index == 0 {
-            check_gradient(&trainer.gradient().to_weights(), step);
+    for isa in Isa::available() {
+        check_logits(&model(&golden), &clips, &golden["steps"][0]["logits"], isa);
+        let mut trainer = Trainer::with_isa(model(&golden), settings, isa);
+        for (index, step) in golden["steps"].as_array().unwrap().iter().enumerate() {
+            let loss = trainer.step(&batch);
+            assert_close("loss", &[loss], &[step["loss"].as_f64().unwrap()], TOLERANCE);
+            if index == 0 {
+                check_gradient(&trainer.gradient().to_weights(), step);
+            }
         }
-    }
-    check_logits(trainer.vfer(), &clips, &golden["after_five_steps"]["logits"]);
-    let tuned = trainer.vfer().to_weights();
-    for (name, expected) in golden["after_five_steps"]["first_values"].as_object().unwrap() {
-        assert_close(name, &tuned.get(name).unwrap().values[..4], &numbers(expected), TOLERANCE);
+        check_logits(trainer.vfer(), &clips, &golden["after_five_steps"]["logits"], isa);
+        let tuned = trainer.vfer().to_weights();
+        for (name, expected) in golden["after_five_steps"]["first_values"].as_object().unwrap() {
+            assert_close(name, &tuned.get(name).unwrap().values[..4], &numbers(expected), TOLERANCE);
+        }
     }
 }
 
@@ -152,8 +154,10 @@ fn a_stream_equals_the_batch() {
     let golden = golden();
     let vfer = model(&golden);
     for clip in clips(&golden) {
-        let batch = softmax(&Workspace::default().forward(&vfer, &[&clip.features])[0]);
-        assert_close("stream", &vfer.probabilities(&clip.features), &batch.map(f64::from), 1e-6);
+        for isa in Isa::available() {
+            let batch = softmax(&Workspace::with_isa(isa).forward(&vfer, &[&clip.features])[0]);
+            assert_close("stream", &vfer.probabilities(&clip.features), &batch.map(f64::from), 1e-6);
+        }
     }
 }
 

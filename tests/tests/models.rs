@@ -4,8 +4,10 @@
 use emofed::model::emonet::{EmoNet, used_tensors};
 #[cfg(feature = "gpu")]
 use emofed::model::gpu;
+use emofed::model::lite::Lite;
 use emofed::model::{Backbone, Device, ModelError, burn, cpu, device};
 use emofed::protocol::BackboneKind;
+use emofed::simd::Isa;
 use emofed::weights::{Weights, WeightsError};
 use emofed_tests::{assert_close, emonet_parameter, input_image, lite_weights};
 use serde_json::Value;
@@ -71,21 +73,31 @@ async fn check(golden: &Value, weights: &Weights, device: &Device, cases: usize)
         assert_close("features", &extraction.features, &numbers(&case["features"]), TOLERANCE);
         assert_close("expression", &extraction.logits, &numbers(&case["expression"]), TOLERANCE);
 
-        let outputs = match device {
-            Device::Cpu => cpu::Engine::new(&network.extractor).run(&image),
+        let all_outputs: Vec<(String, Vec<Vec<f32>>)> = match device {
+            Device::Cpu => {
+                let engine = |isa| cpu::Engine::with_isa(&network.extractor, isa);
+                Isa::available().into_iter().map(|isa| (format!("{isa:?}"), engine(isa).run(&image))).collect()
+            }
             #[cfg(feature = "gpu")]
-            Device::Gpu(card) => gpu::Engine::new(&network.extractor, card).run(&image).await.unwrap(),
-            Device::Burn(device) => burn::Engine::new(&network.extractor, device).run(&image).await.unwrap(),
+            Device::Gpu(card) => {
+                vec![("gpu".to_owned(), gpu::Engine::new(&network.extractor, card).run(&image).await.unwrap())]
+            }
+            Device::Burn(device) => {
+                vec![("burn".to_owned(), burn::Engine::new(&network.extractor, device).run(&image).await.unwrap())]
+            }
         };
-        let [features, attention] = &outputs[..] else { panic!("two outputs") };
-        let head = cpu::Engine::new(&network.head).run(features).swap_remove(0);
-        let expected = [numbers(&case["expression"]), numbers(&case["valence_arousal"])].concat();
-        assert_close("head", &head, &expected, TOLERANCE);
-        let row = numbers(&case["attention_first_row"]);
-        assert_close("attention's first row", &attention[..row.len()], &row, TOLERANCE);
-        let sum: f64 = attention.iter().map(|value| f64::from(*value)).sum();
-        let expected = case["attention_sum"].as_f64().unwrap();
-        assert!((sum - expected).abs() <= TOLERANCE * expected.abs(), "attention sums up to {sum}, not {expected}");
+        for (engine, outputs) in all_outputs {
+            let [features, attention] = &outputs[..] else { panic!("two outputs") };
+            assert_close(&format!("features on {engine}"), features, &numbers(&case["features"]), TOLERANCE);
+            let head = cpu::Engine::new(&network.head).run(features).swap_remove(0);
+            let expected = [numbers(&case["expression"]), numbers(&case["valence_arousal"])].concat();
+            assert_close(&format!("head on {engine}"), &head, &expected, TOLERANCE);
+            let row = numbers(&case["attention_first_row"]);
+            assert_close(&format!("attention's first row on {engine}"), &attention[..row.len()], &row, TOLERANCE);
+            let sum: f64 = attention.iter().map(|value| f64::from(*value)).sum();
+            let expected = case["attention_sum"].as_f64().unwrap();
+            assert!((sum - expected).abs() <= TOLERANCE * expected.abs(), "{engine}: attention {sum}, not {expected}");
+        }
     }
 }
 
@@ -116,6 +128,13 @@ async fn check_lite(device: &Device) {
     let images = ["image/0", "image/1"].map(|name| input_image(name, cpu.input_size())).concat();
     let (expected, found) = (cpu.extract(&images).await.unwrap(), other.extract(&images).await.unwrap());
     let widen = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>();
+    let network = Lite::load(&lite_weights()).unwrap().extractor;
+    for isa in Isa::available() {
+        let engine = cpu::Engine::with_isa(&network, isa);
+        let pixels = images.len() / 2;
+        let features: Vec<f32> = images.chunks(pixels).flat_map(|image| engine.run(image).swap_remove(0)).collect();
+        assert_close(&format!("lite features on {isa:?}"), &features, &widen(&found.features), TOLERANCE);
+    }
     assert_close("lite features", &found.features, &widen(&expected.features), TOLERANCE);
     assert_close("lite logits", &found.logits, &widen(&expected.logits), TOLERANCE);
 }

@@ -3,13 +3,14 @@
 use std::ops::Range;
 
 use super::depthwise::Depthwise;
+use super::epilogue::Epilogue;
 use super::matrix::{Packed, Rows};
 use super::winograd::Winograd;
-use crate::model::network::{Activation, Convolution, Map, Prologue};
+use crate::model::network::{Convolution, Map, Prologue};
 use crate::simd::{Simd, VECTORS, Vector, columns};
 
 /// Results that are worked on at a time.
-const BLOCK: usize = 24;
+const BLOCK: usize = 56;
 /// Channels that are packed at a time.
 const PACKED: usize = 16;
 
@@ -48,29 +49,73 @@ impl<S: Simd> Kernel<S> {
         let c = &self.convolution;
         let Map { side, channels, .. } = self.input;
         let source = Source { values: input, side, channels, prologue: &c.prologue };
+        let epilogue = Epilogue::new(c, add);
         match &self.method {
-            Method::Depthwise(depthwise) => depthwise.run(c, &source, out),
-            Method::Winograd(winograd) => winograd.run(c, &source, add, out, scratch),
+            Method::Depthwise(depthwise) => depthwise.run(c, &source, 0, out),
+            Method::Winograd(winograd) => winograd.run(c.outputs, &source, epilogue, out, scratch),
             Method::Matrix(filters) => {
-                let is_plain = c.size == 1 && c.padding == (0, 0) && !c.prologue.is_some();
-                let (values, side) = if is_plain {
+                let (values, side) = if self.is_plain() {
                     (input, side)
                 } else {
                     (source.padded(c, scratch), side + c.padding.0 + c.padding.1)
                 };
                 let across = (side - c.size) / c.stride + 1;
-                let mut starts = [0; BLOCK];
+                let (mut starts, mut y, mut x) = ([0; BLOCK], 0, 0);
                 for (block, out) in out.chunks_mut(BLOCK * c.outputs).enumerate() {
                     let starts = &mut starts[..out.len() / c.outputs];
-                    for (place, start) in (block * BLOCK..).zip(starts.iter_mut()) {
-                        *start = (place / across * side + place % across) * c.stride * channels;
+                    for start in starts.iter_mut() {
+                        *start = (y * side + x) * c.stride * channels;
+                        x += 1;
+                        if x == across {
+                            (y, x) = (y + 1, 0);
+                        }
                     }
                     // A row of the filter is in one piece; the next one is a row of the map further on.
                     let left = Rows { values, starts, length: c.size * channels, pitch: side * channels };
-                    filters.multiply(&left, out, c.outputs);
-                    finish(filters.simd(), out, c, add.map(|add| &add[block * BLOCK * c.outputs..][..out.len()]));
+                    let epilogue = epilogue.from(block * BLOCK * c.outputs);
+                    filters.multiply(&left, Some(epilogue), out, c.outputs);
                 }
             }
+        }
+    }
+
+    /// Whether it multiplies the pixels of its input as they are.
+    fn is_plain(&self) -> bool {
+        let c = &self.convolution;
+        (c.size, c.stride, c.padding) == (1, 1, (0, 0)) && !c.prologue.is_some()
+    }
+
+    /// Whether [`Self::run_after`] can run it after `earlier`.
+    pub fn can_follow(&self, earlier: &Self) -> bool {
+        let is_depthwise = matches!(earlier.method, Method::Depthwise(_));
+        is_depthwise && matches!(self.method, Method::Matrix(_)) && self.is_plain() && self.input.side <= BLOCK
+    }
+
+    /// [`Self::run`] on the result of `earlier`, of which only some rows are there at a time, so that they stay in the
+    /// nearest cache.
+    #[cfg_attr(target_arch = "x86_64", inline(always))]
+    pub fn run_after(
+        &self,
+        earlier: &Self,
+        input: &[f32],
+        add: Option<&[f32]>,
+        out: &mut [f32],
+        scratch: &mut Vec<f32>,
+    ) {
+        let (Method::Depthwise(depthwise), Method::Matrix(filters)) = (&earlier.method, &self.method) else { return };
+        let Map { side, channels, .. } = earlier.input;
+        let source = Source { values: input, side, channels, prologue: &earlier.convolution.prologue };
+        let (across, outputs) = (self.input.side, self.convolution.outputs);
+        let epilogue = Epilogue::new(&self.convolution, add);
+        let starts: [usize; BLOCK] = std::array::from_fn(|place| place * channels);
+        let rows = BLOCK / across;
+        scratch.resize(scratch.len().max(BLOCK * channels), 0.0);
+        for (block, out) in out.chunks_mut(rows * across * outputs).enumerate() {
+            let pixels = out.len() / outputs;
+            let between = &mut scratch[..pixels * channels];
+            depthwise.run(&earlier.convolution, &source, block * rows, between);
+            let left = Rows { values: between, starts: &starts[..pixels], length: channels, pitch: 0 };
+            filters.multiply(&left, Some(epilogue.from(block * rows * across * outputs)), out, outputs);
         }
     }
 }
@@ -146,7 +191,7 @@ impl Source<'_> {
             let padded = &mut padded[margin..][..row];
             padded.copy_from_slice(values);
             if self.prologue.is_some() {
-                padded.chunks_exact_mut(self.channels).for_each(|pixel| apply(self.prologue, pixel));
+                apply(self.prologue, padded);
             }
         }
         scratch
@@ -159,77 +204,30 @@ pub(super) fn relu(value: f32) -> f32 {
     if value < 0.0 { 0.0 } else { value }
 }
 
+/// Changes the values of whole pixels.
 #[cfg_attr(target_arch = "x86_64", inline(always))]
-fn apply(prologue: &Prologue, pixel: &mut [f32]) {
+fn apply(prologue: &Prologue, values: &mut [f32]) {
     if let Some((scale, shift)) = &prologue.affine {
-        for ((value, scale), shift) in pixel.iter_mut().zip(scale).zip(shift) {
-            *value = *value * scale + shift;
+        match (scale.as_slice(), shift.as_slice()) {
+            // Of an image; known when compiling, so that the loop is one of vectors.
+            (&[a, b, c], &[d, e, f]) => {
+                let (scale, shift) = ([a, b, c], [d, e, f]);
+                for pixel in values.as_chunks_mut::<3>().0 {
+                    for i in 0..3 {
+                        pixel[i] = pixel[i] * scale[i] + shift[i];
+                    }
+                }
+            }
+            _ => {
+                for pixel in values.chunks_exact_mut(scale.len()) {
+                    for ((value, scale), shift) in pixel.iter_mut().zip(scale).zip(shift) {
+                        *value = *value * scale + shift;
+                    }
+                }
+            }
         }
     }
     if prologue.relu {
-        pixel.iter_mut().for_each(|value| *value = relu(*value));
-    }
-}
-
-/// Adds the bias and `add` to whole pixels, and applies the activation.
-#[inline(always)]
-pub(super) fn finish<S: Simd>(simd: S, out: &mut [f32], c: &Convolution, add: Option<&[f32]>) {
-    if S::LANES > 4 && c.outputs.is_multiple_of(S::LANES) {
-        // The compiler's own vectors suit longer rows than a pixel's.
-        return match c.activation {
-            Activation::None => finish_vectors(simd, out, c, add, |v| v),
-            Activation::Relu => finish_vectors(simd, out, c, add, |v| v.relu()),
-            Activation::LeakyRelu(slope) => finish_vectors(simd, out, c, add, |v| {
-                let positive = v.relu();
-                positive.add_product(v - positive, simd.splat(slope))
-            }),
-        };
-    }
-    match c.activation {
-        Activation::None => finish_with(out, c, add, |value| value),
-        Activation::Relu => finish_with(out, c, add, relu),
-        Activation::LeakyRelu(slope) => finish_with(out, c, add, |v| if v < 0.0 { v * slope } else { v }),
-    }
-}
-
-#[inline(always)]
-fn finish_vectors<S: Simd>(
-    simd: S,
-    out: &mut [f32],
-    c: &Convolution,
-    add: Option<&[f32]>,
-    activate: impl Fn(S::Vector) -> S::Vector,
-) {
-    let bias = S::chunks(&c.bias);
-    let pixels = S::chunks_mut(out).chunks_exact_mut(bias.len());
-    match add {
-        None => {
-            for pixel in pixels {
-                for (value, bias) in pixel.iter_mut().zip(bias) {
-                    *value = activate(simd.load(value) + simd.load(bias)).to_lanes();
-                }
-            }
-        }
-        Some(add) => {
-            for (pixel, add) in pixels.zip(S::chunks(add).chunks_exact(bias.len())) {
-                for ((value, bias), add) in pixel.iter_mut().zip(bias).zip(add) {
-                    *value = activate(simd.load(value) + simd.load(bias) + simd.load(add)).to_lanes();
-                }
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn finish_with(out: &mut [f32], c: &Convolution, add: Option<&[f32]>, activate: impl Fn(f32) -> f32) {
-    let pixels = out.chunks_exact_mut(c.outputs);
-    match add {
-        None => pixels.for_each(|pixel| {
-            pixel.iter_mut().zip(&c.bias).for_each(|(value, bias)| *value = activate(*value + bias));
-        }),
-        Some(add) => pixels.zip(add.chunks_exact(c.outputs)).for_each(|(pixel, add)| {
-            let values = pixel.iter_mut().zip(&c.bias).zip(add);
-            values.for_each(|((value, bias), add)| *value = activate(*value + bias + add));
-        }),
+        values.iter_mut().for_each(|value| *value = relu(*value));
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct Graph<S: Simd> {
     outputs: Vec<Map>,
     passes: Vec<Pass>,
     kernels: Vec<Kernel<S>>,
+    /// Whether a pass is left to the next one: see [`Kernel::run_after`].
+    is_left: Vec<bool>,
     /// Which buffer holds each map, and how many values each buffer has.
     plan: Plan,
 }
@@ -34,13 +36,30 @@ impl<S: Simd> Graph<S> {
                 kernels.push(Kernel::new(simd, &network.convolutions[*convolution], *input));
             }
         }
+        let mut last_uses = network.last_uses();
+        let mut is_left = vec![false; network.passes.len()];
+        for (step, passes) in network.passes.windows(2).enumerate() {
+            let [
+                Pass::Convolution { convolution: first, input, output, add: None, joint: None },
+                Pass::Convolution { convolution: second, input: between, .. },
+            ] = passes
+            else {
+                continue;
+            };
+            let is_read_once = output == between && last_uses[output.index] == step + 1;
+            if is_read_once && kernels[*second].can_follow(&kernels[*first]) {
+                is_left[step] = true;
+                last_uses[input.index] = last_uses[input.index].max(step + 1);
+            }
+        }
         Self {
             simd,
             input: network.input,
             outputs: network.outputs.clone(),
             passes: network.passes.clone(),
             kernels,
-            plan: network.plan_buffers(),
+            is_left,
+            plan: network.plan_buffers(&last_uses),
         }
     }
 
@@ -62,7 +81,7 @@ impl<S: Simd> Operation for Run<'_, S> {
 
     #[inline(always)]
     fn run(self) -> Vec<Vec<f32>> {
-        let Self { graph: Graph { input, outputs, passes, kernels, plan, .. }, planes, memory } = self;
+        let Self { graph: Graph { input, outputs, passes, kernels, is_left, plan, .. }, planes, memory } = self;
         let (Plan { places, sizes }, Memory { buffers, scratch }) = (plan, memory);
         assert_eq!(planes.len(), input.volume(), "an image of the network's size");
         if buffers.is_empty() {
@@ -73,14 +92,23 @@ impl<S: Simd> Operation for Run<'_, S> {
             let values = buffers[places[0]][channel..].iter_mut().step_by(channels);
             values.zip(plane).for_each(|(value, input)| *value = *input);
         }
-        for pass in passes {
+        let mut left = None;
+        for (pass, is_left) in passes.iter().zip(is_left) {
+            if let (Pass::Convolution { convolution, input, .. }, true) = (pass, is_left) {
+                left = Some((&kernels[*convolution], *input));
+                continue;
+            }
             let output = pass.output();
             let mut buffer = take(&mut buffers[places[output.index]]);
             let read = |map: &Map| &buffers[places[map.index]][..map.volume()];
             let out = &mut buffer[..output.volume()];
             match pass {
                 Pass::Convolution { convolution, input, add, .. } => {
-                    kernels[*convolution].run(read(input), add.as_ref().map(read), out, scratch);
+                    let (kernel, add) = (&kernels[*convolution], add.as_ref().map(read));
+                    match left.take() {
+                        Some((earlier, input)) => kernel.run_after(earlier, read(&input), add, out, scratch),
+                        None => kernel.run(read(input), add, out, scratch),
+                    }
                 }
                 Pass::MaxPool { input, stride, .. } => elementwise::max_pool(read(input), *input, *stride, out),
                 Pass::AddUpsampled { low, high, .. } => elementwise::add_upsampled(read(low), read(high), output, out),

@@ -1,7 +1,8 @@
 //! The matrix product that nearly all time is spent in: a micro-kernel that keeps a tile of the result in registers, over a
 //! packed right factor.
 
-use crate::simd::{self, Operation, Row, Simd, Tile, Vector, add_outer};
+use super::epilogue::Epilogue;
+use crate::simd::{self, Operation, Row, Simd, Tile, VECTORS, Vector, add_outer, tile_rows, with_rows};
 
 /// Products that are added to a tile in one turn of the loop.
 const STEPS: usize = 8;
@@ -21,20 +22,14 @@ impl<S: Simd> Packed<S> {
         Self { simd, inner, columns, panels: Vec::with_capacity(columns.div_ceil(simd::columns::<S>()) * inner) }
     }
 
-    /// The instruction set that it is packed for.
-    #[inline(always)]
-    pub fn simd(&self) -> S {
-        self.simd
-    }
-
     /// Appends the next row of a panel. Panels come one after the other, in each the rows from the first on.
     pub fn push(&mut self, row: Row<S>) {
         self.panels.push(row);
     }
 
-    /// `out[rows, columns] = left · self`. Rows of `out` are `pitch` apart.
-    pub fn multiply(&self, left: &Rows, out: &mut [f32], pitch: usize) {
-        self.simd.call(Multiply { right: self, left, out, pitch });
+    /// `out[rows, columns] = epilogue(left · self)`. Rows of `out` are `pitch` apart.
+    pub fn multiply(&self, left: &Rows, epilogue: Option<Epilogue>, out: &mut [f32], pitch: usize) {
+        self.simd.call(Multiply { right: self, left, epilogue, out, pitch });
     }
 }
 
@@ -53,6 +48,7 @@ pub(crate) struct Rows<'a> {
 struct Multiply<'a, S: Simd> {
     right: &'a Packed<S>,
     left: &'a Rows<'a>,
+    epilogue: Option<Epilogue<'a>>,
     out: &'a mut [f32],
     pitch: usize,
 }
@@ -62,12 +58,21 @@ impl<S: Simd> Operation for Multiply<'_, S> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { right: Packed { simd, inner, columns, panels }, left, out, pitch } = self;
+        let Self { right: Packed { simd, inner, columns, panels }, left, epilogue, out, pitch } = self;
         for (index, panel) in panels.chunks_exact(*inner).enumerate() {
             let column = index * simd::columns::<S>();
-            let target = Target { pitch, width: simd::columns::<S>().min(columns - column) };
-            for (row, starts) in left.starts.chunks(S::ROWS).enumerate() {
-                some_rows(*simd, left, starts, panel, &mut out[row * S::ROWS * pitch + column..], target);
+            let target =
+                Target { pitch, column, width: simd::columns::<S>().min(columns - column), epilogue, place: column };
+            let mut row = 0;
+            while row < left.starts.len() {
+                let starts = &left.starts[row..];
+                let count = tile_rows::<S>(starts.len());
+                with_rows!(S, count, R => {
+                    if let Some(starts) = starts.first_chunk() {
+                        tile::<S, R>(*simd, left, starts, panel, out, Target { place: column + row * pitch, ..target });
+                    }
+                });
+                row += count;
             }
         }
     }
@@ -75,36 +80,17 @@ impl<S: Simd> Operation for Multiply<'_, S> {
 
 /// Where a tile goes.
 #[derive(Clone, Copy)]
-struct Target {
+struct Target<'a> {
     /// Values from a row to the next.
     pitch: usize,
+    /// The tile's first column.
+    column: usize,
     /// Columns that there are: a tile's, or fewer at the end.
     width: usize,
-}
-
-/// At most [`Simd::ROWS`] rows, in as few tiles as may be.
-#[inline(always)]
-fn some_rows<S: Simd>(simd: S, left: &Rows, starts: &[usize], panel: &[Row<S>], out: &mut [f32], target: Target) {
-    if let (12, Some(starts)) = (S::ROWS, starts.first_chunk()) {
-        return tile::<S, 12>(simd, left, starts, panel, out, target);
-    }
-    if let (6, Some(starts)) = (S::ROWS, starts.first_chunk()) {
-        return tile::<S, 6>(simd, left, starts, panel, out, target);
-    }
-    let (fours, rest) = starts.as_chunks();
-    for (index, starts) in fours.iter().enumerate() {
-        tile::<S, 4>(simd, left, starts, panel, &mut out[4 * index * target.pitch..], target);
-    }
-    if rest.is_empty() {
-        return;
-    }
-    let out = &mut out[4 * fours.len() * target.pitch..];
-    match *rest {
-        [a] => tile(simd, left, &[a], panel, out, target),
-        [a, b] => tile(simd, left, &[a, b], panel, out, target),
-        [a, b, c] => tile(simd, left, &[a, b, c], panel, out, target),
-        _ => {}
-    }
+    /// What happens on the way.
+    epilogue: Option<Epilogue<'a>>,
+    /// Where in the result the tile begins.
+    place: usize,
 }
 
 /// `R` rows of one panel.
@@ -117,7 +103,7 @@ fn tile<S: Simd, const R: usize>(
     out: &mut [f32],
     target: Target,
 ) {
-    let mut sums: Tile<S, R> = [[simd.splat(0.0); 2]; R];
+    let mut sums: Tile<S, R> = [[simd.splat(0.0); VECTORS]; R];
     for (piece, panel) in panel.chunks_exact(left.length).enumerate() {
         let mut rows: [&[f32]; R] = [&[]; R];
         for (row, start) in rows.iter_mut().zip(starts) {
@@ -130,24 +116,44 @@ fn tile<S: Simd, const R: usize>(
             *chunks = &row.as_chunks().0[..panels.len()];
         }
         for (index, panel) in panels.iter().enumerate() {
-            let factors: [&[f32; STEPS]; R] = std::array::from_fn(|r| &chunks[r][index]);
+            let mut factors: [&[f32; STEPS]; R] = [&[0.0; STEPS]; R];
+            for (factors, chunks) in factors.iter_mut().zip(&chunks) {
+                *factors = &chunks[index];
+            }
             for (step, row) in panel.iter().enumerate() {
-                add_outer(simd, &mut sums, factors.map(|factors| factors[step]), row);
+                add_outer(simd, &mut sums, |r| factors[r][step], row);
             }
         }
         for (k, row) in rest.iter().enumerate() {
-            add_outer(simd, &mut sums, rows.map(|row| row[left.length - rest.len() + k]), row);
+            add_outer(simd, &mut sums, |r| rows[r][left.length - rest.len() + k], row);
         }
     }
-    for (r, [a, b]) in sums.into_iter().enumerate() {
-        let out = &mut out[r * target.pitch..][..target.width];
-        if target.width == simd::columns::<S>() {
-            a.store(&mut out[..S::LANES]);
-            b.store(&mut out[S::LANES..]);
-        } else {
-            let (a, b) = (a.to_lanes(), b.to_lanes());
-            let values = a.as_ref().iter().chain(b.as_ref());
-            out.iter_mut().zip(values).for_each(|(out, value)| *out = *value);
+    if target.width == simd::columns::<S>() {
+        if let Some(epilogue) = &target.epilogue {
+            epilogue.finish_tile(simd, &mut sums, target.column, (target.place, target.pitch));
+        }
+        for (r, [left, right]) in sums.into_iter().enumerate() {
+            let row = &mut out[target.place + r * target.pitch..][..simd::columns::<S>()];
+            left.store(&mut row[..S::LANES]);
+            right.store(&mut row[S::LANES..]);
+        }
+        return;
+    }
+    for (r, sums) in sums.into_iter().enumerate() {
+        for (vector, sum) in sums.into_iter().enumerate() {
+            let first = vector * S::LANES;
+            if first >= target.width {
+                break;
+            }
+            let place = target.place + r * target.pitch + first;
+            let sum = match &target.epilogue {
+                Some(epilogue) => epilogue.apply(simd, sum, target.column + first, place),
+                None => sum,
+            };
+            match target.width - first {
+                width if width < S::LANES => out[place..][..width].copy_from_slice(&sum.to_lanes().as_ref()[..width]),
+                _ => sum.store(&mut out[place..]),
+            }
         }
     }
 }
@@ -156,7 +162,7 @@ fn tile<S: Simd, const R: usize>(
 mod tests {
     use super::*;
     use crate::random::SplitMix64;
-    use crate::simd::{Isa, VECTORS, dispatch};
+    use crate::simd::{Isa, dispatch};
 
     fn pack<S: Simd>(simd: S, b: &[f32], inner: usize, columns: usize) -> Packed<S> {
         let mut packed = Packed::with_rows(simd, inner, columns);
@@ -183,7 +189,7 @@ mod tests {
             let left = Rows { values: &a, starts: &starts, length: inner, pitch: 0 };
             for isa in Isa::available() {
                 let mut out = vec![7.0; rows * stride.1];
-                dispatch!(isa, simd => pack(simd, &b, inner, columns).multiply(&left, &mut out, stride.1));
+                dispatch!(isa, simd => pack(simd, &b, inner, columns).multiply(&left, None, &mut out, stride.1));
                 for (index, value) in out.iter().enumerate() {
                     let (row, column) = (index / stride.1, index % stride.1);
                     if column >= columns {

@@ -5,6 +5,7 @@
 mod convolution;
 mod depthwise;
 mod elementwise;
+mod epilogue;
 mod graph;
 mod matrix;
 pub(super) mod winograd;

@@ -2,7 +2,8 @@
 //! "Fast Algorithms for Convolutional Neural Networks", 2016). A block of tiles goes through all three steps while it
 //! is in the cache.
 
-use super::convolution::{Source, finish};
+use super::convolution::Source;
+use super::epilogue::Epilogue;
 use super::matrix::{Packed, Rows};
 use crate::model::network::{Convolution, Map};
 use crate::simd::{Operation, Simd, VECTORS, Vector, columns};
@@ -47,12 +48,12 @@ impl<S: Simd> Winograd<S> {
         Self { simd, filters }
     }
 
-    /// `out = activation(convolution(source) + add)`.
+    /// `out = epilogue(convolution(source))`.
     #[cfg_attr(target_arch = "x86_64", inline(always))]
-    pub fn run(&self, c: &Convolution, source: &Source, add: Option<&[f32]>, out: &mut [f32], scratch: &mut Vec<f32>) {
+    pub fn run(&self, outputs: usize, source: &Source, epilogue: Epilogue, out: &mut [f32], scratch: &mut Vec<f32>) {
         let side = source.side;
         let across = side.div_ceil(TILE);
-        let (inputs, outputs) = (source.channels, c.outputs);
+        let inputs = source.channels;
         scratch.resize(POINTS * BLOCK * (inputs + outputs), 0.0);
         let (patches, products) = scratch.split_at_mut(POINTS * BLOCK * inputs);
         let tiles = across * across;
@@ -66,18 +67,23 @@ impl<S: Simd> Winograd<S> {
             for (point, filter) in self.filters.iter().enumerate() {
                 let values = &patches[point * BLOCK * inputs..];
                 let left = Rows { values, starts: &starts[..count], length: inputs, pitch: 0 };
-                filter.multiply(&left, &mut products[point * BLOCK * outputs..][..count * outputs], outputs);
+                filter.multiply(&left, None, &mut products[point * BLOCK * outputs..][..count * outputs], outputs);
             }
             for tile in 0..count {
                 let (y, x) = ((first + tile) / across * TILE, (first + tile) % across * TILE);
-                transform_products(self.simd, &products[tile * outputs..], outputs, (y, x), side, out);
-                for row in y..(y + TILE).min(side) {
-                    let span = (row * side + x) * outputs..(row * side + (x + TILE).min(side)) * outputs;
-                    finish(self.simd, &mut out[span.clone()], c, add.map(|add| &add[span]));
-                }
+                let place = Place { y, x, side };
+                transform_products(self.simd, &products[tile * outputs..], outputs, place, epilogue, out);
             }
         }
     }
+}
+
+/// Where a tile's results begin, in a map of `side`×`side` pixels.
+#[derive(Clone, Copy)]
+struct Place {
+    y: usize,
+    x: usize,
+    side: usize,
 }
 
 /// Whether it is the kind of convolution that F(4×4, 3×3) is for.
@@ -178,14 +184,14 @@ fn transform_patch<S: Simd>(simd: S, source: &Source, (y, x): (usize, usize), pa
     }
 }
 
-/// Writes Aᵀ m A of a tile's products m.
+/// Writes `epilogue` of Aᵀ m A of a tile's products m.
 #[cfg_attr(target_arch = "x86_64", inline(always))]
 fn transform_products<S: Simd>(
     simd: S,
     products: &[f32],
     outputs: usize,
-    (y, x): (usize, usize),
-    side: usize,
+    Place { y, x, side }: Place,
+    epilogue: Epilogue,
     out: &mut [f32],
 ) {
     let stride = BLOCK * outputs;
@@ -198,11 +204,14 @@ fn transform_products<S: Simd>(
             }
             *row = output_transform(simd, m);
         }
+        // A column goes across the rows.
+        #[allow(clippy::needless_range_loop)]
         for j in 0..TILE.min(side - x) {
             let m = [rows[0][j], rows[1][j], rows[2][j], rows[3][j], rows[4][j], rows[5][j]];
             let column = output_transform(simd, m);
             for (i, vector) in column.into_iter().enumerate().take(side - y) {
-                vector.store(&mut out[((y + i) * side + x + j) * outputs + channel..]);
+                let place = ((y + i) * side + x + j) * outputs + channel;
+                epilogue.apply(simd, vector, channel, place).store(&mut out[place..]);
             }
         }
     }

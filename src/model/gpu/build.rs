@@ -71,7 +71,7 @@ pub(super) struct Builder<'a> {
 impl Engine {
     /// Uploads the weights, compiles the kernels and plans the buffers.
     pub fn new(network: &Network, card: &Card) -> Self {
-        let plan = network.plan_buffers();
+        let plan = network.plan_buffers(&network.last_uses());
         // Planned with as many channels as are stored.
         let mut sizes = vec![0; plan.sizes.len()];
         for map in &network.maps {

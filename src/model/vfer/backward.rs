@@ -5,6 +5,9 @@ use super::{FEATURES, GATES, HIDDEN, Parameters, Vfer, Workspace};
 use crate::emotion::EMOTIONS;
 use crate::simd::{Operation, Simd, dispatch};
 
+/// Rows of the gates' gradients that are worked on at a time.
+const ROWS: usize = 256;
+
 impl Workspace {
     /// Gradients of all parameters, given those of the logits that [`Workspace::forward`] returned, in its order.
     /// `gradient` is overwritten.
@@ -85,19 +88,28 @@ impl Workspace {
         kernels::add_product(simd, into, sums, Left::Plain, &self.panels, end - start);
     }
 
-    /// The hidden state before each row, as one matrix, so that one product gives the recurrence's gradient.
+    /// The hidden state before each row, zeros before the first step's.
     #[cfg_attr(target_arch = "x86_64", inline(always))]
-    fn recurrent_gradient<S: Simd>(&mut self, simd: S, into: &mut [f32]) {
+    fn gather_hidden_before(&mut self) {
         self.hidden_before.clear();
+        self.hidden_before.resize(self.order.len() * HIDDEN, 0.0);
         for step in 1..self.offsets.len() - 1 {
             let count = self.offsets[step + 1] - self.offsets[step];
             let before = self.offsets[step - 1];
             self.hidden_before.extend_from_slice(&self.hidden[before * HIDDEN..(before + count) * HIDDEN]);
         }
-        let rows = self.hidden_before.len() / HIDDEN;
-        let sums = &self.gate_gradients[self.gate_gradients.len() - rows * GATES..];
-        self.panels.fill(simd, sums, GATES);
-        kernels::add_product(simd, into, &self.hidden_before, Left::Transposed, &self.panels, HIDDEN);
+    }
+
+    /// The gradients of both matrices, some rows at a time, so that all factors stay in the cache.
+    #[cfg_attr(target_arch = "x86_64", inline(always))]
+    fn matrix_gradients<S: Simd>(&mut self, simd: S, gradient: &mut Parameters) {
+        self.gather_hidden_before();
+        let inputs = self.inputs.chunks(ROWS * FEATURES).zip(self.hidden_before.chunks(ROWS * HIDDEN));
+        for (sums, (inputs, hidden)) in self.gate_gradients.chunks(ROWS * GATES).zip(inputs) {
+            self.panels.fill(simd, sums, GATES);
+            kernels::add_product(simd, &mut gradient.input, inputs, Left::Transposed, &self.panels, FEATURES);
+            kernels::add_product(simd, &mut gradient.recurrent, hidden, Left::Transposed, &self.panels, HIDDEN);
+        }
     }
 }
 
@@ -118,7 +130,7 @@ impl<S: Simd> Operation for Backward<'_, S> {
         let Self { simd, workspace, vfer, logit_gradients, gradient } = self;
         gradient.slices_mut().into_iter().for_each(|slice| slice.fill(0.0));
         let rows = workspace.hidden.len() / HIDDEN;
-        workspace.gate_gradients.clear();
+        // All of it is written below.
         workspace.gate_gradients.resize(rows * GATES, 0.0);
         for buffer in [&mut workspace.hidden_gradient, &mut workspace.cell_gradient] {
             buffer.clear();
@@ -136,16 +148,7 @@ impl<S: Simd> Operation for Backward<'_, S> {
             }
         }
 
-        workspace.panels.fill(simd, &workspace.gate_gradients, GATES);
-        kernels::add_product(
-            simd,
-            &mut gradient.input,
-            &workspace.inputs,
-            Left::Transposed,
-            &workspace.panels,
-            FEATURES,
-        );
-        workspace.recurrent_gradient(simd, &mut gradient.recurrent);
+        workspace.matrix_gradients(simd, gradient);
         for row in workspace.gate_gradients.as_chunks::<GATES>().0 {
             gradient.input_bias.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
         }

@@ -124,18 +124,22 @@ impl<S: Simd> Operation for Forward<'_, S> {
         let Self { simd, workspace, vfer } = self;
         let rows = workspace.inputs.len() / FEATURES;
         let parameters = &vfer.parameters;
-        workspace.gates.clear();
-        for _ in 0..rows {
-            let biases = parameters.input_bias.iter().zip(&parameters.recurrent_bias);
-            workspace.gates.extend(biases.map(|(input, recurrent)| input + recurrent));
+        let mut biases = [0.0; GATES];
+        for (bias, (input, recurrent)) in
+            biases.iter_mut().zip(parameters.input_bias.iter().zip(&parameters.recurrent_bias))
+        {
+            *bias = input + recurrent;
         }
+        workspace.gates.resize(rows * GATES, 0.0);
+        workspace.gates.as_chunks_mut().0.iter_mut().for_each(|row| *row = biases);
         // The input's part of all gates of all frames in one product.
         workspace.panels.fill(simd, &parameters.input, GATES);
         kernels::add_product(simd, &mut workspace.gates, &workspace.inputs, Left::Plain, &workspace.panels, rows);
         for buffer in [&mut workspace.cells, &mut workspace.cell_tanh, &mut workspace.hidden] {
-            buffer.clear();
             buffer.resize(rows * HIDDEN, 0.0);
         }
+        // The state before the first frame; all else is written below.
+        workspace.cells[..workspace.offsets.get(1).map_or(0, |first| first * HIDDEN)].fill(0.0);
         workspace.panels.fill(simd, &parameters.recurrent, GATES);
         for step in 0..workspace.offsets.len() - 1 {
             workspace.advance(simd, step);

@@ -1,9 +1,12 @@
 //! The few numerical loops that everything else is made of, compiled for each instruction set.
 
-use crate::simd::{self, Operation, Row, Simd, Tile, Vector, add_outer};
+use crate::simd::{self, Operation, Row, Simd, Tile, VECTORS, Vector, add_outer, tile_rows, with_rows};
 
 /// Vectors of a single row that stay in registers.
 const ROW_VECTORS: usize = 8;
+
+/// Products that are added to a tile in one turn of the loop.
+const STEPS: usize = 8;
 
 /// How the left factor is stored.
 #[derive(Clone, Copy)]
@@ -69,15 +72,9 @@ impl<S: Simd> Operation for AddProduct<'_, S> {
             while row < m {
                 let factors = Factors { a, left, k, m, row };
                 let out = &mut out[row * n + index * simd::columns::<S>()..];
-                row += match m - row {
-                    12.. if S::ROWS == 12 => tile::<S, 12>(simd, out, n, factors, panel),
-                    8.. if S::ROWS == 12 => tile::<S, 8>(simd, out, n, factors, panel),
-                    6.. if S::ROWS == 6 => tile::<S, 6>(simd, out, n, factors, panel),
-                    4.. => tile::<S, 4>(simd, out, n, factors, panel),
-                    3 => tile::<S, 3>(simd, out, n, factors, panel),
-                    2 => tile::<S, 2>(simd, out, n, factors, panel),
-                    _ => tile::<S, 1>(simd, out, n, factors, panel),
-                };
+                let count = tile_rows::<S>(m - row);
+                with_rows!(S, count, R => tile::<S, R>(simd, out, n, factors, panel));
+                row += count;
             }
         }
     }
@@ -93,25 +90,37 @@ struct Factors<'a> {
     row: usize,
 }
 
-/// Adds `R` rows of a panel to `out`, whose rows are `n` apart; gives `R`.
+/// Adds `R` rows of a panel to `out`, whose rows are `n` apart.
 #[inline(always)]
-fn tile<S: Simd, const R: usize>(simd: S, out: &mut [f32], n: usize, factors: Factors, panel: &[Row<S>]) -> usize {
-    let Factors { a, left, k, m, row } = factors;
-    let mut sums: Tile<S, R> = [[simd.splat(0.0); 2]; R];
+fn tile<S: Simd, const R: usize>(simd: S, out: &mut [f32], n: usize, factors: Factors, panel: &[Row<S>]) {
+    let Factors { a, left, k, m, row: first } = factors;
+    let mut sums: Tile<S, R> = [[simd.splat(0.0); VECTORS]; R];
     match left {
         Left::Plain => {
-            let mut rows: [&[f32]; R] = [&[]; R];
-            for (r, slice) in rows.iter_mut().enumerate() {
-                *slice = &a[(row + r) * k..][..panel.len()];
+            let (panels, rest) = panel.as_chunks::<STEPS>();
+            let mut rows: [&[[f32; STEPS]]; R] = [&[]; R];
+            let mut ends: [&[f32]; R] = [&[]; R];
+            for (r, (row, end)) in rows.iter_mut().zip(&mut ends).enumerate() {
+                let (whole, last) = a[(first + r) * k..][..k].as_chunks();
+                (*row, *end) = (&whole[..panels.len()], &last[..rest.len()]);
             }
-            for (step, right) in panel.iter().enumerate() {
-                add_outer(simd, &mut sums, rows.map(|row| row[step]), right);
+            for (index, panel) in panels.iter().enumerate() {
+                let mut factors: [&[f32; STEPS]; R] = [&[0.0; STEPS]; R];
+                for (factors, row) in factors.iter_mut().zip(&rows) {
+                    *factors = &row[index];
+                }
+                for (step, right) in panel.iter().enumerate() {
+                    add_outer(simd, &mut sums, |r| factors[r][step], right);
+                }
+            }
+            for (step, right) in rest.iter().enumerate() {
+                add_outer(simd, &mut sums, |r| ends[r][step], right);
             }
         }
         Left::Transposed => {
             for (left, right) in a.chunks_exact(m).zip(panel) {
-                if let Some(factors) = left[row..].first_chunk::<R>() {
-                    add_outer(simd, &mut sums, *factors, right);
+                if let Some(factors) = left[first..].first_chunk::<R>() {
+                    add_outer(simd, &mut sums, |r| factors[r], right);
                 }
             }
         }
@@ -122,7 +131,6 @@ fn tile<S: Simd, const R: usize>(simd: S, out: &mut [f32], n: usize, factors: Fa
             *out = (simd.load(out) + sum).to_lanes();
         }
     }
-    R
 }
 
 /// `out[n] += a[k] · b[k, n]`. `n` must be a multiple of eight vectors.

@@ -2,6 +2,7 @@
 
 mod browser;
 mod native;
+mod simulation;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -31,7 +32,7 @@ const fn benchmark(name: &'static str, unit: &'static str, run: fn() -> Result<O
     Benchmark { name, unit, more_is_better: false, run }
 }
 
-const BENCHMARKS: [Benchmark; 18] = [
+const BENCHMARKS: [Benchmark; 20] = [
     benchmark("wasm-worker-bytes", "bytes (brotli)", || bytes("worker-cpu_bg.wasm.br")),
     benchmark("wasm-gpu-worker-bytes", "bytes (brotli)", || bytes("worker-gpu_bg.wasm.br")),
     benchmark("wasm-page-bytes", "bytes (brotli)", || bytes("page_bg.wasm.br")),
@@ -58,6 +59,8 @@ const BENCHMARKS: [Benchmark; 18] = [
         more_is_better: true,
         ..benchmark("lab-features-emonet", "frames/s, two threads, natively", native::lab_features_emonet)
     },
+    benchmark("simulate-1000x10", "s (1,000 students, 10 rounds)", simulation::seconds),
+    benchmark("simulate-memory", "MB at most, of the same", simulation::memory),
     benchmark("fedavg", "ms (100 × 1 M values)", fedavg),
 ];
 

@@ -102,32 +102,48 @@ fn training(training: Training) -> Result<Outcome, String> {
     for _ in 0..ROUNDS {
         let measured = peer(&arguments)?;
         let settings = AdamSettings::with_learning_rate(LEARNING_RATE);
-        let mut alone = Trainer::new(vfer.clone(), settings);
-        let mut parallel = ParallelTrainer::new(vfer.clone(), settings, threads);
-        let mut epoch = || {
-            for batch in &batches {
-                if threads == 1 {
-                    alone.step(batch)
-                } else {
-                    parallel.step(batch)
-                };
-            }
-            if threads == 1 { alone.vfer().clone() } else { parallel.vfer().clone() }
+        let mut trainer = match threads {
+            1 => Either::Alone(Trainer::new(vfer.clone(), settings)),
+            _ => Either::Parallel(ParallelTrainer::new(vfer.clone(), settings, threads)),
         };
         // The first epoch warms up.
-        let trained = epoch();
+        trainer.epoch(&batches);
         let first: Vec<&[f32]> = clips[..6].iter().map(|clip| clip.features.as_slice()).collect();
-        let logits = to_f64(Workspace::default().forward(&trained, &first).as_flattened());
+        let logits = to_f64(Workspace::default().forward(trainer.vfer(), &first).as_flattened());
         check_same("PyTorch", &logits, &measured.features)?;
         let times = (0..epochs).map(|_| {
             let started = Instant::now();
-            epoch();
+            trainer.epoch(&batches);
             1_000.0 * started.elapsed().as_secs_f64()
         });
         ours.push(median(times.collect()));
         theirs.push(median(measured.times));
     }
     Ok(Outcome { ours: median(ours), peer: Some(("PyTorch 2.15", median(theirs))) })
+}
+
+/// The trainer of one thread, which a tab runs, or that of several.
+enum Either {
+    Alone(Trainer),
+    Parallel(ParallelTrainer),
+}
+
+impl Either {
+    fn epoch(&mut self, batches: &[Vec<&Clip>]) {
+        for batch in batches {
+            match self {
+                Self::Alone(trainer) => trainer.step(batch),
+                Self::Parallel(trainer) => trainer.step(batch),
+            };
+        }
+    }
+
+    fn vfer(&self) -> &Vfer {
+        match self {
+            Self::Alone(trainer) => trainer.vfer(),
+            Self::Parallel(trainer) => trainer.vfer(),
+        }
+    }
 }
 
 /// Runs the peer once.
