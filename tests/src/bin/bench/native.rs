@@ -103,7 +103,7 @@ fn training(training: Training) -> Result<Outcome, String> {
         let measured = peer(&arguments)?;
         let settings = AdamSettings::with_learning_rate(LEARNING_RATE);
         let mut trainer = match threads {
-            1 => Either::Alone(Trainer::new(vfer.clone(), settings)),
+            1 => Either::Alone(Box::new(Trainer::new(vfer.clone(), settings))),
             _ => Either::Parallel(ParallelTrainer::new(vfer.clone(), settings, threads)),
         };
         // The first epoch warms up.
@@ -124,7 +124,7 @@ fn training(training: Training) -> Result<Outcome, String> {
 
 /// The trainer of one thread, which a tab runs, or that of several.
 enum Either {
-    Alone(Trainer),
+    Alone(Box<Trainer>),
     Parallel(ParallelTrainer),
 }
 
