@@ -104,7 +104,7 @@ fn training(training: Training) -> Result<Outcome, String> {
         let settings = AdamSettings::with_learning_rate(LEARNING_RATE);
         let mut trainer = match threads {
             1 => Either::Alone(Box::new(Trainer::new(vfer.clone(), settings))),
-            _ => Either::Parallel(ParallelTrainer::new(vfer.clone(), settings, threads)),
+            _ => Either::Parallel(Box::new(ParallelTrainer::new(vfer.clone(), settings, threads))),
         };
         // The first epoch warms up.
         trainer.epoch(&batches);
@@ -125,7 +125,7 @@ fn training(training: Training) -> Result<Outcome, String> {
 /// The trainer of one thread, which a tab runs, or that of several.
 enum Either {
     Alone(Box<Trainer>),
-    Parallel(ParallelTrainer),
+    Parallel(Box<ParallelTrainer>),
 }
 
 impl Either {
