@@ -49,7 +49,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = TrainSettings::default().learning_rate)]
     learning_rate: f64,
     /// Ways to adapt beside the paper's, as TOML: a [[method]] each, with name, rounds, learning and strategy
-    /// [default: those of docs/REPRODUCTION.md]
+    /// [default: those of server/src/lab/methods.toml]
     #[arg(long, value_name = "FILE", conflicts_with = "paper_only")]
     methods: Option<PathBuf>,
     /// Leave out what goes beyond the paper
@@ -102,7 +102,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let others = match &arguments.methods {
         Some(file) => Method::read_list(file)?,
         None if arguments.paper_only => Vec::new(),
-        None => methods(),
+        None => methods()?,
     };
     let methods: Vec<Method> = [papers_method()].into_iter().chain(others).collect();
     let adapted =

@@ -42,14 +42,18 @@ impl Method {
     /// # Errors
     /// The file cannot be read, has no method, or has an unknown key or a value of the wrong kind.
     pub fn read_list(path: &Path) -> Result<Vec<Self>, LabError> {
+        let text = std::fs::read_to_string(path).map_err(|error| LabError::file(path, error))?;
+        Self::parse_list(&text).map_err(|reason| LabError::malformed(path, reason))
+    }
+
+    fn parse_list(text: &str) -> Result<Vec<Self>, String> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Methods {
             method: Vec<Method>,
         }
-        let text = std::fs::read_to_string(path).map_err(|error| LabError::file(path, error))?;
-        let Methods { method } = toml::from_str(&text).map_err(|error| LabError::malformed(path, error))?;
-        if method.is_empty() { Err(LabError::malformed(path, "it has no [[method]]")) } else { Ok(method) }
+        let Methods { method } = toml::from_str(text).map_err(|error| error.to_string())?;
+        if method.is_empty() { Err("it has no [[method]]".to_owned()) } else { Ok(method) }
     }
 }
 
@@ -144,58 +148,28 @@ pub fn papers_method() -> Method {
 }
 
 /// Ways to adapt beside the paper's, each changing one thing of another.
-pub fn methods() -> Vec<Method> {
-    let paper = papers_method();
-    let change = |name: &str, rounds: u32, change: &dyn Fn(&mut LearningSettings)| {
-        let mut method = Method { name: name.into(), rounds, ..paper.clone() };
-        change(&mut method.learning);
-        method
-    };
-    let faster = |learning: &mut LearningSettings| learning.learning_rate = 1e-4;
-    let mut methods = vec![
-        change("10 rounds", 10, &|_| {}),
-        change("10 rounds, lr 1e-4", 10, &faster),
-        change("10 rounds, lr 5e-4", 10, &|learning| learning.learning_rate = 5e-4),
-        change("… lr 1e-4, soft labels", 10, &|learning| {
-            faster(learning);
-            learning.soft_labels = true;
-        }),
-        change("… lr 1e-4, proximal 1", 10, &|learning| {
-            faster(learning);
-            learning.proximal = 1.0;
-        }),
-        change("… lr 1e-4, distillation 0.5", 10, &|learning| {
-            faster(learning);
-            learning.distillation = 0.5;
-        }),
-        change("… lr 1e-4, prior correction 1", 10, &|learning| {
-            faster(learning);
-            learning.prior_correction = 1.0;
-        }),
-        change("… lr 1e-4, adaptive threshold", 10, &|learning| {
-            faster(learning);
-            learning.adaptive_threshold = true;
-        }),
-        change("… lr 1e-4, VFER's share 0.5", 10, &|learning| {
-            faster(learning);
-            learning.video_share = 0.5;
-        }),
-        change("… lr 1e-4, VFER's share 0.5, soft labels", 10, &|learning| {
-            faster(learning);
-            learning.video_share = 0.5;
-            learning.soft_labels = true;
-        }),
-        change("… lr 1e-4, VFER's share 0.5, prior correction 1", 10, &|learning| {
-            faster(learning);
-            learning.video_share = 0.5;
-            learning.prior_correction = 1.0;
-        }),
-    ];
-    methods.push(Method {
-        strategy: Strategy::FedAvgM { momentum: 0.9 },
-        ..change("10 rounds, FedAvgM 0.9", 10, &|_| {})
-    });
-    let adam = Strategy::FedAdam { learning_rate: 1e-4, beta1: 0.9, beta2: 0.99, epsilon: 1e-6 };
-    methods.push(Method { strategy: adam, ..change("10 rounds, FedAdam 1e-4", 10, &|_| {}) });
-    methods
+const METHODS: &str = include_str!("methods.toml");
+
+/// The ways to adapt of `methods.toml`.
+///
+/// # Errors
+/// Never, as long as its test passes.
+pub fn methods() -> Result<Vec<Method>, LabError> {
+    Method::parse_list(METHODS).map_err(|reason| LabError::malformed(Path::new("methods.toml"), reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_method_can_be_used_and_differs_from_the_papers() {
+        let methods = methods().unwrap();
+        let is_usable = |method: &Method| method.rounds > 0 && method.strategy.is_usable() && !method.name.is_empty();
+        assert!(methods.len() > 10 && methods.iter().all(is_usable));
+        let paper = papers_method();
+        assert!(methods.iter().all(|method| Method { name: paper.name.clone(), ..method.clone() } != paper));
+        assert!(Method::parse_list("[[method]]\nround = 1").unwrap_err().contains("round"));
+        assert!(Method::parse_list("method = []").unwrap_err().contains("no [[method]]"));
+    }
 }

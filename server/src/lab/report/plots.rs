@@ -6,6 +6,8 @@ use plotters::prelude::*;
 
 /// Pixels of a plot.
 const SIZE: (u32, u32) = (720, 440);
+/// Pixels to its right that the legend has for itself.
+const LEGEND_WIDTH: u32 = 360;
 
 /// Colours that people with any colour vision tell apart (Okabe and Ito 2008).
 const COLOURS: [RGBColor; 7] = [
@@ -30,27 +32,26 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 pub fn lines(title: &str, x: &str, y: &str, lines: &[Line]) -> Result<String, String> {
     let points = || lines.iter().flat_map(|(_, points)| points.iter().copied());
     let (x_range, y_range) = (range(points().map(|point| point.0))?, range(points().map(|point| point.1))?);
-    draw(|area| {
-        let mut chart = ChartBuilder::on(area)
+    draw(LEGEND_WIDTH, |area| {
+        let (area, area_of_legend) = area.split_horizontally(SIZE.0);
+        let mut chart = ChartBuilder::on(&area)
             .caption(title, ("sans-serif", 18))
             .margin(12)
             .x_label_area_size(40)
             .y_label_area_size(56)
             .build_cartesian_2d(x_range.0..x_range.1, y_range.0..y_range.1)?;
         chart.configure_mesh().x_desc(x).y_desc(y).light_line_style(RGBColor(235, 235, 235)).draw()?;
-        for (index, (name, points)) in lines.iter().enumerate() {
-            let colour = COLOURS[index % COLOURS.len()];
-            let series = LineSeries::new(points.iter().copied(), colour.stroke_width(2));
-            let mark = move |(x, y)| PathElement::new([(x, y), (x + 20, y)], colour.stroke_width(2));
-            chart.draw_series(series)?.label(name.as_str()).legend(mark);
+        for (index, (_, points)) in lines.iter().enumerate() {
+            let style = COLOURS[index % COLOURS.len()].stroke_width(2);
+            let points = points.iter().copied();
+            // Colours come again in dashes.
+            if index < COLOURS.len() {
+                chart.draw_series(LineSeries::new(points, style))?;
+            } else {
+                chart.draw_series(DashedLineSeries::new(points, 6, 4, style))?;
+            }
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::LowerRight)
-            .background_style(WHITE.mix(0.85))
-            .border_style(RGBColor(200, 200, 200))
-            .draw()?;
-        Ok(())
+        legend(&area_of_legend, lines.iter().map(|(name, _)| name.as_str()), true)
     })
 }
 
@@ -60,8 +61,9 @@ pub fn lines(title: &str, x: &str, y: &str, lines: &[Line]) -> Result<String, St
 /// A value is not finite.
 pub fn emotion_bars(title: &str, y: &str, series: &[(String, [f64; EMOTIONS])]) -> Result<String, String> {
     range(series.iter().flat_map(|(_, values)| *values))?;
-    draw(|area| {
-        let mut chart = ChartBuilder::on(area)
+    draw(LEGEND_WIDTH, |area| {
+        let (area, area_of_legend) = area.split_horizontally(SIZE.0);
+        let mut chart = ChartBuilder::on(&area)
             .caption(title, ("sans-serif", 18))
             .margin(12)
             .x_label_area_size(40)
@@ -76,27 +78,39 @@ pub fn emotion_bars(title: &str, y: &str, series: &[(String, [f64; EMOTIONS])]) 
             .light_line_style(RGBColor(235, 235, 235))
             .draw()?;
         let width = 0.8 / series.len().max(1) as f64;
-        for (index, (name, values)) in series.iter().enumerate() {
+        for (index, (_, values)) in series.iter().enumerate() {
             let colour = COLOURS[index % COLOURS.len()];
             let bars = values.iter().enumerate().map(|(emotion, &value)| {
                 let left = emotion as f64 + 0.1 + index as f64 * width;
                 Rectangle::new([(left, 0.0), (left + 0.95 * width, value)], colour.filled())
             });
-            let mark = move |(x, y)| Rectangle::new([(x, y - 5), (x + 12, y + 5)], colour.filled());
-            chart.draw_series(bars)?.label(name.as_str()).legend(mark);
+            chart.draw_series(bars)?;
         }
         for emotion in Emotion::ALL {
             let style = ("sans-serif", 13).into_font().color(&BLACK);
             let (left, bottom) = chart.backend_coord(&(emotion.index() as f64 + 0.3, 0.0));
             area.draw(&Text::new(emotion.name(), (left, bottom + 8), style))?;
         }
-        chart
-            .configure_series_labels()
-            .background_style(WHITE.mix(0.85))
-            .border_style(RGBColor(200, 200, 200))
-            .draw()?;
-        Ok(())
+        legend(&area_of_legend, series.iter().map(|(name, _)| name.as_str()), false)
     })
+}
+
+/// Names beside their colours, one below the other: lines, or filled squares.
+fn legend<'a>(area: &Area, names: impl Iterator<Item = &'a str>, is_of_lines: bool) -> Drawing {
+    for (index, name) in names.enumerate() {
+        let (colour, y) = (COLOURS[index % COLOURS.len()], 48 + 22 * index as i32);
+        if !is_of_lines {
+            area.draw(&Rectangle::new([(8, y - 5), (24, y + 5)], colour.filled()))?;
+        } else if index < COLOURS.len() {
+            area.draw(&PathElement::new([(4, y), (28, y)], colour.stroke_width(2)))?;
+        } else {
+            for x in [4, 14, 24] {
+                area.draw(&PathElement::new([(x, y), (x + 6, y)], colour.stroke_width(2)))?;
+            }
+        }
+        area.draw(&Text::new(name.to_owned(), (36, y - 6), ("sans-serif", 12)))?;
+    }
+    Ok(())
 }
 
 /// A confusion matrix, `[truth][prediction]`, each row as shares of its clips.
@@ -104,7 +118,7 @@ pub fn emotion_bars(title: &str, y: &str, series: &[(String, [f64; EMOTIONS])]) 
 /// # Errors
 /// Drawing failed.
 pub fn confusion(title: &str, matrix: &[[u32; EMOTIONS]; EMOTIONS]) -> Result<String, String> {
-    draw(|area| {
+    draw(0, |area| {
         area.draw(&Text::new(title.to_owned(), (20, 14), ("sans-serif", 18)))?;
         let (left, top, width, height) = (170, 70, 84, 52);
         let small = ("sans-serif", 13);
@@ -132,10 +146,11 @@ pub fn confusion(title: &str, matrix: &[[u32; EMOTIONS]; EMOTIONS]) -> Result<St
 
 type Drawing = Result<(), Box<dyn std::error::Error>>;
 
-fn draw(paint: impl Fn(&Area) -> Drawing) -> Result<String, String> {
+/// Draws on a white area, `wider` pixels wider than [`SIZE`].
+fn draw(wider: u32, paint: impl Fn(&Area) -> Drawing) -> Result<String, String> {
     let mut svg = String::new();
     {
-        let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        let area = SVGBackend::with_string(&mut svg, (SIZE.0 + wider, SIZE.1)).into_drawing_area();
         area.fill(&WHITE).map_err(|error| error.to_string())?;
         paint(&area).map_err(|error| error.to_string())?;
         area.present().map_err(|error| error.to_string())?;
