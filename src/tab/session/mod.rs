@@ -199,8 +199,7 @@ impl Session {
                 }
             }
         }
-        let pending = self.storage.pending().await;
-        self.contribution.borrow_mut().restore(pending);
+        self.restore_contribution().await;
         self.follow_events();
         post(&FromWorker::FramesWanted);
         self.sync_soon();
@@ -214,7 +213,11 @@ impl Session {
                     self.aggregator.resume(saved.token.clone());
                     *self.saved.borrow_mut() = Some(saved);
                 }
-                None => self.join().await?,
+                None => {
+                    // What an earlier visit of another class or participant has left is not this one's to send.
+                    self.storage.delete_pending().await;
+                    self.join().await?;
+                }
             }
         }
         // A try that failed half-way has seen the manifest, but not used it.

@@ -95,8 +95,8 @@ impl Session {
                 return Err(error);
             }
         }
-        self.follow_models().await?;
         self.settle_contribution().await?;
+        self.follow_models().await?;
         match self.contribute_if_due().await {
             Err(error) if is_unknown_participant(&error) => {
                 self.storage.delete_session().await;
