@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use gloo::timers::future::TimeoutFuture;
 
+use super::wish::Consent;
 use super::{Central, Session, post};
 use crate::learning::FineTune;
 use crate::protocol::{ClientUpdate, LearningSettings, OpenRound, ProblemCode};
@@ -55,10 +56,11 @@ impl Session {
 
     /// Trains and sends, if a round is open, the student contributes, and there is enough to learn from.
     pub(super) async fn contribute_if_due(self: &Rc<Self>) -> Result<(), TabError> {
+        let Some(consent) = self.wish.consent() else { return Ok(()) };
         let manifest = self.manifest()?;
         let (Some(round), Some(central)) = (manifest.round, self.central.borrow().clone()) else { return Ok(()) };
         let acknowledged = self.saved.borrow().as_ref().is_some_and(|saved| saved.acknowledged_round == Some(round.id));
-        if !self.contribute.get() || acknowledged || round.base_version != central.version {
+        if acknowledged || round.base_version != central.version {
             return Ok(());
         }
         let is_for_this_round =
@@ -67,20 +69,28 @@ impl Session {
         let body = match pending {
             Some(body) => body,
             None => {
-                let Some(update) = self.train(&round, &central, &manifest.learning).await? else { return Ok(()) };
+                let Some(update) = self.train(&consent, &round, &central, &manifest.learning).await? else {
+                    return Ok(());
+                };
                 let body = update.encode();
                 self.storage.save_pending(&body).await;
+                if !consent.holds() {
+                    // It may have been saved after it was deleted.
+                    self.storage.delete_pending().await;
+                    return Ok(());
+                }
                 self.contribution.borrow_mut().pending = Some(body.clone());
                 body
             }
         };
-        self.send(&round, &body).await
+        self.send(&consent, &round, &body).await
     }
 
     /// Fine-tunes a copy of the central VFER; `None` if there is not enough to learn from, the fate of the last update is not
     /// out yet, or the student opted out meanwhile.
     async fn train(
         &self,
+        consent: &Consent,
         round: &OpenRound,
         central: &Central,
         settings: &LearningSettings,
@@ -94,7 +104,7 @@ impl Session {
         };
         let Some(clips) = clips else { return Ok(None) };
         let count = clips.len();
-        let result = self.train_on(round, central, settings, clips).await;
+        let result = self.train_on(consent, round, central, settings, clips).await;
         if !matches!(result, Ok(Some(_))) {
             self.view.borrow_mut().clips.refused(round.id);
         }
@@ -105,6 +115,7 @@ impl Session {
 
     async fn train_on(
         &self,
+        consent: &Consent,
         round: &OpenRound,
         central: &Central,
         settings: &LearningSettings,
@@ -117,14 +128,14 @@ impl Session {
             post(&FromWorker::Training(TrainingReport { round: round.id, step, steps, clips: count, loss }));
             // Lets frames and messages through between steps.
             TimeoutFuture::new(0).await;
-            if !self.contribute.get() {
+            if !consent.holds() {
                 return Ok(None);
             }
         }
         Ok(Some(training.finish()))
     }
 
-    async fn send(self: &Rc<Self>, round: &OpenRound, body: &[u8]) -> Result<(), TabError> {
+    async fn send(self: &Rc<Self>, consent: &Consent, round: &OpenRound, body: &[u8]) -> Result<(), TabError> {
         let update = ClientUpdate::decode(body).map_err(|error| TabError::Answer(error.to_string()))?;
         let report = |state| {
             post(&FromWorker::Upload(UploadReport {
@@ -135,9 +146,13 @@ impl Session {
                 state,
             }));
         };
+        if !consent.holds() {
+            return Ok(());
+        }
+        // From here to the request there is no await.
         report(UploadState::Sending);
         self.view.borrow_mut().clips.sending(round.id);
-        match self.aggregator.send_update(round.id, body).await {
+        match self.aggregator.send_update(round.id, body, consent.signal()).await {
             Ok(_) => {}
             // An earlier visit of this participant was faster, with other clips: these wait for the next round.
             Err(error) if error.code() == Some(ProblemCode::AlreadyReceived) => {
@@ -160,6 +175,8 @@ impl Session {
                 self.acknowledge(round.id).await;
                 return Err(error);
             }
+            // Opting out broke it off, or came while it failed; `withdraw` has done the rest.
+            Err(_) if !consent.holds() => return Ok(()),
             Err(error) => return Err(error),
         }
         report(UploadState::Acknowledged);
@@ -169,9 +186,12 @@ impl Session {
         Ok(())
     }
 
-    /// The student opted out: what was not acknowledged is deleted.
+    /// The student opted out: what was not acknowledged is deleted, whatever step it is at. The step ends by itself, since
+    /// its [`Consent`] no longer holds.
     pub(super) async fn withdraw(&self) {
-        if self.view.borrow_mut().clips.withdraw().is_some() {
+        let withdrawn = self.view.borrow_mut().clips.withdraw();
+        if let Some((round, stage)) = withdrawn {
+            post(&FromWorker::Withdrawn { round, may_have_arrived: stage != Stage::Unsent });
             self.drop_pending().await;
         }
     }
