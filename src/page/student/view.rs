@@ -320,9 +320,9 @@ fn withdrawn(round: u64, may_have_arrived: bool) {
     dom::show("training", false);
     dom::attribute("upload", "data-state", "withdrawn");
     let words = if may_have_arrived {
-        format!("You opted out while the update for round {round} was being sent: it may have arrived.")
+        format!("Contributing is off: the update for round {round} is deleted here, but may have arrived before.")
     } else {
-        format!("You opted out: the update for round {round} was not sent, and is deleted.")
+        format!("Contributing is off: the update for round {round} was not sent, and is deleted.")
     };
     dom::text("upload", &words);
 }
