@@ -1,6 +1,6 @@
 //! Small helpers around the document.
 
-use gloo::events::EventListener;
+use gloo::events::{EventListener, EventListenerOptions};
 use gloo::utils::{document, window};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, Event, HtmlElement, Storage};
@@ -51,9 +51,21 @@ pub fn fact(list: &Element, term: &str, description: &str) {
     append(list, &[&element("dt", term), &element("dd", description)]);
 }
 
-/// Calls `action` at each `event` on the element with this id.
+/// Calls `action` at each `event` on the element with this id. It cannot prevent what the browser does by itself:
+/// [`on_submit`] can.
 pub fn on(id: &str, event: &'static str, action: impl FnMut(&Event) + 'static) {
     EventListener::new(&get::<Element>(id), event, action).forget();
+}
+
+/// Calls `action` when the form with this id is submitted, in place of the navigation that a browser does by itself.
+pub fn on_submit(id: &str, mut action: impl FnMut() + 'static) {
+    // gloo's listeners are passive unless told otherwise, and a passive listener prevents nothing.
+    let options = EventListenerOptions::enable_prevent_default();
+    EventListener::new_with_options(&get::<Element>(id), "submit", options, move |event| {
+        event.prevent_default();
+        action();
+    })
+    .forget();
 }
 
 /// What this tab remembers over a reload, unless the browser refuses.

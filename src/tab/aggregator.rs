@@ -9,7 +9,7 @@ use js_sys::{Reflect, Uint8Array};
 use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Headers, Request, RequestCache, RequestInit, Response, WorkerGlobalScope};
+use web_sys::{AbortSignal, Headers, Request, RequestCache, RequestInit, Response, WorkerGlobalScope};
 
 use super::error::TabError;
 use super::js;
@@ -77,32 +77,34 @@ impl Aggregator {
     /// [`TabError::Unreachable`] where the transfer breaks off, [`TabError::Refused`] where there is no such blob.
     pub async fn blob(&self, blob: &BlobRef, anew: bool, progress: Progress<'_>) -> Result<Vec<u8>, TabError> {
         let cache = if anew { RequestCache::Reload } else { RequestCache::Default };
-        let response = send_cached("GET", &path::blob(&blob.sha256), &[], None, cache).await?;
+        let response = send_with("GET", &path::blob(&blob.sha256), &[], None, cache, None).await?;
         read_body(&response, blob.size, progress).await
     }
 
-    /// `PUT /api/v1/rounds/{round}/update`.
+    /// `PUT /api/v1/rounds/{round}/update`, broken off by `signal`.
     ///
     /// # Errors
-    /// [`TabError::Refused`] with the reason, or [`TabError::Unreachable`]: then it is not known whether it arrived,
-    /// and sending the same bytes again is safe.
-    pub async fn send_update(&self, round: u64, body: &[u8]) -> Result<UpdateReceipt, TabError> {
+    /// [`TabError::Refused`] with the reason, or [`TabError::Unreachable`] (also if it was broken off): then it is not
+    /// known whether it arrived, and sending the same bytes again is safe.
+    pub async fn send_update(&self, round: u64, body: &[u8], signal: &AbortSignal) -> Result<UpdateReceipt, TabError> {
         let authorization = format!("Bearer {}", self.token.borrow().as_deref().unwrap_or_default());
         let headers = [("content-type", SAFETENSORS), ("authorization", authorization.as_str())];
-        json(&send("PUT", &path::update(round), &headers, Some(Uint8Array::from(body).into())).await?).await
+        let (address, body) = (path::update(round), Some(Uint8Array::from(body).into()));
+        json(&send_with("PUT", &address, &headers, body, RequestCache::NoStore, Some(signal)).await?).await
     }
 }
 
 async fn send(method: &str, path: &str, headers: &[(&str, &str)], body: Option<JsValue>) -> Result<Response, TabError> {
-    send_cached(method, path, headers, body, RequestCache::NoStore).await
+    send_with(method, path, headers, body, RequestCache::NoStore, None).await
 }
 
-async fn send_cached(
+async fn send_with(
     method: &str,
     path: &str,
     headers: &[(&str, &str)],
     body: Option<JsValue>,
     cache: RequestCache,
+    signal: Option<&AbortSignal>,
 ) -> Result<Response, TabError> {
     let broken = |error: JsValue| TabError::Unreachable(js::words(&error));
     let fields = Headers::new().map_err(broken)?;
@@ -113,6 +115,7 @@ async fn send_cached(
     options.set_method(method);
     options.set_headers(&fields);
     options.set_cache(cache);
+    options.set_signal(signal);
     if let Some(body) = &body {
         options.set_body(body);
     }

@@ -78,6 +78,13 @@ pub enum FromWorker {
     Training(TrainingReport),
     /// A client update is on its way, or there.
     Upload(UploadReport),
+    /// The student opted out while an update was being made or sent; it is deleted.
+    Withdrawn {
+        /// The round that it was for.
+        round: u64,
+        /// It was sent, and whether it arrived is not known: its clips count as sent.
+        may_have_arrived: bool,
+    },
     /// The tab uses this version of the central VFER now.
     Adopted {
         /// The version.

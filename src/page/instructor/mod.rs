@@ -32,8 +32,7 @@ enum Order {
 /// Wires up the page.
 pub fn run() {
     dom::wire_problem();
-    dom::on("sign-in-form", "submit", |event| {
-        event.prevent_default();
+    dom::on_submit("sign-in-form", || {
         let token = dom::get::<HtmlInputElement>("token").value();
         sign_in(token.trim().to_owned());
     });
@@ -125,8 +124,7 @@ impl Desk {
             }
         });
         let desk = self.clone();
-        dom::on("settings-form", "submit", move |event| {
-            event.prevent_default();
+        dom::on_submit("settings-form", move || {
             if let Some(settings) = view::wanted_settings() {
                 let desk = desk.clone();
                 spawn_local(async move { desk.save(settings).await });

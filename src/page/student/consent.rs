@@ -25,8 +25,7 @@ impl Student {
             engine.set_value(&given);
         }
         let student = self.clone();
-        dom::on("join-form", "submit", move |event| {
-            event.prevent_default();
+        dom::on_submit("join-form", move || {
             let engine = match engine.value().as_str() {
                 "webgpu" => EngineChoice::Webgpu,
                 "cpu" => EngineChoice::Cpu,

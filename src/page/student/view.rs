@@ -111,6 +111,7 @@ impl View {
             FromWorker::Clip(report) => self.clip(&report),
             FromWorker::Training(report) => training(&report),
             FromWorker::Upload(report) => self.upload(&report),
+            FromWorker::Withdrawn { round, may_have_arrived } => withdrawn(round, may_have_arrived),
             FromWorker::Adopted { version } => {
                 self.adopted = Some(version);
                 self.model();
@@ -313,6 +314,17 @@ fn training(report: &TrainingReport) {
         "training-text",
         &format!("Training on {} clips: step {step} of {steps}, loss {:.3}", report.clips, report.loss),
     );
+}
+
+fn withdrawn(round: u64, may_have_arrived: bool) {
+    dom::show("training", false);
+    dom::attribute("upload", "data-state", "withdrawn");
+    let words = if may_have_arrived {
+        format!("Contributing is off: the update for round {round} is deleted here, but may have arrived before.")
+    } else {
+        format!("Contributing is off: the update for round {round} was not sent, and is deleted.")
+    };
+    dom::text("upload", &words);
 }
 
 fn connection(report: &ConnectionReport) {

@@ -1,15 +1,17 @@
 //! The session worker: joins the class, looks at frames, learns, and keeps in step with the aggregator.
 //!
 //! One file per concern: [`assets`](self) fetches and verifies weights, `frames` looks, `sync` follows the
-//! aggregator, `contribute` trains and sends, `turns` keeps frames in order. Everything is one thread; no borrow of a cell outlives an `await`.
+//! aggregator, `contribute` trains and sends, `wish` says whether it may, `turns` keeps frames in order. Everything is one
+//! thread; no borrow of a cell outlives an `await`.
 
 mod assets;
 mod contribute;
 mod frames;
 mod sync;
 mod turns;
+mod wish;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use gloo::timers::future::TimeoutFuture;
@@ -19,6 +21,7 @@ use web_sys::{DedicatedWorkerGlobalScope, ImageBitmap, MessageEvent};
 
 use self::frames::View;
 use self::sync::Sync;
+use self::wish::Wish;
 use super::aggregator::Aggregator;
 use super::backoff::Backoff;
 use super::engine::Engine;
@@ -29,7 +32,7 @@ use super::message::{
 };
 use super::storage::{SavedSession, Storage};
 use crate::model::{FaceDetector, vfer::Vfer};
-use crate::protocol::{Manifest, ProblemCode};
+use crate::protocol::Manifest;
 
 /// Models that need the manifest first.
 #[derive(Clone)]
@@ -52,7 +55,7 @@ struct Session {
     storage: Storage,
     class_code: String,
     choice: EngineChoice,
-    contribute: Cell<bool>,
+    wish: Rc<Wish>,
     saved: RefCell<Option<SavedSession>>,
     manifest: RefCell<Option<Manifest>>,
     models: RefCell<Option<Models>>,
@@ -71,6 +74,7 @@ pub fn run() {
         problem(ProblemReport { message, way_out: "Reload the page to go on.".to_owned(), fatal: true });
     }));
     let session: Rc<RefCell<Option<Rc<Session>>>> = Rc::default();
+    let wish: Rc<Wish> = Rc::default();
     let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
         let data = event.data();
         match js::get(&data, "frame") {
@@ -80,7 +84,7 @@ pub fn run() {
                 spawn_local(async move { on_frame(session, frame.unchecked_into(), at_ms).await });
             }
             None => match from_js(data) {
-                Ok(message) => on_message_from_page(&session, message),
+                Ok(message) => on_message_from_page(&session, &wish, message),
                 Err(error) => web_sys::console::error_1(&error.into()),
             },
         }
@@ -91,29 +95,32 @@ pub fn run() {
     post(&FromWorker::Ready);
 }
 
-fn on_message_from_page(current: &Rc<RefCell<Option<Rc<Session>>>>, message: ToWorker) {
+fn on_message_from_page(current: &Rc<RefCell<Option<Rc<Session>>>>, wish: &Rc<Wish>, message: ToWorker) {
     let session = current.borrow().clone();
     match (message, session) {
         (ToWorker::Start { class_code, engine, contribute }, _) => {
-            let current = current.clone();
+            wish.set(contribute);
+            let (current, wish) = (current.clone(), wish.clone());
             spawn_local(async move {
-                let session = Rc::new(Session::new(class_code, engine, contribute).await);
+                let session = Rc::new(Session::new(class_code, engine, wish).await);
                 if session.begin().await {
                     *current.borrow_mut() = Some(session);
                 }
             });
         }
-        (ToWorker::Contribute { on }, Some(session)) => {
-            session.contribute.set(on);
-            if on {
-                session.sync_soon();
-            } else {
-                spawn_local(async move { session.withdraw().await });
+        (ToWorker::Contribute { on }, session) => {
+            wish.set(on);
+            match session {
+                Some(session) if on => session.sync_soon(),
+                Some(session) => spawn_local(async move { session.withdraw().await }),
+                // It gets ready, and asks when it is.
+                None => {}
             }
         }
         (ToWorker::CameraPaused, Some(session)) => session.end_clip(),
         (ToWorker::Forget, session) => {
             *current.borrow_mut() = None;
+            wish.set(false);
             spawn_local(async move {
                 if let Some(session) = session {
                     session.stop();
@@ -128,7 +135,7 @@ fn on_message_from_page(current: &Rc<RefCell<Option<Rc<Session>>>>, message: ToW
                 }
             });
         }
-        (ToWorker::Contribute { .. } | ToWorker::CameraPaused, None) => {}
+        (ToWorker::CameraPaused, None) => {}
     }
 }
 
@@ -157,13 +164,13 @@ async fn on_frame(session: Option<Rc<Session>>, frame: ImageBitmap, at_ms: f64) 
 }
 
 impl Session {
-    async fn new(class_code: String, choice: EngineChoice, contribute: bool) -> Self {
+    async fn new(class_code: String, choice: EngineChoice, wish: Rc<Wish>) -> Self {
         Self {
             aggregator: Aggregator::default(),
             storage: Storage::open().await,
             class_code,
             choice,
-            contribute: Cell::new(contribute),
+            wish,
             saved: RefCell::default(),
             manifest: RefCell::default(),
             models: RefCell::default(),
@@ -199,8 +206,10 @@ impl Session {
                 }
             }
         }
-        let pending = self.storage.pending().await;
-        self.contribution.borrow_mut().restore(pending);
+        self.restore_contribution().await;
+        if self.wish.consent().is_none() {
+            self.withdraw().await;
+        }
         self.follow_events();
         post(&FromWorker::FramesWanted);
         self.sync_soon();
@@ -214,7 +223,11 @@ impl Session {
                     self.aggregator.resume(saved.token.clone());
                     *self.saved.borrow_mut() = Some(saved);
                 }
-                None => self.join().await?,
+                None => {
+                    // What an earlier visit of another class or participant has left is not this one's to send.
+                    self.storage.delete_pending().await;
+                    self.join().await?;
+                }
             }
         }
         // A try that failed half-way has seen the manifest, but not used it.
@@ -283,9 +296,4 @@ fn post(message: &FromWorker) {
 
 fn problem(report: ProblemReport) {
     post(&FromWorker::Problem(report));
-}
-
-/// Whether the participant is not, or no longer, known to the aggregator.
-fn is_unknown_participant(error: &TabError) -> bool {
-    error.code() == Some(ProblemCode::Unauthorized)
 }

@@ -9,8 +9,8 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{EventSource, MessageEvent};
 
-use super::{Session, is_unknown_participant, post, problem};
-use crate::protocol::path;
+use super::{Session, post, problem};
+use crate::protocol::{ProblemCode, path};
 use crate::tab::backoff::Backoff;
 use crate::tab::error::TabError;
 use crate::tab::message::{ConnectionReport, FromWorker};
@@ -54,7 +54,7 @@ impl Session {
     /// Ends everything that would call the aggregator.
     pub(super) fn stop(&self) {
         self.sync.stopped.set(true);
-        self.contribute.set(false);
+        self.wish.set(false);
         self.sync.poll.take();
         self.sync.retry.take();
         if let Some((source, _)) = self.sync.events.take() {
@@ -95,8 +95,8 @@ impl Session {
                 return Err(error);
             }
         }
-        self.follow_models().await?;
         self.settle_contribution().await?;
+        self.follow_models().await?;
         match self.contribute_if_due().await {
             Err(error) if is_unknown_participant(&error) => {
                 self.storage.delete_session().await;
@@ -133,4 +133,9 @@ impl Session {
             }
         }
     }
+}
+
+/// Whether the participant is not, or no longer, known to the aggregator.
+fn is_unknown_participant(error: &TabError) -> bool {
+    error.code() == Some(ProblemCode::Unauthorized)
 }
