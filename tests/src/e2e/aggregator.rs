@@ -48,6 +48,11 @@ impl Aggregator {
         CONFIGURATION.replace("minimum_clients = 2", "minimum_clients = 2\ncontinuous = false")
     }
 
+    /// The configuration for a class of one, whose next round opens by itself.
+    pub fn of_one() -> String {
+        CONFIGURATION.replace("minimum_clients = 2", "minimum_clients = 1")
+    }
+
     /// The same with another `configuration` (TOML).
     pub async fn start_with(configuration: &str) -> Self {
         let folder = tempfile::tempdir().expect("the folder for temporary files can be written");

@@ -3,6 +3,7 @@
 //! Run by `make test`, one test at a time: each drives whole browsers.
 
 mod bad_input;
+mod continuous;
 mod engine;
 mod harness;
 mod network;
