@@ -1,6 +1,6 @@
 //! The camera: asked for, shown, lost, and asked for again.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use gloo::events::EventListener;
@@ -10,34 +10,54 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
     DomException, HtmlSelectElement, HtmlVideoElement, MediaDeviceInfo, MediaDeviceKind, MediaDevices, MediaStream,
-    MediaStreamConstraints, MediaStreamTrack,
+    MediaStreamConstraints, MediaStreamTrack, MediaStreamTrackState,
 };
 
 use super::Student;
 use crate::page::dom;
 use crate::tab::message::ToWorker;
 
-/// The camera in use, if any.
+/// What a track that ends by itself means.
+const LOST: &str = "The camera was unplugged, or another program took it.";
+
+/// The one owner of the camera. Each start and each stop begins a new generation; what was asked for in an earlier one is
+/// stopped when it comes.
 #[derive(Default)]
 pub struct Camera {
+    generation: Cell<u64>,
     stream: RefCell<Option<MediaStream>>,
     ended: RefCell<Vec<EventListener>>,
 }
 
 impl Camera {
-    /// Turns the camera off.
+    /// Turns the camera off, also where it is still being opened.
     pub fn stop(&self) {
+        self.generation.set(self.generation.get() + 1);
         self.ended.borrow_mut().clear();
         if let Some(stream) = self.stream.take() {
-            stream.get_tracks().iter().for_each(|track| track.unchecked_into::<MediaStreamTrack>().stop());
+            stop_tracks(&stream);
         }
         dom::get::<HtmlVideoElement>("camera").set_src_object(None);
-        dom::show("camera-sign", false);
+        self.show_sign();
     }
 
-    /// Whether it is on.
+    /// Whether it is on: whether a track of it is live.
     pub fn is_on(&self) -> bool {
-        self.stream.borrow().is_some()
+        self.stream.borrow().as_ref().is_some_and(is_live)
+    }
+
+    /// The generation of now.
+    pub fn generation(&self) -> u64 {
+        self.generation.get()
+    }
+
+    /// Whether neither a start nor a stop came since `generation`.
+    pub fn is_current(&self, generation: u64) -> bool {
+        self.generation.get() == generation
+    }
+
+    fn show_sign(&self) {
+        dom::show("camera-sign", self.is_on());
     }
 }
 
@@ -56,38 +76,45 @@ impl Student {
         if self.is_paused() {
             return;
         }
-        let student = self.clone();
+        let (student, generation) = (self.clone(), self.camera.generation());
         spawn_local(async move {
-            match open().await {
-                // The student left, or paused, while the browser was asking.
-                Ok(stream) if student.choice.borrow().is_none() || student.is_paused() => {
-                    *student.camera.stream.borrow_mut() = Some(stream);
-                    student.camera.stop();
+            let opened = open().await;
+            if student.camera.is_current(generation) {
+                match opened {
+                    Ok(stream) => student.show_camera(generation, stream).await,
+                    Err(error) => student.camera_failed(&words(&error)),
                 }
-                Ok(stream) => student.show_camera(stream).await,
-                Err(error) => student.camera_failed(&words(&error)),
+            } else if let Ok(stream) = opened {
+                // The student left, paused or took another camera while the browser was asking.
+                stop_tracks(&stream);
             }
         });
     }
 
-    async fn show_camera(self: &Rc<Self>, stream: MediaStream) {
+    async fn show_camera(self: &Rc<Self>, generation: u64, stream: MediaStream) {
+        if !is_live(&stream) {
+            stop_tracks(&stream);
+            return self.camera_failed(LOST);
+        }
         for track in stream.get_video_tracks().iter() {
             let student = self.clone();
             let ended = EventListener::once(&track.unchecked_into::<MediaStreamTrack>(), "ended", move |_| {
-                student.camera_failed("The camera was unplugged, or another program took it.");
+                student.camera_failed(LOST);
             });
             self.camera.ended.borrow_mut().push(ended);
         }
         let video: HtmlVideoElement = dom::get("camera");
         video.set_src_object(Some(&stream));
         *self.camera.stream.borrow_mut() = Some(stream);
+        self.camera.show_sign();
         if let Ok(playing) = video.play() {
             // Rejected only if the source changes again, which starts this anew.
             let _ = JsFuture::from(playing).await;
         }
-        dom::show("camera-sign", true);
-        list_devices(&self.camera).await;
-        self.pump();
+        if self.camera.is_current(generation) {
+            list_devices(&self.camera, generation).await;
+            self.pump();
+        }
     }
 
     fn camera_failed(&self, words: &str) {
@@ -97,6 +124,15 @@ impl Student {
         dom::text("camera-problem-text", words);
         dom::show("camera-problem", true);
     }
+}
+
+fn is_live(stream: &MediaStream) -> bool {
+    let tracks = stream.get_video_tracks();
+    tracks.iter().any(|track| track.unchecked_into::<MediaStreamTrack>().ready_state() == MediaStreamTrackState::Live)
+}
+
+fn stop_tracks(stream: &MediaStream) {
+    stream.get_tracks().iter().for_each(|track| track.unchecked_into::<MediaStreamTrack>().stop());
 }
 
 fn devices() -> Result<MediaDevices, JsValue> {
@@ -122,9 +158,12 @@ async fn open() -> Result<MediaStream, JsValue> {
 }
 
 /// Fills the picker. Names are known only once a camera may be used.
-async fn list_devices(camera: &Camera) {
+async fn list_devices(camera: &Camera, generation: u64) {
     let listed = async { JsFuture::from(devices()?.enumerate_devices()?).await };
     let Ok(listed) = listed.await else { return };
+    if !camera.is_current(generation) {
+        return;
+    }
     let picker: HtmlSelectElement = dom::get("device");
     let tracks = camera.stream.borrow().as_ref().map(MediaStream::get_video_tracks).unwrap_or_default();
     let current = tracks.get(0).dyn_into::<MediaStreamTrack>().ok().map(|track| track.label());

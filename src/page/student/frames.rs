@@ -69,8 +69,7 @@ impl Student {
     /// Sends the next frame when it is due, if everything is ready for it.
     pub(super) fn pump(self: &Rc<Self>) {
         let pump = &self.frames;
-        let is_watched = document().visibility_state() != VisibilityState::Hidden;
-        if !pump.wanted.get() || pump.is_full() || !self.camera.is_on() || !is_watched {
+        if !pump.wanted.get() || pump.is_full() || !self.camera.is_on() || !is_watched() {
             return;
         }
         let wait_ms = (pump.last_ms.get() + pump.interval_ms.get() - now_ms()).max(0.0);
@@ -96,13 +95,19 @@ impl Student {
 
     async fn send_frame(self: &Rc<Self>) {
         let pump = &self.frames;
-        if !pump.wanted.get() || !self.camera.is_on() || pump.is_full() {
+        if !pump.wanted.get() || !self.camera.is_on() || pump.is_full() || !is_watched() {
             return;
         }
         pump.in_flight.set(pump.in_flight.get() + 1);
         let at_ms = now_ms();
         pump.last_ms.set(at_ms);
+        let generation = self.camera.generation();
         let sent = match grab().await {
+            // No picture follows the word that the camera is paused.
+            Some(frame) if !self.camera.is_current(generation) || !is_watched() => {
+                frame.close();
+                false
+            }
             Some(frame) => self.worker.borrow().as_ref().is_some_and(|worker| worker.send_frame(&frame, at_ms)),
             None => false,
         };
@@ -113,6 +118,11 @@ impl Student {
             self.pump_in(NOT_YET_MS);
         }
     }
+}
+
+/// Whether the tab can be seen.
+fn is_watched() -> bool {
+    document().visibility_state() != VisibilityState::Hidden
 }
 
 /// The picture that the video shows now, if it shows one.
