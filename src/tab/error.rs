@@ -12,6 +12,12 @@ pub enum TabError {
     /// The aggregator cannot be reached.
     #[error("the aggregator does not answer: {0}")]
     Unreachable(String),
+    /// The aggregator did not answer in time.
+    #[error("the aggregator did not answer within {limit_s} s")]
+    TimedOut {
+        /// The time it had, in seconds.
+        limit_s: u32,
+    },
     /// The aggregator refused the call.
     #[error("{0}")]
     Refused(#[from] Problem),
@@ -48,7 +54,7 @@ impl TabError {
     /// Whether waiting helps.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable(_) => true,
+            Self::Unreachable(_) | Self::TimedOut { .. } => true,
             Self::Refused(problem) => matches!(
                 problem.code,
                 ProblemCode::RateLimited | ProblemCode::StorageUnavailable | ProblemCode::Internal
@@ -76,7 +82,7 @@ impl TabError {
     /// For the page: what happened, and the way out.
     pub fn report(&self, fatal: bool) -> ProblemReport {
         let way_out = match self {
-            Self::Unreachable(_) => "The page keeps trying by itself.",
+            Self::Unreachable(_) | Self::TimedOut { .. } => "The page keeps trying by itself.",
             Self::Refused(problem) => match problem.code {
                 ProblemCode::WrongClassCode => "Check the code with your instructor and enter it again.",
                 ProblemCode::Unauthorized => "Reload the page and join again.",

@@ -16,12 +16,16 @@ pub mod aggregator;
 pub mod engine;
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]
 pub mod error;
+#[cfg(target_arch = "wasm32")]
+pub mod events;
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]
 mod extractor;
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]
 pub mod extractor_worker;
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]
 mod js;
+#[cfg(target_arch = "wasm32")]
+pub mod limit;
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]
 pub mod session;
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]

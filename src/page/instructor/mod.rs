@@ -8,14 +8,14 @@ use std::rc::Rc;
 use gloo::events::EventListener;
 use gloo::timers::callback::{Interval, Timeout};
 use gloo::utils::window;
-use wasm_bindgen::JsCast as _;
-use wasm_bindgen::prelude::*;
+use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{EventSource, HtmlDialogElement, HtmlInputElement, MessageEvent};
+use web_sys::{HtmlDialogElement, HtmlInputElement};
 
 use self::api::{Api, ApiError};
 use super::dom;
-use crate::protocol::{ClassStatus, ProblemCode, RoundSettings, instructor_path, path};
+use crate::protocol::{ClassStatus, ProblemCode, RoundSettings, instructor_path};
+use crate::tab::events::Events;
 
 const KEY: &str = "emofed.instructor-token";
 /// How often the status is asked for where no event tells of a change.
@@ -102,13 +102,8 @@ impl Desk {
             spawn_local(async move { desk.refresh().await });
         };
         Interval::new(POLL_MS, refresh.clone()).forget();
-        if let Ok(events) = EventSource::new(path::EVENTS) {
-            let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |_: MessageEvent| refresh());
-            events.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
-            // Both live as long as the page.
-            on_message.forget();
-            std::mem::forget(events);
-        }
+        // It lives as long as the page.
+        std::mem::forget(Events::follow(refresh));
         let desk = self.clone();
         dom::on("open-round", "click", move |_| desk.confirm(Order::Open));
         let desk = self.clone();

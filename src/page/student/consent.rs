@@ -6,12 +6,13 @@ use std::rc::Rc;
 use gloo::utils::window;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Element, HtmlButtonElement, HtmlInputElement, HtmlSelectElement, Response};
+use web_sys::{Element, HtmlButtonElement, HtmlInputElement, HtmlSelectElement, RequestInit, Response};
 
 use super::Student;
 use super::remember::Remembered;
 use crate::page::dom;
 use crate::protocol::{Manifest, path};
+use crate::tab::limit::{Limit, SHORT_MS};
 use crate::tab::message::EngineChoice;
 
 impl Student {
@@ -67,7 +68,10 @@ impl Student {
 }
 
 async fn read_manifest() -> Option<Manifest> {
-    let response = JsFuture::from(window().fetch_with_str(path::MANIFEST)).await.ok()?;
+    let limit = Limit::start(SHORT_MS, None).ok()?;
+    let options = RequestInit::new();
+    options.set_signal(Some(&limit.signal()));
+    let response = JsFuture::from(window().fetch_with_str_and_init(path::MANIFEST, &options)).await.ok()?;
     let text = JsFuture::from(response.dyn_into::<Response>().ok()?.text().ok()?).await.ok()?;
     serde_json::from_str(&text.as_string()?).ok()
 }

@@ -5,21 +5,17 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use gloo::timers::callback::{Interval, Timeout};
-use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{EventSource, MessageEvent};
 
 use super::{Session, post, problem};
-use crate::protocol::{ProblemCode, path};
+use crate::protocol::ProblemCode;
 use crate::tab::backoff::Backoff;
 use crate::tab::error::TabError;
+use crate::tab::events::Events;
 use crate::tab::message::{ConnectionReport, FromWorker};
 
 /// How often the manifest is asked for where no event arrives.
 const POLL_MS: u32 = 15_000;
-
-/// A subscription, and what is called for each event.
-type Events = (EventSource, Closure<dyn FnMut(MessageEvent)>);
 
 #[derive(Default)]
 pub(super) struct Sync {
@@ -43,12 +39,7 @@ impl Session {
             }
         };
         *self.sync.poll.borrow_mut() = Some(Interval::new(POLL_MS, hint.clone()));
-        // The browser reconnects by itself; without EventSource there is still the poll.
-        if let Ok(source) = EventSource::new(path::EVENTS) {
-            let on_message = Closure::new(move |_: MessageEvent| hint());
-            source.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
-            *self.sync.events.borrow_mut() = Some((source, on_message));
-        }
+        *self.sync.events.borrow_mut() = Some(Events::follow(hint));
     }
 
     /// Ends everything that would call the aggregator.
@@ -57,9 +48,7 @@ impl Session {
         self.wish.set(false);
         self.sync.poll.take();
         self.sync.retry.take();
-        if let Some((source, _)) = self.sync.events.take() {
-            source.close();
-        }
+        self.sync.events.take();
     }
 
     /// Syncs now, or right after the sync that is running.
