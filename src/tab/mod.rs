@@ -8,6 +8,7 @@ pub mod backoff;
 pub mod clips;
 pub mod message;
 pub mod probe;
+pub mod schedule;
 pub mod segment;
 
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]

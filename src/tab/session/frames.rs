@@ -1,7 +1,5 @@
 //! From a frame of the camera to features, probabilities and clips.
 
-use std::rc::Rc;
-
 use wasm_bindgen::JsCast as _;
 use web_sys::{ImageBitmap, OffscreenCanvas, OffscreenCanvasRenderingContext2d};
 
@@ -121,7 +119,7 @@ impl Session {
     ///
     /// # Errors
     /// The frame cannot be read, or a model fails.
-    pub(super) async fn look(self: &Rc<Self>, bitmap: &ImageBitmap, at_ms: f64) -> Result<FrameReport, TabError> {
+    pub(super) async fn look(&self, bitmap: &ImageBitmap, at_ms: f64) -> Result<FrameReport, TabError> {
         let turn = self.turns.enter();
         let sight = self.see(bitmap, at_ms).await;
         turn.await;
@@ -170,15 +168,16 @@ impl Session {
     }
 
     /// Ends the clip being collected, as when the camera is paused.
-    pub(super) fn end_clip(self: &Rc<Self>) {
+    pub(super) fn end_clip(&self) {
         if let Ok(manifest) = self.manifest() {
             let ended = self.view.borrow_mut().segmenter.end(&manifest.capture);
             self.finish_clip(ended, &manifest);
         }
     }
 
-    /// Labels a clip and keeps it if the label is confident (paper, section 3.1).
-    fn finish_clip(self: &Rc<Self>, ended: Option<Segment>, manifest: &Manifest) {
+    /// Labels a clip and keeps it if the label is confident (paper, section 3.1). It is learned from when the schedule
+    /// comes to it: a request now would tell the network that a face was clear.
+    fn finish_clip(&self, ended: Option<Segment>, manifest: &Manifest) {
         let Some(segment) = ended else { return };
         let learning = &manifest.learning;
         let central = self.central.borrow().clone();
@@ -204,9 +203,6 @@ impl Session {
             waiting,
             dropped,
         }));
-        if label.confident && waiting >= learning.minimum_clips as usize {
-            self.sync_soon();
-        }
     }
 }
 

@@ -4,7 +4,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use gloo::timers::callback::{Interval, Timeout};
+use gloo::timers::callback::Timeout;
+use gloo::timers::future::TimeoutFuture;
 use wasm_bindgen_futures::spawn_local;
 
 use super::{Session, post, problem};
@@ -13,9 +14,7 @@ use crate::tab::backoff::Backoff;
 use crate::tab::error::TabError;
 use crate::tab::events::Events;
 use crate::tab::message::{ConnectionReport, FromWorker};
-
-/// How often the manifest is asked for where no event arrives.
-const POLL_MS: u32 = 15_000;
+use crate::tab::schedule;
 
 #[derive(Default)]
 pub(super) struct Sync {
@@ -25,12 +24,12 @@ pub(super) struct Sync {
     online: Cell<bool>,
     backoff: RefCell<Backoff>,
     retry: RefCell<Option<Timeout>>,
-    poll: RefCell<Option<Interval>>,
     events: RefCell<Option<Events>>,
 }
 
 impl Session {
-    /// Subscribes to the aggregator's events, and polls in case none gets through.
+    /// Subscribes to the aggregator's events, and asks by the schedule in case none gets through. Nothing else but what the
+    /// student does leads to a request.
     pub(super) fn follow_events(self: &Rc<Self>) {
         let weak = Rc::downgrade(self);
         let hint = move || {
@@ -38,15 +37,25 @@ impl Session {
                 session.sync_soon();
             }
         };
-        *self.sync.poll.borrow_mut() = Some(Interval::new(POLL_MS, hint.clone()));
         *self.sync.events.borrow_mut() = Some(Events::follow(hint));
+        let weak = Rc::downgrade(self);
+        spawn_local(async move {
+            loop {
+                TimeoutFuture::new(schedule::next_ms(js_sys::Math::random())).await;
+                match weak.upgrade().filter(|session| !session.sync.stopped.get()) {
+                    // After a failure, the back-off says when.
+                    Some(session) if session.sync.retry.borrow().is_some() => {}
+                    Some(session) => session.sync_soon(),
+                    None => return,
+                }
+            }
+        });
     }
 
     /// Ends everything that would call the aggregator.
     pub(super) fn stop(&self) {
         self.sync.stopped.set(true);
         self.wish.set(false);
-        self.sync.poll.take();
         self.sync.retry.take();
         self.sync.events.take();
     }
