@@ -4,6 +4,7 @@
 
 mod dom;
 mod instructor;
+mod status;
 mod student;
 
 /// Starts the page that the document is.

@@ -13,7 +13,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{HtmlDialogElement, HtmlInputElement};
 
 use self::api::{Api, ApiError};
-use super::dom;
+use super::{dom, status};
 use crate::protocol::{ClassStatus, ProblemCode, RoundSettings, instructor_path};
 use crate::tab::events::Events;
 
@@ -143,10 +143,11 @@ impl Desk {
         match self.api.status().await {
             Ok(status) => {
                 dom::show("connection", false);
+                status::show("connection", "");
                 self.show(&status);
             }
             Err(ApiError::Unreachable) => {
-                dom::text("connection", "The aggregator does not answer. This page keeps trying.");
+                status::show("connection", "The aggregator does not answer. This page keeps trying.");
                 dom::show("connection", true);
             }
             Err(error) => dom::problem(&error.to_string(), way_out(&error)),

@@ -3,7 +3,7 @@
 use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{Element, Event, HtmlButtonElement, HtmlElement, HtmlInputElement, HtmlProgressElement};
 
-use crate::page::dom;
+use crate::page::{dom, status};
 use crate::protocol::{ClassStatus, MINIMUM_CONTRIBUTORS, ModelOrigin, ModelVersion, RoundSettings};
 
 /// Rounds that are listed.
@@ -32,14 +32,14 @@ pub fn status(status: &ClassStatus, student_link: &str) {
                 round.minimum_clients,
                 time(round.deadline_s)
             );
-            dom::text("round", &words);
+            status::show("round", &words);
             progress.set_max(f64::from(round.minimum_clients));
             progress.set_value(f64::from(round.received));
         }
         None => {
             // An element that does not have the attribute has nothing to remove.
             let _ = dom::get::<Element>("round").remove_attribute("data-round");
-            dom::text("round", "No round is open.");
+            status::show("round", "No round is open.");
         }
     }
     dom::get::<HtmlButtonElement>("open-round").set_disabled(status.round.is_some());

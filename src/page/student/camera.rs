@@ -13,7 +13,7 @@ use web_sys::{
     MediaStreamConstraints, MediaStreamTrack, MediaStreamTrackState,
 };
 
-use super::Student;
+use super::{Student, frames};
 use crate::page::dom;
 use crate::tab::message::ToWorker;
 
@@ -26,6 +26,7 @@ const LOST: &str = "The camera was unplugged, or another program took it.";
 pub struct Camera {
     generation: Cell<u64>,
     stream: RefCell<Option<MediaStream>>,
+    since_ms: Cell<f64>,
     ended: RefCell<Vec<EventListener>>,
 }
 
@@ -44,6 +45,11 @@ impl Camera {
     /// Whether it is on: whether a track of it is live.
     pub fn is_on(&self) -> bool {
         self.stream.borrow().as_ref().is_some_and(is_live)
+    }
+
+    /// Since when it is on, in milliseconds on the page's monotonic clock.
+    pub fn since_ms(&self) -> f64 {
+        self.since_ms.get()
     }
 
     /// The generation of now.
@@ -106,7 +112,9 @@ impl Student {
         let video: HtmlVideoElement = dom::get("camera");
         video.set_src_object(Some(&stream));
         *self.camera.stream.borrow_mut() = Some(stream);
+        self.camera.since_ms.set(frames::now_ms());
         self.camera.show_sign();
+        self.view.borrow().looking();
         if let Ok(playing) = video.play() {
             // Rejected only if the source changes again, which starts this anew.
             let _ = JsFuture::from(playing).await;

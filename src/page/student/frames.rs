@@ -149,6 +149,7 @@ pub(super) fn message(frame: &ImageBitmap, at_ms: f64) -> Option<(Object, Array)
     Some((message, Array::of1(frame)))
 }
 
-fn now_ms() -> f64 {
+/// Milliseconds on the page's monotonic clock.
+pub(super) fn now_ms() -> f64 {
     window().performance().map_or_else(js_sys::Date::now, |performance| performance.now())
 }

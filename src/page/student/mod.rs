@@ -1,8 +1,10 @@
 //! The student's page: from consent to leaving.
 
+mod bars;
 mod camera;
 mod consent;
 mod frames;
+mod progress;
 mod remember;
 mod view;
 mod worker;
@@ -87,6 +89,9 @@ impl Student {
         dom::on("contribute", "change", move |_| {
             let on = dom::get::<HtmlInputElement>("contribute").checked();
             student.remember(|choice| choice.contribute = on);
+            if on {
+                student.view.borrow_mut().progress.opted_in();
+            }
             student.tell(&ToWorker::Contribute { on });
         });
         let student = self.clone();

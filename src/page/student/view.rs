@@ -1,31 +1,28 @@
 //! Shows what the session worker reports.
 
-use gloo::utils::document;
 use wasm_bindgen::JsCast as _;
-use web_sys::{
-    CanvasRenderingContext2d, Element, HtmlCanvasElement, HtmlElement, HtmlProgressElement, HtmlVideoElement,
-};
+use web_sys::{CanvasRenderingContext2d, Element, HtmlCanvasElement, HtmlProgressElement, HtmlVideoElement};
 
-use crate::emotion::{EMOTIONS, Emotion};
-use crate::page::dom;
+use super::bars::Bars;
+use super::progress::Progress;
+use crate::emotion::Emotion;
+use crate::page::{dom, status};
 use crate::protocol::{Manifest, ModelOrigin, ModelVersion};
 use crate::tab::message::{
-    Asset, ClipReport, ConnectionReport, EngineReport, FaceBox, FrameReport, FromWorker, TrainingReport, UploadReport,
-    UploadState,
+    Asset, ClipReport, ConnectionReport, EngineReport, FaceBox, FrameReport, FromWorker, UploadReport, UploadState,
 };
+
+/// What is said while the aggregator does not answer.
+const AWAY: &str = "The aggregator does not answer. The models go on working here, and nothing is lost.";
 
 /// Clips that stay in the list.
 const CLIPS_SHOWN: u32 = 20;
 
-/// One emotion's bars.
-struct Bar {
-    fills: [HtmlElement; 2],
-    values: [Element; 2],
-}
-
 /// What is shown, as far as it cannot be read off the document.
 pub struct View {
-    bars: Vec<Bar>,
+    bars: Bars,
+    /// This tab's own update.
+    pub progress: Progress,
     manifest: Option<Manifest>,
     adopted: Option<u64>,
     kept: u32,
@@ -35,13 +32,11 @@ pub struct View {
 impl View {
     /// Nothing reported yet.
     pub fn new() -> Self {
-        let parent: Element = dom::get("bars");
-        parent.set_text_content(None);
         for list in ["clip-list", "ledger-list"] {
             dom::get::<Element>(list).set_text_content(None);
         }
-        let bars = Emotion::ALL.iter().map(|emotion| bar(&parent, *emotion)).collect();
-        let view = Self { bars, manifest: None, adopted: None, kept: 0, sent: 0 };
+        let (bars, progress) = (Bars::new(), Progress::default());
+        let view = Self { bars, progress, manifest: None, adopted: None, kept: 0, sent: 0 };
         view.face_box(None);
         view
     }
@@ -53,12 +48,13 @@ impl View {
         if self.manifest.is_none() {
             self.ledger(&format!("The class code, once, to join “{}”", manifest.class), &[]);
         }
+        self.progress.open_round(manifest.round.as_ref().map(|round| round.id));
         match &manifest.round {
             Some(round) => {
                 dom::attribute("round", "data-round", &round.id.to_string());
                 let (received, minimum) = (round.received, round.minimum_clients);
                 let needed = manifest.learning.minimum_clips;
-                dom::text(
+                status::show(
                     "round",
                     &format!(
                         "Round {} is open: {received} of {minimum} updates are in. Yours needs {needed} kept clips.",
@@ -66,7 +62,7 @@ impl View {
                     ),
                 );
             }
-            None => dom::text("round", "No round is open."),
+            None => status::show("round", "No round is open."),
         }
         self.manifest = Some(manifest);
         self.model();
@@ -81,26 +77,23 @@ impl View {
             (_, 1) => "Your face is in the picture.",
             _ => "Several faces: the largest is used.",
         };
-        dom::text("face-status", words);
+        status::show("face-status", words);
         if report.frames_per_second > 0.0 {
             dom::text("fps", &format!("{:.1}", report.frames_per_second));
         }
-        for (row, probabilities) in [report.image, report.video].iter().enumerate() {
-            for (bar, index) in self.bars.iter().zip(0..EMOTIONS) {
-                let probability = probabilities.map(|probabilities| probabilities[index]);
-                let text = probability.map_or_else(|| "–".to_owned(), |p| format!("{:.0} %", 100.0 * p));
-                bar.values[row].set_text_content(Some(&text));
-                // A transform keeps layout and paint out of it.
-                let scale = format!("scaleX({:.3})", probability.unwrap_or(0.0));
-                let _ = bar.fills[row].style().set_property("transform", &scale);
-            }
-        }
+        self.bars.show(report.image, report.video);
+    }
+
+    /// The camera is on, and nothing was looked at yet.
+    pub fn looking(&self) {
+        status::show("face-status", "Looking for a face …");
     }
 
     /// The camera shows nothing.
     pub fn no_picture(&mut self) {
         self.face_box(None);
-        dom::text("face-status", "The camera is off.");
+        dom::text("fps", "–");
+        status::show("face-status", "The camera is off.");
     }
 
     /// Everything that is only shown.
@@ -109,9 +102,11 @@ impl View {
             FromWorker::Loading { what, received, total } => loading(what, received, total),
             FromWorker::Engine(report) => engine(&report),
             FromWorker::Clip(report) => self.clip(&report),
-            FromWorker::Training(report) => training(&report),
+            FromWorker::Training(report) => self.progress.training(&report),
             FromWorker::Upload(report) => self.upload(&report),
-            FromWorker::Withdrawn { round, may_have_arrived } => withdrawn(round, may_have_arrived),
+            FromWorker::Withdrawn { round, may_have_arrived } => {
+                self.progress.withdrawn(round, may_have_arrived);
+            }
             FromWorker::Adopted { version } => {
                 self.adopted = Some(version);
                 self.model();
@@ -173,23 +168,12 @@ impl View {
     }
 
     fn upload(&mut self, report: &UploadReport) {
-        dom::show("training", false);
-        let (round, kilobytes) = (report.round, report.bytes as f64 / 1_000.0);
-        let (state, words) = match &report.state {
-            UploadState::Sending => ("sending", format!("Sending the update for round {round} ({kilobytes:.0} kB) …")),
-            UploadState::Acknowledged => (
-                "acknowledged",
-                format!("Your update for round {round} is in ({kilobytes:.0} kB, {} clips).", report.clips),
-            ),
-            UploadState::Refused(reason) => {
-                ("refused", format!("The update for round {round} was not accepted: {reason}"))
-            }
-        };
-        dom::attribute("upload", "data-state", state);
-        dom::text("upload", &words);
+        self.progress.upload(report);
         if report.state == UploadState::Acknowledged {
-            let entry =
-                format!("Update for round {round}: {} bytes, the count of {} clips, and", report.bytes, report.clips);
+            let entry = format!(
+                "Update for round {}: {} bytes, the count of {} clips, and",
+                report.round, report.bytes, report.clips
+            );
             self.ledger(&entry, &report.tensors);
         }
     }
@@ -249,37 +233,6 @@ fn lineage(model: &ModelVersion) -> String {
     }
 }
 
-fn bar(parent: &Element, emotion: Emotion) -> Bar {
-    let row = dom::element("div", "");
-    row.set_class_name("emotion");
-    let _ = row.set_attribute("data-emotion", emotion.name());
-    let name = dom::element("span", emotion.name());
-    name.set_class_name("name");
-    let tracks = dom::element("div", "");
-    tracks.set_class_name("tracks");
-    dom::append(&row, &[&name, &tracks]);
-    let parts = ["image", "video"].map(|model| {
-        let track = dom::element("div", "");
-        track.set_class_name("track");
-        let rail = document().create_element("div").expect("a constant tag");
-        rail.set_class_name("rail");
-        let fill = dom::element("div", "");
-        fill.set_class_name(&format!("fill {model}"));
-        let value = dom::element("span", "–");
-        let hidden = dom::element("span", &format!("{model} model: "));
-        hidden.set_class_name("hidden-text");
-        dom::append(&rail, &[&fill]);
-        let cell = dom::element("span", "");
-        dom::append(&cell, &[&hidden, &value]);
-        dom::append(&track, &[&rail, &cell]);
-        dom::append(&tracks, &[&track]);
-        (fill.unchecked_into::<HtmlElement>(), value)
-    });
-    dom::append(parent, &[&row]);
-    let [(image_fill, image_value), (video_fill, video_value)] = parts;
-    Bar { fills: [image_fill, video_fill], values: [image_value, video_value] }
-}
-
 fn loading(what: Asset, received: u64, total: u64) {
     let name = match what {
         Asset::Backbone => "the backbone",
@@ -287,7 +240,7 @@ fn loading(what: Asset, received: u64, total: u64) {
         Asset::Vfer => "the video model",
     };
     let megabytes = total as f64 / 1e6;
-    dom::text("starting-text", &format!("Loading {name} ({megabytes:.1} MB) …"));
+    status::show("starting-text", &format!("Loading {name} ({megabytes:.1} MB) …"));
     let progress: HtmlProgressElement = dom::get("starting-progress");
     progress.set_max(total.max(1) as f64);
     progress.set_value(received as f64);
@@ -304,35 +257,13 @@ fn engine(report: &EngineReport) {
     dom::text("engine-report", &format!("{place}: {}. One frame takes {:.0} ms.", report.reason, report.frame_ms));
 }
 
-fn training(report: &TrainingReport) {
-    dom::show("training", true);
-    let progress: HtmlProgressElement = dom::get("training-progress");
-    progress.set_max(report.steps as f64);
-    progress.set_value(report.step as f64);
-    let (step, steps) = (report.step, report.steps);
-    dom::text(
-        "training-text",
-        &format!("Training on {} clips: step {step} of {steps}, loss {:.3}", report.clips, report.loss),
-    );
-}
-
-fn withdrawn(round: u64, may_have_arrived: bool) {
-    dom::show("training", false);
-    dom::attribute("upload", "data-state", "withdrawn");
-    let words = if may_have_arrived {
-        format!("Contributing is off: the update for round {round} is deleted here, but may have arrived before.")
-    } else {
-        format!("Contributing is off: the update for round {round} was not sent, and is deleted.")
-    };
-    dom::text("upload", &words);
-}
-
 fn connection(report: &ConnectionReport) {
     dom::attribute("connection", "data-online", if report.online { "true" } else { "false" });
     dom::show("connection", !report.online);
     let wait = report
         .retry_in_ms
         .map_or_else(String::new, |wait| format!(" Trying again in {:.0} s.", (wait as f64 / 1_000.0).ceil()));
-    let words = format!("The aggregator does not answer. The models go on working here, and nothing is lost.{wait}");
-    dom::text("connection", if report.online { "" } else { &words });
+    let words = if report.online { "" } else { AWAY };
+    // The wait changes with every try: it is shown, and not read out.
+    status::show_as("connection", &format!("{words}{wait}"), words);
 }

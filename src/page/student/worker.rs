@@ -74,6 +74,7 @@ impl Student {
         // Dropped later: this runs inside one of the worker's own callbacks.
         let dead = self.worker.take();
         gloo::timers::callback::Timeout::new(0, move || drop(dead)).forget();
+        self.view.borrow_mut().progress.interrupted();
         self.worker_failures.set(self.worker_failures.get() + 1);
         if self.worker_failures.get() == 1 {
             self.start_worker();
@@ -103,7 +104,10 @@ impl Student {
             }
             FromWorker::Frame(report) => {
                 self.frames.answered();
-                self.view.borrow_mut().frame(&report);
+                // A picture of before a pause says nothing of now.
+                if self.camera.is_on() && report.at_ms >= self.camera.since_ms() {
+                    self.view.borrow_mut().frame(&report);
+                }
                 self.pump();
             }
             FromWorker::Problem(report) => self.show_problem(&report),
@@ -124,6 +128,7 @@ impl Student {
 
     fn show_problem(&self, report: &ProblemReport) {
         dom::problem(&report.message, &report.way_out);
+        self.view.borrow().progress.training_over();
         let is_starting = !dom::get::<web_sys::HtmlElement>("starting").hidden();
         if report.fatal && is_starting {
             self.back_to_consent();

@@ -169,6 +169,8 @@ impl Session {
 
     /// Ends the clip being collected, as when the camera is paused.
     pub(super) fn end_clip(&self) {
+        // The time until the next frame is the pause's, not the camera's.
+        self.view.borrow_mut().last_frame_ms = None;
         if let Ok(manifest) = self.manifest() {
             let ended = self.view.borrow_mut().segmenter.end(&manifest.capture);
             self.finish_clip(ended, &manifest);

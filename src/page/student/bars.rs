@@ -1,0 +1,71 @@
+//! What the models see, as bars.
+
+use gloo::utils::document;
+use wasm_bindgen::JsCast as _;
+use web_sys::{Element, HtmlElement};
+
+use crate::emotion::{EMOTIONS, Emotion};
+use crate::page::dom;
+
+/// One emotion's bars.
+struct Bar {
+    fills: [HtmlElement; 2],
+    values: [Element; 2],
+}
+
+/// Two bars for each emotion: the image model's and the video model's probability.
+pub struct Bars(Vec<Bar>);
+
+impl Bars {
+    /// Empty ones, in place of what is there.
+    pub fn new() -> Self {
+        let parent: Element = dom::get("bars");
+        parent.set_text_content(None);
+        Self(Emotion::ALL.iter().map(|emotion| bar(&parent, *emotion)).collect())
+    }
+
+    /// Shows probabilities; `None` where a model saw nothing.
+    pub fn show(&self, image: Option<[f32; EMOTIONS]>, video: Option<[f32; EMOTIONS]>) {
+        for (row, probabilities) in [image, video].iter().enumerate() {
+            for (bar, index) in self.0.iter().zip(0..EMOTIONS) {
+                let probability = probabilities.map(|probabilities| probabilities[index]);
+                let text = probability.map_or_else(|| "–".to_owned(), |p| format!("{:.0} %", 100.0 * p));
+                bar.values[row].set_text_content(Some(&text));
+                // A transform keeps layout and paint out of it.
+                let scale = format!("scaleX({:.3})", probability.unwrap_or(0.0));
+                let _ = bar.fills[row].style().set_property("transform", &scale);
+            }
+        }
+    }
+}
+
+fn bar(parent: &Element, emotion: Emotion) -> Bar {
+    let row = dom::element("div", "");
+    row.set_class_name("emotion");
+    let _ = row.set_attribute("data-emotion", emotion.name());
+    let name = dom::element("span", emotion.name());
+    name.set_class_name("name");
+    let tracks = dom::element("div", "");
+    tracks.set_class_name("tracks");
+    dom::append(&row, &[&name, &tracks]);
+    let parts = ["image", "video"].map(|model| {
+        let track = dom::element("div", "");
+        track.set_class_name("track");
+        let rail = document().create_element("div").expect("a constant tag");
+        rail.set_class_name("rail");
+        let fill = dom::element("div", "");
+        fill.set_class_name(&format!("fill {model}"));
+        let value = dom::element("span", "–");
+        let hidden = dom::element("span", &format!("{model} model: "));
+        hidden.set_class_name("hidden-text");
+        dom::append(&rail, &[&fill]);
+        let cell = dom::element("span", "");
+        dom::append(&cell, &[&hidden, &value]);
+        dom::append(&track, &[&rail, &cell]);
+        dom::append(&tracks, &[&track]);
+        (fill.unchecked_into::<HtmlElement>(), value)
+    });
+    dom::append(parent, &[&row]);
+    let [(image_fill, image_value), (video_fill, video_value)] = parts;
+    Bar { fills: [image_fill, video_fill], values: [image_value, video_value] }
+}
