@@ -31,3 +31,7 @@ pub mod limit;
 pub mod session;
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]
 pub mod storage;
+
+/// The cache (of the Cache API) that has everything that stays on the device; but for what a browser tab remembers over a
+/// reload.
+pub const CACHE: &str = "emofed-v1";

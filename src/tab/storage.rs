@@ -9,7 +9,8 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Cache, CacheStorage, Response, WorkerGlobalScope};
 
-const CACHE: &str = "emofed-v1";
+use super::CACHE;
+
 const SESSION: &str = "/on-this-device/session.json";
 const PENDING: &str = "/on-this-device/pending-update.safetensors";
 

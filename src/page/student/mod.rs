@@ -3,6 +3,7 @@
 mod bars;
 mod camera;
 mod consent;
+mod forget;
 mod frames;
 mod progress;
 mod remember;
@@ -30,6 +31,8 @@ struct Student {
     choice: RefCell<Option<Remembered>>,
     worker: RefCell<Option<SessionWorker>>,
     worker_failures: Cell<u32>,
+    /// The student wants to be forgotten, and is not yet.
+    forgetting: Cell<bool>,
     camera: Camera,
     frames: frames::Pump,
     view: RefCell<View>,
@@ -42,6 +45,7 @@ pub fn run() {
         choice: RefCell::default(),
         worker: RefCell::default(),
         worker_failures: Cell::default(),
+        forgetting: Cell::default(),
         camera: Camera::default(),
         frames: frames::Pump::default(),
         view: RefCell::new(View::new()),
@@ -129,9 +133,7 @@ impl Student {
             let dialog: HtmlDialogElement = dom::get("forget-dialog");
             if dialog.return_value() == "yes" {
                 dialog.set_return_value("");
-                student.frames.stop();
-                student.camera.stop();
-                student.tell(&ToWorker::Forget);
+                student.forget();
             }
         });
         dom::on("rejoin", "click", |_| {

@@ -71,6 +71,9 @@ impl Student {
 
     /// A worker that died is started again, once; what it had stored on the device goes on.
     fn worker_failed(self: &Rc<Self>, words: &str) {
+        if self.forgetting.get() {
+            return self.forget_here();
+        }
         // Dropped later: this runs inside one of the worker's own callbacks.
         let dead = self.worker.take();
         gloo::timers::callback::Timeout::new(0, move || drop(dead)).forget();
@@ -111,11 +114,7 @@ impl Student {
                 self.pump();
             }
             FromWorker::Problem(report) => self.show_problem(&report),
-            FromWorker::Forgotten => {
-                let dead = self.worker.take();
-                gloo::timers::callback::Timeout::new(0, move || drop(dead)).forget();
-                self.leave("Everything this page had stored on the device is deleted, and the camera is off.");
-            }
+            FromWorker::Forgotten => self.forget_here(),
             message => {
                 if let FromWorker::Engine(report) = &message {
                     // While the workers compute, a face is found in the next frame.
