@@ -77,7 +77,8 @@ impl Aggregator {
     /// `GET /blobs/{sha256}`, past the browser's HTTP cache if `anew`. The hash is for the caller to check.
     ///
     /// # Errors
-    /// [`TabError::Unreachable`] where the transfer breaks off, [`TabError::TimedOut`] where it stands still, [`TabError::Refused`] where there is no such blob.
+    /// [`TabError::Unreachable`] where the transfer breaks off, [`TabError::TimedOut`] where it stands still,
+    /// [`TabError::Refused`] where there is no such blob.
     pub async fn blob(&self, blob: &BlobRef, anew: bool, progress: Progress<'_>) -> Result<Vec<u8>, TabError> {
         let cache = if anew { RequestCache::Reload } else { RequestCache::Default };
         let call = Call { cache: Some(cache), limit_ms: LONG_MS, ..Call::default() };
