@@ -138,18 +138,26 @@ fn told(error: emofed_server::config::ConfigError) -> Failure {
 /// The class and the instructor's token, made at the first start.
 ///
 /// The token is kept in a file that only its owner can read, so that a restart prints the same link; the store has its
-/// hash alone.
+/// hash alone. A new token locks the instructor out, so one is made only if the file was deleted: a file that is empty or
+/// has another class's token is reported.
 fn open_class(records: &Records, data: &Path) -> Result<(ClassRecord, String), Failure> {
     let file = data.join("instructor-token");
-    let known = std::fs::read_to_string(&file).ok().map(|token| token.trim().to_owned());
-    if let (Some(class), Some(token)) = (records.class()?, &known)
-        && sha256_hex(token.as_bytes()) == class.instructor_token_sha256
-    {
-        return Ok((class, token.clone()));
+    let class = records.class()?;
+    if let Some(class) = &class {
+        match std::fs::read_to_string(&file).map(|token| token.trim().to_owned()) {
+            Ok(token) if sha256_hex(token.as_bytes()) == class.instructor_token_sha256 => {
+                return Ok((class.clone(), token));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => eprintln!(
+                "{} is missing: a new instructor's token is made and kept there; earlier instructor links stop working.",
+                file.display()
+            ),
+            known => return Err(unusable_token(&file, known)),
+        }
     }
     let no_randomness = |error| Failure::new(format!("no randomness: {error}"), "try again");
     let token = secret::token().map_err(no_randomness)?;
-    let code = match records.class()? {
+    let code = match class {
         Some(class) => class.code,
         None => secret::class_code().map_err(no_randomness)?,
     };
@@ -160,6 +168,18 @@ fn open_class(records: &Records, data: &Path) -> Result<(ClassRecord, String), F
     let class = ClassRecord { code, instructor_token_sha256: sha256_hex(token.as_bytes()) };
     records.put_class(&class)?;
     Ok((class, token))
+}
+
+/// Why the token that was read is not the class's, and what to do.
+fn unusable_token(file: &Path, known: std::io::Result<String>) -> Failure {
+    let reason = match known {
+        Err(error) => format!("cannot be read: {error}"),
+        Ok(token) if token.is_empty() => "is empty".to_owned(),
+        Ok(_) => "does not have this class's token".to_owned(),
+    };
+    let way_out = "restore the file from a backup; or delete it: the next start makes a new token, and earlier instructor \
+                   links stop working";
+    Failure::new(format!("{} {reason}", file.display()), way_out)
 }
 
 fn write_private(file: &Path, text: &str) -> std::io::Result<()> {

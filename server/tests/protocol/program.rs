@@ -115,6 +115,35 @@ async fn a_restart_prints_the_same_secrets_and_a_flag_changes_only_what_it_names
 }
 
 #[tokio::test]
+async fn a_token_file_that_was_emptied_locks_nobody_out() {
+    let folder = fresh();
+    let first = Program::start(folder.path(), &[]);
+    let (code, token) = (first.code().to_owned(), first.instructor_token().to_owned());
+    first.kill();
+    let file = folder.path().join("instructor-token");
+    for (content, reason) in [("\n", "is empty"), ("another\n", "does not have this class's token")] {
+        std::fs::write(&file, content).unwrap();
+        let text = refused(&command(folder.path(), "127.0.0.1:0").output().unwrap());
+        assert!(text.contains(reason) && text.contains("way out: restore the file") && text.contains("delete it"), "{text}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), content, "nothing was changed");
+    }
+    std::fs::write(&file, format!("{token}\n")).unwrap();
+    let again = Program::start(folder.path(), &[]);
+    assert_eq!((again.code(), again.instructor_token()), (code.as_str(), token.as_str()));
+    again.kill();
+
+    // Deleting it asks for a new one, and that is said.
+    std::fs::remove_file(&file).unwrap();
+    let mut process = command(folder.path(), "127.0.0.1:0");
+    let mut process = process.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(process.stdout.take().unwrap()).lines().take(2).map(Result::unwrap).collect::<Vec<_>>();
+    process.kill().unwrap();
+    let text = String::from_utf8(process.wait_with_output().unwrap().stderr).unwrap();
+    assert!(text.contains("is missing: a new instructor's token is made"), "{text}");
+    assert!(lines[0].contains(&code) && !lines[1].contains(&token), "{lines:?}");
+}
+
+#[tokio::test]
 async fn it_tells_why_it_does_not_start() {
     let folder = fresh();
     let text = refused(&command(folder.path(), "0.0.0.0:0").output().unwrap());
