@@ -159,6 +159,18 @@ async fn it_tells_why_it_does_not_start() {
     assert!(text.contains("emofed import lite"), "{text}");
 }
 
+#[test]
+fn an_import_whose_reader_has_gone_does_not_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut import = Command::new(env!("CARGO_BIN_EXE_emofed"));
+    import.args(["import", "emonet", "no-such-file", "--accept-licence", "--data"]).arg(folder.path()).env_clear();
+    let output = import.stdout(writer).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && text.contains("way out:"), "{}: {text}", output.status);
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_signal_ends_it_although_tabs_listen() {
