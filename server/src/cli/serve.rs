@@ -106,7 +106,7 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
     let app = App {
         class: classroom,
         record: Arc::new(class.clone()),
-        joins: Arc::new(JoinLimiter::new(config.limits.joins_per_address_per_hour)),
+        joins: Arc::new(JoinLimiter::new(config.limits.joins_per_address())),
         origins: Origins { public: config.public_origin.clone(), trusted_proxy: config.trusted_proxy },
         connections: ConnectionBounds::for_this_process(),
         streams: EventStreams::default(),

@@ -144,6 +144,26 @@ async fn a_token_file_that_was_emptied_locks_nobody_out() {
 }
 
 #[tokio::test]
+async fn four_hundred_with_the_right_code_join_from_one_address_while_guesses_wait() {
+    let folder = fresh();
+    let program = Program::start(folder.path(), &[]);
+    let client = Client::new();
+    let join = |code: &str| {
+        let request = client.post(program.url(path::PARTICIPANTS)).header("content-type", "application/json");
+        request.body(format!("{{\"class_code\":\"{code}\"}}")).send()
+    };
+    for _ in 0..10 {
+        assert_eq!(join("wrong").await.unwrap().status(), 403);
+    }
+    assert_eq!(join("wrong").await.unwrap().status(), 429);
+    let joins = futures::stream::iter(0..400).map(|_| join(program.code())).buffer_unordered(16);
+    let statuses: Vec<u16> = joins.map(|answer| answer.unwrap().status().as_u16()).collect().await;
+    assert!(statuses.iter().all(|status| *status == 201), "{statuses:?}");
+    assert_eq!(program.status().await.participants, 400);
+    assert_eq!(join("wrong").await.unwrap().status(), 429);
+}
+
+#[tokio::test]
 async fn it_tells_why_it_does_not_start() {
     let folder = fresh();
     let text = refused(&command(folder.path(), "0.0.0.0:0").output().unwrap());
