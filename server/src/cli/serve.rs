@@ -52,6 +52,10 @@ pub struct Arguments {
     /// work out what another's update was; the pages say so. Rounds close with two unless told otherwise
     #[arg(long, env = "EMOFED_ALLOW_FEW_CONTRIBUTORS")]
     allow_few_contributors: bool,
+    /// Make a new class code: the old one lets nobody join any more; who has joined stays. At this start only, so leave it
+    /// out of a service's command line
+    #[arg(long)]
+    new_class_code: bool,
     #[command(flatten)]
     data: DataFolder,
 }
@@ -81,13 +85,17 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
     let data = arguments.data.path()?;
     let store = Arc::new(EmbeddedStore::open(&data)?);
     let records = Records(store.clone());
-    let (class, instructor_token) = open_class(&records, &data)?;
+    let (mut class, instructor_token) = open_class(&records, &data)?;
     // Bound before the first model is made, so that a taken port is told at once.
     let listener = TcpListener::bind(arguments.listen).await.map_err(|error| {
         let message = format!("{} cannot be listened on: {error}", arguments.listen);
         Failure::new(message, "stop what uses it, or choose another with --listen ADDRESS:PORT")
     })?;
     first_model(&records).await?;
+    if arguments.new_class_code {
+        class.code = secret::class_code().map_err(no_randomness)?;
+        records.put_class(&class)?;
+    }
     let held_out = arguments.held_out.as_deref().map(|cache| held_out(&records, cache)).transpose()?;
 
     if arguments.minimum_clients.is_some() {
@@ -155,7 +163,6 @@ fn open_class(records: &Records, data: &Path) -> Result<(ClassRecord, String), F
             known => return Err(unusable_token(&file, known)),
         }
     }
-    let no_randomness = |error| Failure::new(format!("no randomness: {error}"), "try again");
     let token = secret::token().map_err(no_randomness)?;
     let code = match class {
         Some(class) => class.code,
@@ -168,6 +175,10 @@ fn open_class(records: &Records, data: &Path) -> Result<(ClassRecord, String), F
     let class = ClassRecord { code, instructor_token_sha256: sha256_hex(token.as_bytes()) };
     records.put_class(&class)?;
     Ok((class, token))
+}
+
+fn no_randomness(error: getrandom::Error) -> Failure {
+    Failure::new(format!("no randomness: {error}"), "try again")
 }
 
 /// Why the token that was read is not the class's, and what to do.

@@ -124,7 +124,10 @@ async fn a_token_file_that_was_emptied_locks_nobody_out() {
     for (content, reason) in [("\n", "is empty"), ("another\n", "does not have this class's token")] {
         std::fs::write(&file, content).unwrap();
         let text = refused(&command(folder.path(), "127.0.0.1:0").output().unwrap());
-        assert!(text.contains(reason) && text.contains("way out: restore the file") && text.contains("delete it"), "{text}");
+        assert!(
+            text.contains(reason) && text.contains("way out: restore the file") && text.contains("delete it"),
+            "{text}"
+        );
         assert_eq!(std::fs::read_to_string(&file).unwrap(), content, "nothing was changed");
     }
     std::fs::write(&file, format!("{token}\n")).unwrap();
@@ -161,6 +164,28 @@ async fn four_hundred_with_the_right_code_join_from_one_address_while_guesses_wa
     assert!(statuses.iter().all(|status| *status == 201), "{statuses:?}");
     assert_eq!(program.status().await.participants, 400);
     assert_eq!(join("wrong").await.unwrap().status(), 429);
+}
+
+#[tokio::test]
+async fn a_new_class_code_ends_the_old_one_and_no_token() {
+    let folder = fresh();
+    let first = Program::start(folder.path(), &[]);
+    let (old, instructor) = (first.code().to_owned(), first.instructor_token().to_owned());
+    let participant = first.join().await;
+    first.kill();
+    let second = Program::start(folder.path(), &["--new-class-code"]);
+    let new = second.code().to_owned();
+    assert_ne!(new, old);
+    assert_eq!(second.instructor_token(), instructor);
+    let request = Client::new().post(second.url(path::PARTICIPANTS)).header("content-type", "application/json");
+    let refused = request.body(format!("{{\"class_code\":\"{old}\"}}")).send().await.unwrap();
+    assert_eq!(refused.status(), 403);
+    second.join().await;
+    let round = second.manifest().await.round.unwrap();
+    let update = ClientUpdate { round: round.id, base_version: round.base_version, clips: 1, delta: delta(0.01) };
+    assert_eq!(second.put(&participant, &update).await, Some(200));
+    second.kill();
+    assert_eq!(Program::start(folder.path(), &[]).code(), new);
 }
 
 #[tokio::test]

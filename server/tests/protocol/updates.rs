@@ -158,12 +158,17 @@ async fn hostile_updates_change_nothing() {
         assert!(problem.code == ProblemCode::BadUpdate && problem.detail.contains("twice"), "{}", problem.detail);
     }
     // What a sender wrote is not sent back to it at any length.
-    for (name, tensor) in
-        [("head.bias", Tensor::new(vec![0; 1_500], Vec::new())), ("x".repeat(2_000).as_str(), Tensor::new([0], Vec::new()))]
-    {
+    for (name, tensor) in [
+        ("head.bias", Tensor::new(vec![0; 1_500], Vec::new())),
+        ("x".repeat(2_000).as_str(), Tensor::new([0], Vec::new())),
+    ] {
         let problem = problem(class.put(&one, 1, with(name, tensor)).await).await;
         assert_eq!(problem.code, ProblemCode::BadUpdate);
-        assert!(problem.detail.len() <= 200 && problem.tensor.is_some_and(|name| name.len() <= 200), "{}", problem.detail);
+        assert!(
+            problem.detail.len() <= 200 && problem.tensor.is_some_and(|name| name.len() <= 200),
+            "{}",
+            problem.detail
+        );
     }
 
     let manifest = class.manifest().await;
