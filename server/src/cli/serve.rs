@@ -1,13 +1,11 @@
 //! `emofed serve`.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use emofed::model::{Backbone, Device};
-use emofed::protocol::{ModelOrigin, RoundSettingsChange, sha256_hex};
+use emofed::protocol::{ModelOrigin, RoundSettingsChange};
 use emofed::weights::Weights;
 use emofed_server::clock::{Clock as _, SystemClock};
 use emofed_server::config::Config;
@@ -16,13 +14,13 @@ use emofed_server::lab::dataset::Dataset;
 use emofed_server::lab::held_out::HeldOutCheck;
 use emofed_server::lab::shipped;
 use emofed_server::round::{AcceptanceCheck, Classroom, SanityCheck, head, publish_made};
-use emofed_server::secret;
 use emofed_server::serve::{App, ConnectionBounds, EventStreams, JoinLimiter, Origins, serve};
-use emofed_server::store::{ClassRecord, EmbeddedStore, Records};
+use emofed_server::store::{EmbeddedStore, Records};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
+use super::class::{new_class_code, open_class};
 use super::{DataFolder, Failure, print, runtime};
 
 /// The seed of the first model: the same backbone gives the same start everywhere.
@@ -93,8 +91,7 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
     })?;
     first_model(&records).await?;
     if arguments.new_class_code {
-        class.code = secret::class_code().map_err(no_randomness)?;
-        records.put_class(&class)?;
+        new_class_code(&records, &mut class)?;
     }
     let held_out = arguments.held_out.as_deref().map(|cache| held_out(&records, cache)).transpose()?;
 
@@ -141,66 +138,6 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
 
 fn told(error: emofed_server::config::ConfigError) -> Failure {
     Failure::new(error.to_string(), "change the configuration, then start again")
-}
-
-/// The class and the instructor's token, made at the first start.
-///
-/// The token is kept in a file that only its owner can read, so that a restart prints the same link; the store has its
-/// hash alone. A new token locks the instructor out, so one is made only if the file was deleted: a file that is empty or
-/// has another class's token is reported.
-fn open_class(records: &Records, data: &Path) -> Result<(ClassRecord, String), Failure> {
-    let file = data.join("instructor-token");
-    let class = records.class()?;
-    if let Some(class) = &class {
-        match std::fs::read_to_string(&file).map(|token| token.trim().to_owned()) {
-            Ok(token) if sha256_hex(token.as_bytes()) == class.instructor_token_sha256 => {
-                return Ok((class.clone(), token));
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => eprintln!(
-                "{} is missing: a new instructor's token is made and kept there; earlier instructor links stop working.",
-                file.display()
-            ),
-            known => return Err(unusable_token(&file, known)),
-        }
-    }
-    let token = secret::token().map_err(no_randomness)?;
-    let code = match class {
-        Some(class) => class.code,
-        None => secret::class_code().map_err(no_randomness)?,
-    };
-    write_private(&file, &token).map_err(|error| {
-        let message = format!("{} cannot be written: {error}", file.display());
-        Failure::new(message, "see that the disk has room and the folder can be written")
-    })?;
-    let class = ClassRecord { code, instructor_token_sha256: sha256_hex(token.as_bytes()) };
-    records.put_class(&class)?;
-    Ok((class, token))
-}
-
-fn no_randomness(error: getrandom::Error) -> Failure {
-    Failure::new(format!("no randomness: {error}"), "try again")
-}
-
-/// Why the token that was read is not the class's, and what to do.
-fn unusable_token(file: &Path, known: std::io::Result<String>) -> Failure {
-    let reason = match known {
-        Err(error) => format!("cannot be read: {error}"),
-        Ok(token) if token.is_empty() => "is empty".to_owned(),
-        Ok(_) => "does not have this class's token".to_owned(),
-    };
-    let way_out = "restore the file from a backup; or delete it: the next start makes a new token, and earlier instructor \
-                   links stop working";
-    Failure::new(format!("{} {reason}", file.display()), way_out)
-}
-
-fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(file)?;
-    writeln!(file, "{text}")?;
-    file.sync_all()
 }
 
 /// Reads the clips that candidates are measured on.
