@@ -1,8 +1,12 @@
 //! Named tensors and their safetensors form: what models are loaded from and what travels.
 
+mod header;
+
 use std::collections::{BTreeMap, HashMap};
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+
+use self::header::{check_unique_keys, shown};
 
 /// A dense row-major `f32` tensor.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +37,7 @@ pub struct Weights(BTreeMap<String, Tensor>);
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum WeightsError {
     /// The bytes are not a safetensors file, or are cut short.
-    #[error("not a complete safetensors file: {0}")]
+    #[error("not a complete safetensors file: {}", shown(.0))]
     Malformed(String),
     /// A tensor that the model needs is not there.
     #[error("tensor `{name}` is missing")]
@@ -42,13 +46,13 @@ pub enum WeightsError {
         name: String,
     },
     /// There is a tensor that the model does not have.
-    #[error("tensor `{name}` does not belong to this model")]
+    #[error("tensor `{}` does not belong to this model", shown(.name))]
     Unexpected {
         /// The tensor.
         name: String,
     },
     /// A tensor has another shape than the model's.
-    #[error("tensor `{name}` has shape {found:?}, expected {expected:?}")]
+    #[error("tensor `{name}` has shape {}, expected {expected:?}", shown(format_args!("{found:?}")))]
     Shape {
         /// The tensor.
         name: String,
@@ -58,7 +62,7 @@ pub enum WeightsError {
         found: Vec<usize>,
     },
     /// A tensor is stored as a type that is not read here.
-    #[error("tensor `{name}` is stored as {found}, expected F32 or F16")]
+    #[error("tensor `{}` is stored as {found}, expected F32 or F16", shown(.name))]
     Type {
         /// The tensor.
         name: String,
@@ -183,6 +187,7 @@ impl Weights {
     /// # Errors
     /// [`WeightsError::Malformed`] or [`WeightsError::Type`]. Values are not checked to be finite.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, WeightsError> {
+        check_unique_keys(bytes)?;
         let file = SafeTensors::deserialize(bytes).map_err(|error| WeightsError::Malformed(error.to_string()))?;
         let mut weights = Self::new();
         for (name, view) in file.iter() {
@@ -196,6 +201,7 @@ impl Weights {
     /// # Errors
     /// [`WeightsError::Malformed`].
     pub fn metadata(bytes: &[u8]) -> Result<HashMap<String, String>, WeightsError> {
+        check_unique_keys(bytes)?;
         let (_, header) =
             SafeTensors::read_metadata(bytes).map_err(|error| WeightsError::Malformed(error.to_string()))?;
         Ok(header.metadata().clone().unwrap_or_default())

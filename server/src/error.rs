@@ -28,6 +28,14 @@ pub enum ServeError {
     Task(#[from] tokio::task::JoinError),
 }
 
+/// Most characters that a problem repeats of a refused update.
+const MAX_ECHO: usize = 200;
+
+/// The beginning of `text`: a sender must not have its own megabyte echoed.
+fn bounded(text: &str) -> String {
+    text.chars().take(MAX_ECHO).collect()
+}
+
 impl ServeError {
     /// A problem of `code`, told in `detail`.
     pub fn problem(code: ProblemCode, detail: impl Into<String>) -> Self {
@@ -47,8 +55,8 @@ impl ServeError {
         match self {
             Self::Problem(problem) => problem,
             Self::Update(error) => Problem {
-                tensor: error.tensor().map(str::to_owned),
-                ..Problem::new(ProblemCode::BadUpdate, format!("The update is refused: {error}."))
+                tensor: error.tensor().map(bounded),
+                ..Problem::new(ProblemCode::BadUpdate, bounded(&format!("The update is refused: {error}.")))
             },
             Self::Store(StoreError::Missing(_)) => Problem::new(ProblemCode::NotFound, "There is no such file."),
             Self::Store(error) => {

@@ -30,6 +30,8 @@ pub enum ProblemCode {
     Conflict,
     /// The aggregator cannot store anything now; nothing was acknowledged.
     StorageUnavailable,
+    /// What was asked for is stored, but is damaged: it is not sent.
+    StorageDamaged,
     /// The aggregator failed.
     Internal,
 }
@@ -46,7 +48,7 @@ impl ProblemCode {
             Self::TooLarge => 413,
             Self::BadUpdate => 422,
             Self::RateLimited => 429,
-            Self::Internal => 500,
+            Self::StorageDamaged | Self::Internal => 500,
             Self::StorageUnavailable => 503,
         }
     }

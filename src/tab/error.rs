@@ -57,7 +57,10 @@ impl TabError {
             Self::Unreachable(_) | Self::TimedOut { .. } => true,
             Self::Refused(problem) => matches!(
                 problem.code,
-                ProblemCode::RateLimited | ProblemCode::StorageUnavailable | ProblemCode::Internal
+                ProblemCode::RateLimited
+                    | ProblemCode::StorageUnavailable
+                    | ProblemCode::StorageDamaged
+                    | ProblemCode::Internal
             ),
             _ => false,
         }

@@ -16,7 +16,7 @@ use emofed_server::lab::models::{Models, graphics_card};
 use emofed_server::lab::sets::{SourceList, crema_d, csv_list, ferplus};
 
 use super::progress::LabProgress;
-use super::{DataFolder, Failure, runtime};
+use super::{DataFolder, Failure, print, runtime};
 
 /// Seconds of a filmed still, as long as a clip in the tab.
 const FILM_SECONDS: f64 = 3.0;
@@ -192,16 +192,16 @@ fn stop_on_signal(stop: Arc<AtomicBool>) -> Result<tokio::runtime::Runtime, Fail
 
 /// What there is now.
 fn tell(counts: &Counts, list: &SourceList, out: &std::path::Path) -> Result<(), Failure> {
-    println!("{}: {} clips, {} frames", out.display(), counts.clips, counts.frames);
+    print(format!("{}: {} clips, {} frames", out.display(), counts.clips, counts.frames));
     if counts.left_out > 0 {
-        println!("  left out, since none of the six emotions has most votes: {}", counts.left_out);
+        print(format!("  left out, since none of the six emotions has most votes: {}", counts.left_out));
     }
     if !counts.complaints.is_empty() {
         let complaints = cache::read(out)?.complaints;
         for (kind, count) in &counts.complaints {
-            println!("  {kind}: {count}");
+            print(format!("  {kind}: {count}"));
             for complaint in complaints.iter().filter(|complaint| complaint.kind == *kind).take(SHOWN) {
-                println!("    {}: {}", complaint.clip, complaint.words);
+                print(format!("    {}: {}", complaint.clip, complaint.words));
             }
         }
     }

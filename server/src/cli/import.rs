@@ -12,7 +12,7 @@ use emofed_server::import::{ImportError, emonet, lite};
 use emofed_server::store::{BackboneRecord, EmbeddedStore, Records};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{DataFolder, Failure, runtime};
+use super::{DataFolder, Failure, print, runtime};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -73,7 +73,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             };
             let bytes = if *half { weights.to_safetensors_f16(None) } else { weights.to_safetensors(None) };
             use_backbone(&records, BackboneKind::Emonet, &bytes)?;
-            println!("EmoNet is imported; the next `emofed serve` uses it.");
+            print("EmoNet is imported; the next `emofed serve` uses it.");
         }
         What::Lite { folder, replace_emonet, data } => {
             let records = open(&data.path()?)?;
@@ -82,10 +82,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             records.put_detector(&detector)?;
             let in_use = records.backbone()?.map(|record| record.backbone.kind);
             if in_use == Some(BackboneKind::Emonet) && !replace_emonet {
-                println!("The face detector is imported. EmoNet stays in use; --replace-emonet goes back to lite.");
+                print("The face detector is imported. EmoNet stays in use; --replace-emonet goes back to lite.");
             } else {
                 use_backbone(&records, BackboneKind::Lite, &pack.backbone.to_safetensors(None))?;
-                println!("The lite backbone and the face detector are imported; the next `emofed serve` uses them.");
+                print("The lite backbone and the face detector are imported; the next `emofed serve` uses them.");
             }
         }
     }
@@ -105,7 +105,7 @@ fn use_backbone(records: &Records, kind: BackboneKind, weights: &[u8]) -> Result
 
 /// Shows the licence and asks, unless it was accepted on the command line.
 fn accept(accepted: bool) -> Result<(), Failure> {
-    println!("{}", emonet::LICENCE_NOTICE);
+    print(emonet::LICENCE_NOTICE);
     if accepted {
         return Ok(());
     }
@@ -113,9 +113,10 @@ fn accept(accepted: bool) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::new("the licence has not been accepted", way_out));
     }
-    print!("Do you accept this licence? [y/N] ");
     let mut answer = String::new();
-    let read = std::io::stdout().flush().and_then(|()| std::io::stdin().lock().read_line(&mut answer));
+    let mut stdout = std::io::stdout();
+    let asked = write!(stdout, "Do you accept this licence? [y/N] ").and_then(|()| stdout.flush());
+    let read = asked.and_then(|()| std::io::stdin().lock().read_line(&mut answer));
     match read {
         Ok(_) if matches!(answer.trim(), "y" | "Y" | "yes") => Ok(()),
         _ => Err(Failure::new("the licence has not been accepted", way_out)),

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod class;
 mod evaluate;
 mod features;
 mod import;

@@ -1,13 +1,11 @@
 //! `emofed serve`.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use emofed::model::{Backbone, Device};
-use emofed::protocol::{ModelOrigin, RoundSettingsChange, sha256_hex};
+use emofed::protocol::{ModelOrigin, RoundSettingsChange};
 use emofed::weights::Weights;
 use emofed_server::clock::{Clock as _, SystemClock};
 use emofed_server::config::Config;
@@ -16,13 +14,13 @@ use emofed_server::lab::dataset::Dataset;
 use emofed_server::lab::held_out::HeldOutCheck;
 use emofed_server::lab::shipped;
 use emofed_server::round::{AcceptanceCheck, Classroom, SanityCheck, head, publish_made};
-use emofed_server::secret;
 use emofed_server::serve::{App, ConnectionBounds, EventStreams, JoinLimiter, Origins, serve};
-use emofed_server::store::{ClassRecord, EmbeddedStore, Records};
+use emofed_server::store::{EmbeddedStore, Records};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
+use super::class::{new_class_code, open_class};
 use super::{DataFolder, Failure, print, runtime};
 
 /// The seed of the first model: the same backbone gives the same start everywhere.
@@ -52,6 +50,10 @@ pub struct Arguments {
     /// work out what another's update was; the pages say so. Rounds close with two unless told otherwise
     #[arg(long, env = "EMOFED_ALLOW_FEW_CONTRIBUTORS")]
     allow_few_contributors: bool,
+    /// Make a new class code: the old one lets nobody join any more; who has joined stays. At this start only, so leave it
+    /// out of a service's command line
+    #[arg(long)]
+    new_class_code: bool,
     #[command(flatten)]
     data: DataFolder,
 }
@@ -81,13 +83,16 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
     let data = arguments.data.path()?;
     let store = Arc::new(EmbeddedStore::open(&data)?);
     let records = Records(store.clone());
-    let (class, instructor_token) = open_class(&records, &data)?;
+    let (mut class, instructor_token) = open_class(&records, &data)?;
     // Bound before the first model is made, so that a taken port is told at once.
     let listener = TcpListener::bind(arguments.listen).await.map_err(|error| {
         let message = format!("{} cannot be listened on: {error}", arguments.listen);
         Failure::new(message, "stop what uses it, or choose another with --listen ADDRESS:PORT")
     })?;
     first_model(&records).await?;
+    if arguments.new_class_code {
+        new_class_code(&records, &mut class)?;
+    }
     let held_out = arguments.held_out.as_deref().map(|cache| held_out(&records, cache)).transpose()?;
 
     if arguments.minimum_clients.is_some() {
@@ -106,7 +111,7 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
     let app = App {
         class: classroom,
         record: Arc::new(class.clone()),
-        joins: Arc::new(JoinLimiter::new(config.limits.joins_per_address_per_hour)),
+        joins: Arc::new(JoinLimiter::new(config.limits.joins_per_address())),
         origins: Origins { public: config.public_origin.clone(), trusted_proxy: config.trusted_proxy },
         connections: ConnectionBounds::for_this_process(),
         streams: EventStreams::default(),
@@ -133,43 +138,6 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
 
 fn told(error: emofed_server::config::ConfigError) -> Failure {
     Failure::new(error.to_string(), "change the configuration, then start again")
-}
-
-/// The class and the instructor's token, made at the first start.
-///
-/// The token is kept in a file that only its owner can read, so that a restart prints the same link; the store has its
-/// hash alone.
-fn open_class(records: &Records, data: &Path) -> Result<(ClassRecord, String), Failure> {
-    let file = data.join("instructor-token");
-    let known = std::fs::read_to_string(&file).ok().map(|token| token.trim().to_owned());
-    if let (Some(class), Some(token)) = (records.class()?, &known)
-        && sha256_hex(token.as_bytes()) == class.instructor_token_sha256
-    {
-        return Ok((class, token.clone()));
-    }
-    let no_randomness = |error| Failure::new(format!("no randomness: {error}"), "try again");
-    let token = secret::token().map_err(no_randomness)?;
-    let code = match records.class()? {
-        Some(class) => class.code,
-        None => secret::class_code().map_err(no_randomness)?,
-    };
-    write_private(&file, &token).map_err(|error| {
-        let message = format!("{} cannot be written: {error}", file.display());
-        Failure::new(message, "see that the disk has room and the folder can be written")
-    })?;
-    let class = ClassRecord { code, instructor_token_sha256: sha256_hex(token.as_bytes()) };
-    records.put_class(&class)?;
-    Ok((class, token))
-}
-
-fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(file)?;
-    writeln!(file, "{text}")?;
-    file.sync_all()
 }
 
 /// Reads the clips that candidates are measured on.

@@ -4,89 +4,33 @@
 //! phase computes from what is stored, so that doing it again gives the same.
 
 mod aggregating;
+mod config;
 mod ended;
 mod evaluating;
 mod members;
 mod models;
 mod open;
 mod settings;
+mod snapshot;
 mod state;
 
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use emofed::learning::Strategy;
 use emofed::protocol::{
-    BackboneRef, BlobRef, CapturePlan, Deployment, LearningSettings, MINIMUM_CONTRIBUTORS, Manifest, OpenRound,
-    PROTOCOL, ProblemCode, RoundSettings, RoundSummary, UpdateLimits, sha256_hex,
+    BackboneRef, BlobRef, MINIMUM_CONTRIBUTORS, Manifest, OpenRound, PROTOCOL, ProblemCode, RoundSettings, RoundSummary,
 };
-use emofed::weights::Weights;
 
+pub use self::config::{ClassBounds, ClassConfig};
 pub use self::evaluating::{AcceptanceCheck, SanityCheck};
 use self::models::load;
 pub use self::models::{head, publish_made};
+pub use self::snapshot::Snapshot;
 use self::state::State;
 use crate::clock::Clock;
 use crate::error::ServeError;
 use crate::event_log::EventLog;
 use crate::store::{Phase, Records, RoundRecord, Store};
-
-/// What is fixed while the aggregator runs.
-#[derive(Clone, Debug)]
-pub struct ClassConfig {
-    /// What the class is called.
-    pub class: String,
-    /// Who runs it and why.
-    pub deployment: Option<Deployment>,
-    /// How tabs learn.
-    pub learning: LearningSettings,
-    /// How tabs look.
-    pub capture: CapturePlan,
-    /// How rounds go, unless the instructor has changed it.
-    pub rounds: RoundSettings,
-    /// What an update may be at most.
-    pub limits: UpdateLimits,
-    /// What becomes of the mean of a round's updates.
-    pub strategy: Strategy,
-    /// A demonstration that publishes the updates of fewer than [`MINIMUM_CONTRIBUTORS`].
-    pub few_contributors: bool,
-    /// What keeps the class within the disk's and the machine's means.
-    pub bounds: ClassBounds,
-}
-
-/// What keeps a class within its means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClassBounds {
-    /// A round stays open for at least so long, in seconds, before it closes by itself: there is at most one publication
-    /// in that time.
-    pub shortest_round_s: u64,
-    /// Weights of so many newest versions are kept; records of all.
-    pub kept_models: usize,
-    /// Most participants that may join.
-    pub max_participants: u32,
-}
-
-impl Default for ClassBounds {
-    fn default() -> Self {
-        Self { shortest_round_s: 10, kept_models: 100, max_participants: 1_000 }
-    }
-}
-
-/// Everything a call without side effects needs; replaced as a whole.
-pub struct Snapshot {
-    /// The manifest.
-    pub manifest: Manifest,
-    /// Its JSON.
-    pub json: String,
-    /// Its strong entity tag, with quotes.
-    pub etag: String,
-    /// The central model's weights.
-    pub base: Arc<Weights>,
-    /// How rounds go now.
-    pub settings: RoundSettings,
-    /// Rounds that were ever opened.
-    pub rounds: u64,
-}
 
 /// A class.
 pub struct Classroom {
@@ -290,14 +234,6 @@ impl Classroom {
         let snapshot = Arc::new(Snapshot::new(manifest, base, settings, state.newest_round));
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
         Ok(())
-    }
-}
-
-impl Snapshot {
-    fn new(manifest: Manifest, base: Arc<Weights>, settings: RoundSettings, rounds: u64) -> Self {
-        let json = serde_json::to_string(&manifest).expect("a manifest is plain data");
-        let etag = format!("\"{}\"", &sha256_hex(json.as_bytes())[..32]);
-        Self { manifest, json, etag, base, settings, rounds }
     }
 }
 

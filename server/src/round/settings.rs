@@ -26,6 +26,10 @@ impl Classroom {
         if change.duration_s.is_some_and(|duration_s| duration_s == 0 || duration_s > MAX_DURATION_S) {
             return refused(format!("duration_s is between 1 and {MAX_DURATION_S} (a year)."));
         }
+        let shortest_s = self.config.bounds.shortest_round_s;
+        if change.duration_s.is_some_and(|duration_s| duration_s < shortest_s) {
+            return refused(format!("duration_s is at least {shortest_s}, the configured limits.shortest_round_s."));
+        }
         let settings = self.transition(|state| {
             let changes = change.or(&state.changes);
             self.records.put_settings(&changes)?;

@@ -1,29 +1,74 @@
 //! Files: immutable weights by hash, and the built page.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path as FilePath;
+use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Router};
 use emofed::protocol::{ProblemCode, SAFETENSORS};
 use futures::{Stream, stream};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Mutex;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::{App, access};
 use crate::error::ServeError;
-use crate::store::blob_name;
+use crate::store::{Store, StoreError, blob_name};
 
 /// A blob is read in parts of this many bytes, so that a class that loads EmoNet at once does not fill the memory.
 const PART: u64 = 256 * 1024;
 
+/// Blobs whose bytes were compared with their hash since the process started, and their lengths in bytes.
+#[derive(Clone, Default)]
+pub(super) struct Verified(Arc<Mutex<HashMap<String, u64>>>);
+
+impl Verified {
+    /// Compares a blob of `size` bytes with its hash, unless that was done before. One at a time: a class that loads
+    /// EmoNet at once waits for a single reading of it.
+    ///
+    /// # Errors
+    /// `storage-damaged`, or the store fails.
+    async fn check(&self, app: &App, sha256: &str, size: u64) -> Result<(), ServeError> {
+        let mut verified = self.0.lock().await;
+        if verified.get(sha256) == Some(&size) {
+            return Ok(());
+        }
+        let name = blob_name(sha256);
+        let found = app.blocking(move |class| Ok(hash_in_parts(class.records().0.as_ref(), &name)?)).await?;
+        if found != sha256 {
+            tracing::error!(sha256, found, "a blob is damaged: restore the data folder from a backup");
+            let detail = "The weights are damaged on the aggregator's disk; its log says which. Tell the instructor.";
+            return Err(ServeError::problem(ProblemCode::StorageDamaged, detail));
+        }
+        verified.insert(sha256.to_owned(), size);
+        Ok(())
+    }
+}
+
+/// The SHA-256 of an object, in hexadecimal, with one part in memory at a time.
+fn hash_in_parts(store: &dyn Store, name: &str) -> Result<String, StoreError> {
+    let (mut hash, mut at) = (Sha256::new(), 0);
+    loop {
+        let part = store.object_part(name, at, PART as usize)?;
+        if part.is_empty() {
+            return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
+        }
+        hash.update(&part);
+        at += part.len() as u64;
+    }
+}
+
 /// `GET /blobs/{sha256}`, whole or a range.
 pub(super) async fn blob(
     State(app): State<App>,
+    Extension(verified): Extension<Verified>,
     sha256: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, ServeError> {
@@ -45,6 +90,7 @@ pub(super) async fn blob(
     if access::is_known(&headers, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, fields).into_response());
     }
+    verified.check(&app, &sha256, size).await?;
     let wanted = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
     // A range of another representation is no range of this one.
     let is_current = headers.get(header::IF_RANGE).is_none_or(|tag| tag == etag.as_str());

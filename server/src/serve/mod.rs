@@ -14,12 +14,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, patch, post, put};
+use axum::{Extension, Router};
 use emofed::protocol::{ClientUpdate, PROBLEM_JSON, Problem, ProblemCode};
 use tokio::net::TcpListener;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
@@ -117,7 +117,7 @@ pub fn router(app: App, dist: Option<PathBuf>) -> Router {
         .route("/api/v1/instructor/models/{version}/restore", post(instructor::restore))
         .route("/api/v1/instructor/settings", patch(instructor::settings).layer(DefaultBodyLimit::max(1_024)))
         .route("/api/v1/openapi.json", get(status::openapi))
-        .route("/blobs/{sha256}", get(files::blob))
+        .route("/blobs/{sha256}", get(files::blob).layer(Extension(files::Verified::default())))
         .route("/healthz", get(status::healthz))
         .route("/readyz", get(status::readyz))
         .route("/metrics", get(status::metrics))

@@ -1,5 +1,7 @@
 //! The embedded store: one folder, with a redb database for records and files for objects.
 
+mod folders;
+
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -8,13 +10,11 @@ use std::sync::{PoisonError, RwLock};
 
 use redb::{Database, DatabaseError, ReadableDatabase as _, TableDefinition};
 
+use self::folders::{UNFINISHED, create_durably, delete_unfinished, make_private, sync_folder};
 use super::{Store, StoreError, Write};
 
 /// The file with the records.
 const DATABASE: &str = "records.redb";
-
-/// How files begin that are being written.
-const UNFINISHED: &str = ".new-";
 
 const RECORDS: TableDefinition<&str, &[u8]> = TableDefinition::new("records");
 
@@ -259,53 +259,6 @@ impl Store for EmbeddedStore {
             _ => Ok(()),
         }
     }
-}
-
-/// Creates `folder`. A new folder is durable only once the one that it is in has been synced, too.
-fn create_durably(folder: &Path, sync: &dyn Fn(&Path) -> std::io::Result<()>) -> std::io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    let Some(parent) = folder.parent() else { return Ok(()) };
-    create_durably(parent, sync)?;
-    match fs::create_dir(folder) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    sync(parent)
-}
-
-fn sync_folder(folder: &Path) -> std::io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Takes what is stored from everybody but its owner, also where the folder was there before and is open to all.
-#[cfg(unix)]
-fn make_private(folder: &Path, database: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-    for name in ["blobs", "updates"] {
-        fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o700))?;
-    }
-    // Made here if need be, so that it is never open to others, not even for a moment.
-    fs::OpenOptions::new().append(true).create(true).mode(0o600).open(database)?;
-    fs::set_permissions(database, fs::Permissions::from_mode(0o600))
-}
-
-#[cfg(not(unix))]
-fn make_private(_folder: &Path, _database: &Path) -> std::io::Result<()> {
-    Ok(())
-}
-
-fn delete_unfinished(folder: &Path) -> std::io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            delete_unfinished(&entry.path())?;
-        } else if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 fn object_error(name: &str, error: std::io::Error) -> StoreError {

@@ -4,13 +4,12 @@
 //! `serve` makes them on the blocking pool.
 
 mod embedded;
+mod record;
 mod records;
 
 pub use embedded::EmbeddedStore;
-pub use records::{
-    BackboneRecord, ClassRecord, ParticipantRecord, Phase, Records, RoundRecord, UpdateRecord, blob_name, update_name,
-    updates_folder,
-};
+pub use record::{BackboneRecord, ClassRecord, ParticipantRecord, Phase, RoundRecord, UpdateRecord};
+pub use records::{Records, blob_name, update_name, updates_folder};
 
 /// Why the store failed.
 #[derive(Debug, thiserror::Error)]

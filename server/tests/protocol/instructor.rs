@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use emofed::protocol::{ClassStatus, ProblemCode, RoundSettings, instructor_path};
+use emofed_server::round::ClassBounds;
 use reqwest::{Method, Response};
 
 use super::class::{Class, INSTRUCTOR, delta, for_two, fresh, model, problem};
@@ -91,6 +92,21 @@ async fn settings_are_merged_checked_and_kept() {
     let class = Class::start(folder.path()).await;
     let expected = RoundSettings { minimum_clients: 5, ..for_two() };
     assert_eq!(status(&class).await.settings, expected);
+}
+
+#[tokio::test]
+async fn a_round_is_not_set_shorter_than_the_shortest() {
+    let folder = fresh();
+    let class = Class::start_class(folder.path(), for_two(), true, ClassBounds::default()).await;
+    let patch = |body: &'static str| {
+        let request = class.client.patch(class.url(instructor_path::SETTINGS)).bearer_auth(INSTRUCTOR);
+        request.header("content-type", "application/json").body(body).send()
+    };
+    let refused = problem(patch(r#"{"duration_s":9}"#).await.unwrap()).await;
+    assert_eq!(refused.code, ProblemCode::BadRequest);
+    assert!(refused.detail.contains("shortest_round_s"), "{}", refused.detail);
+    assert_eq!(status(&class).await.settings, for_two());
+    assert_eq!(patch(r#"{"duration_s":10}"#).await.unwrap().status(), 200);
 }
 
 #[tokio::test]

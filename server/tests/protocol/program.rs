@@ -115,6 +115,80 @@ async fn a_restart_prints_the_same_secrets_and_a_flag_changes_only_what_it_names
 }
 
 #[tokio::test]
+async fn a_token_file_that_was_emptied_locks_nobody_out() {
+    let folder = fresh();
+    let first = Program::start(folder.path(), &[]);
+    let (code, token) = (first.code().to_owned(), first.instructor_token().to_owned());
+    first.kill();
+    let file = folder.path().join("instructor-token");
+    for (content, reason) in [("\n", "is empty"), ("another\n", "does not have this class's token")] {
+        std::fs::write(&file, content).unwrap();
+        let text = refused(&command(folder.path(), "127.0.0.1:0").output().unwrap());
+        assert!(
+            text.contains(reason) && text.contains("way out: restore the file") && text.contains("delete it"),
+            "{text}"
+        );
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), content, "nothing was changed");
+    }
+    std::fs::write(&file, format!("{token}\n")).unwrap();
+    let again = Program::start(folder.path(), &[]);
+    assert_eq!((again.code(), again.instructor_token()), (code.as_str(), token.as_str()));
+    again.kill();
+
+    // Deleting it asks for a new one, and that is said.
+    std::fs::remove_file(&file).unwrap();
+    let mut process = command(folder.path(), "127.0.0.1:0");
+    let mut process = process.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(process.stdout.take().unwrap()).lines().take(2).map(Result::unwrap).collect::<Vec<_>>();
+    process.kill().unwrap();
+    let text = String::from_utf8(process.wait_with_output().unwrap().stderr).unwrap();
+    assert!(text.contains("is missing: a new instructor's token is made"), "{text}");
+    assert!(lines[0].contains(&code) && !lines[1].contains(&token), "{lines:?}");
+}
+
+#[tokio::test]
+async fn four_hundred_with_the_right_code_join_from_one_address_while_guesses_wait() {
+    let folder = fresh();
+    let program = Program::start(folder.path(), &[]);
+    let client = Client::new();
+    let join = |code: &str| {
+        let request = client.post(program.url(path::PARTICIPANTS)).header("content-type", "application/json");
+        request.body(format!("{{\"class_code\":\"{code}\"}}")).send()
+    };
+    for _ in 0..10 {
+        assert_eq!(join("wrong").await.unwrap().status(), 403);
+    }
+    assert_eq!(join("wrong").await.unwrap().status(), 429);
+    let joins = futures::stream::iter(0..400).map(|_| join(program.code())).buffer_unordered(16);
+    let statuses: Vec<u16> = joins.map(|answer| answer.unwrap().status().as_u16()).collect().await;
+    assert!(statuses.iter().all(|status| *status == 201), "{statuses:?}");
+    assert_eq!(program.status().await.participants, 400);
+    assert_eq!(join("wrong").await.unwrap().status(), 429);
+}
+
+#[tokio::test]
+async fn a_new_class_code_ends_the_old_one_and_no_token() {
+    let folder = fresh();
+    let first = Program::start(folder.path(), &[]);
+    let (old, instructor) = (first.code().to_owned(), first.instructor_token().to_owned());
+    let participant = first.join().await;
+    first.kill();
+    let second = Program::start(folder.path(), &["--new-class-code"]);
+    let new = second.code().to_owned();
+    assert_ne!(new, old);
+    assert_eq!(second.instructor_token(), instructor);
+    let request = Client::new().post(second.url(path::PARTICIPANTS)).header("content-type", "application/json");
+    let refused = request.body(format!("{{\"class_code\":\"{old}\"}}")).send().await.unwrap();
+    assert_eq!(refused.status(), 403);
+    second.join().await;
+    let round = second.manifest().await.round.unwrap();
+    let update = ClientUpdate { round: round.id, base_version: round.base_version, clips: 1, delta: delta(0.01) };
+    assert_eq!(second.put(&participant, &update).await, Some(200));
+    second.kill();
+    assert_eq!(Program::start(folder.path(), &[]).code(), new);
+}
+
+#[tokio::test]
 async fn it_tells_why_it_does_not_start() {
     let folder = fresh();
     let text = refused(&command(folder.path(), "0.0.0.0:0").output().unwrap());
@@ -128,6 +202,18 @@ async fn it_tells_why_it_does_not_start() {
     let empty = tempfile::tempdir().unwrap();
     let text = refused(&command(empty.path(), "127.0.0.1:0").output().unwrap());
     assert!(text.contains("emofed import lite"), "{text}");
+}
+
+#[test]
+fn an_import_whose_reader_has_gone_does_not_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut import = Command::new(env!("CARGO_BIN_EXE_emofed"));
+    import.args(["import", "emonet", "no-such-file", "--accept-licence", "--data"]).arg(folder.path()).env_clear();
+    let output = import.stdout(writer).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && text.contains("way out:"), "{}: {text}", output.status);
 }
 
 #[cfg(unix)]

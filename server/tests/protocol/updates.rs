@@ -150,14 +150,42 @@ async fn hostile_updates_change_nothing() {
     let stranger = Participant { token: "made up".to_owned() };
     assert_eq!(problem(class.put(&stranger, 1, whole.clone()).await).await.code, ProblemCode::Unauthorized);
     let request = class.client.put(class.url(&path::update(1))).header("content-type", SAFETENSORS);
-    let response = request.body(whole).send().await.unwrap();
+    let response = request.body(whole.clone()).send().await.unwrap();
     assert_eq!(problem(response).await.code, ProblemCode::Unauthorized);
+
+    for body in [twice(&whole, "\"head.bias\"", "}"), twice(&whole, "\"emofed.update\"", "}\"")] {
+        let problem = problem(class.put(&one, 1, body).await).await;
+        assert!(problem.code == ProblemCode::BadUpdate && problem.detail.contains("twice"), "{}", problem.detail);
+    }
+    // What a sender wrote is not sent back to it at any length.
+    for (name, tensor) in [
+        ("head.bias", Tensor::new(vec![0; 1_500], Vec::new())),
+        ("x".repeat(2_000).as_str(), Tensor::new([0], Vec::new())),
+    ] {
+        let problem = problem(class.put(&one, 1, with(name, tensor)).await).await;
+        assert_eq!(problem.code, ProblemCode::BadUpdate);
+        assert!(
+            problem.detail.len() <= 200 && problem.tensor.is_some_and(|name| name.len() <= 200),
+            "{}",
+            problem.detail
+        );
+    }
 
     let manifest = class.manifest().await;
     assert_eq!((manifest.model.version, manifest.round.unwrap().received), (1, 0));
     assert_eq!(class.vfer().await, model());
     assert!(walk(&folder.path().join("updates")).is_empty());
     assert!(class.send(&one, &good).await.status().is_success());
+}
+
+/// The body with an entry of the header written twice: the one from `start` to the next `end`.
+fn twice(body: &[u8], start: &str, end: &str) -> Vec<u8> {
+    let length = u64::from_le_bytes(body[..8].try_into().unwrap()) as usize;
+    let header = std::str::from_utf8(&body[8..8 + length]).unwrap();
+    let (before, rest) = header.split_at(header.find(start).unwrap());
+    let entry = &rest[..rest.find(end).unwrap() + end.len()];
+    let header = format!("{before}{entry},{rest}");
+    [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &body[8 + length..]].concat()
 }
 
 /// All files below a folder.

@@ -1,0 +1,77 @@
+//! The class's secrets: its code and the instructor's token.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
+
+use emofed::protocol::sha256_hex;
+use emofed_server::secret;
+use emofed_server::store::{ClassRecord, Records};
+
+use super::Failure;
+
+/// The class and the instructor's token, made at the first start.
+///
+/// The token is kept in a file that only its owner can read, so that a restart prints the same link; the store has its
+/// hash alone. A new token locks the instructor out, so one is made only if the file was deleted: a file that is empty or
+/// has another class's token is reported.
+pub fn open_class(records: &Records, data: &Path) -> Result<(ClassRecord, String), Failure> {
+    let file = data.join("instructor-token");
+    let class = records.class()?;
+    if let Some(class) = &class {
+        match std::fs::read_to_string(&file).map(|token| token.trim().to_owned()) {
+            Ok(token) if sha256_hex(token.as_bytes()) == class.instructor_token_sha256 => {
+                return Ok((class.clone(), token));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => eprintln!(
+                "{} is missing: a new instructor's token is made and kept there; earlier instructor links stop working.",
+                file.display()
+            ),
+            known => return Err(unusable_token(&file, known)),
+        }
+    }
+    let token = secret::token().map_err(no_randomness)?;
+    let code = match class {
+        Some(class) => class.code,
+        None => secret::class_code().map_err(no_randomness)?,
+    };
+    write_private(&file, &token).map_err(|error| {
+        let message = format!("{} cannot be written: {error}", file.display());
+        Failure::new(message, "see that the disk has room and the folder can be written")
+    })?;
+    let class = ClassRecord { code, instructor_token_sha256: sha256_hex(token.as_bytes()) };
+    records.put_class(&class)?;
+    Ok((class, token))
+}
+
+/// Gives the class a new code. The old one lets nobody join any more; tokens stay valid.
+pub fn new_class_code(records: &Records, class: &mut ClassRecord) -> Result<(), Failure> {
+    class.code = secret::class_code().map_err(no_randomness)?;
+    Ok(records.put_class(class)?)
+}
+
+fn no_randomness(error: getrandom::Error) -> Failure {
+    Failure::new(format!("no randomness: {error}"), "try again")
+}
+
+/// Why the token that was read is not the class's, and what to do.
+fn unusable_token(file: &Path, known: std::io::Result<String>) -> Failure {
+    let reason = match known {
+        Err(error) => format!("cannot be read: {error}"),
+        Ok(token) if token.is_empty() => "is empty".to_owned(),
+        Ok(_) => "does not have this class's token".to_owned(),
+    };
+    let way_out = "restore the file from a backup; or delete it: the next start makes a new token, and earlier instructor \
+                   links stop working";
+    Failure::new(format!("{} {reason}", file.display()), way_out)
+}
+
+fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(file)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()
+}
