@@ -24,6 +24,16 @@ impl SplitMix64 {
         ((self.next_u64() >> 40) as f64 / f64::from(1 << 23) - 1.0) as f32
     }
 
+    /// Uniform in [0, 1), with 24 bits.
+    pub fn unit(&mut self) -> f32 {
+        0.5 * (self.signed() + 1.0)
+    }
+
+    /// Uniform in (0, 1), with 53 bits: never 0, so that its logarithm is finite.
+    pub fn open_unit(&mut self) -> f64 {
+        ((self.next_u64() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
+    }
+
     /// Uniform in [0, bound). `bound` must not be zero.
     pub fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.next_u64()) * bound as u128) >> 64) as usize
@@ -31,8 +41,7 @@ impl SplitMix64 {
 
     /// Standard normal (Box and Muller 1958).
     pub fn normal(&mut self) -> f32 {
-        let uniform = |bits: u64| ((bits >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
-        let (radius, angle) = (uniform(self.next_u64()), uniform(self.next_u64()));
+        let (radius, angle) = (self.open_unit(), self.open_unit());
         ((-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()) as f32
     }
 

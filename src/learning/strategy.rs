@@ -43,7 +43,7 @@ impl Strategy {
     pub fn apply(
         &self,
         base: &Weights,
-        mean: Weights,
+        mean: &Weights,
         state: Option<&Weights>,
     ) -> Result<(Weights, Option<Weights>), WeightsError> {
         mean.check_same_layout(base)?;
@@ -117,25 +117,25 @@ mod tests {
 
     #[test]
     fn fedavg_is_the_mean_without_state() {
-        let (model, state) = Strategy::FedAvg.apply(&weights([1.0, 2.0]), weights([1.5, 1.0]), None).unwrap();
+        let (model, state) = Strategy::FedAvg.apply(&weights([1.0, 2.0]), &weights([1.5, 1.0]), None).unwrap();
         assert_eq!((values(&model), state), (vec![1.5, 1.0], None));
     }
 
     #[test]
     fn momentum_carries_on_and_without_it_is_fedavg() {
         let strategy = Strategy::FedAvgM { momentum: 0.5 };
-        let (model, state) = strategy.apply(&weights([0.0, 0.0]), weights([1.0, 0.0]), None).unwrap();
+        let (model, state) = strategy.apply(&weights([0.0, 0.0]), &weights([1.0, 0.0]), None).unwrap();
         assert_eq!(values(&model), [1.0, 0.0]);
-        let (model, _) = strategy.apply(&model.clone(), model, state.as_ref()).unwrap();
+        let (model, _) = strategy.apply(&model, &model, state.as_ref()).unwrap();
         assert_eq!(values(&model), [1.5, 0.0]);
         let none = Strategy::FedAvgM { momentum: 0.0 };
-        assert_eq!(values(&none.apply(&weights([1.0, 2.0]), weights([1.5, 1.0]), None).unwrap().0), [1.5, 1.0]);
+        assert_eq!(values(&none.apply(&weights([1.0, 2.0]), &weights([1.5, 1.0]), None).unwrap().0), [1.5, 1.0]);
     }
 
     #[test]
     fn fedadams_step_does_not_depend_on_how_large_the_change_is() {
         let strategy = Strategy::FedAdam { learning_rate: 0.1, beta1: 0.0, beta2: 0.0, epsilon: 1e-9 };
-        let (model, state) = strategy.apply(&weights([0.0, 0.0]), weights([1e-3, -5.0]), None).unwrap();
+        let (model, state) = strategy.apply(&weights([0.0, 0.0]), &weights([1e-3, -5.0]), None).unwrap();
         assert!(values(&model).iter().zip([0.1, -0.1]).all(|(found, expected)| (found - expected).abs() < 1e-6));
         assert_eq!(state.unwrap().len(), 2);
     }
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn a_state_of_another_model_is_refused() {
         let strategy = Strategy::FedAvgM { momentum: 0.5 };
-        assert!(strategy.apply(&weights([0.0; 2]), weights([1.0; 2]), Some(&weights([0.0; 2]))).is_err());
+        assert!(strategy.apply(&weights([0.0; 2]), &weights([1.0; 2]), Some(&weights([0.0; 2]))).is_err());
         assert!(!Strategy::FedAvgM { momentum: 1.0 }.is_usable());
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::LabError;
 use super::dataset::{Dataset, RatedClip, Subset};
-use super::federation::{Federation, fine_tune};
+use super::federation::{Federation, fine_tune, pseudo_labelled};
 use super::metrics::{Metrics, Prediction, predictions};
 use super::parallel;
 use super::split::{AdaptationSubject, Split};
@@ -128,16 +128,12 @@ fn adapt_once(dataset: &Dataset, split: &Split, vfer: &Vfer, method: &Method) ->
 /// Clips kept of all, and how many of the kept are labelled as the raters' majority does.
 fn pseudo_label_quality(subjects: &[AdaptationSubject], vfer: &Vfer, learning: &LearningSettings) -> ((u32, u32), u32) {
     let (mut kept, mut all, mut right) = (0, 0, 0);
+    let count = |clips: usize| u32::try_from(clips).unwrap_or(u32::MAX);
     for subject in subjects {
-        let mut labeller = emofed::learning::Labeller::default();
-        for clip in &subject.adaptation {
-            all += 1;
-            let video = vfer.probabilities(&clip.features);
-            if let Some(label) = labeller.label(&clip.probabilities, &video, learning).filter(|label| label.confident) {
-                kept += 1;
-                right += u32::from(label.emotion == clip.majority());
-            }
-        }
+        let labelled = pseudo_labelled(vfer, &subject.adaptation, learning);
+        all += count(subject.adaptation.len());
+        kept += count(labelled.len());
+        right += count(labelled.iter().filter(|(clip, label)| label.emotion == clip.majority()).count());
     }
     ((kept, all), right)
 }

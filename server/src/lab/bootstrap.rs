@@ -11,6 +11,7 @@ use emofed::model::{Backbone, ModelError};
 use emofed::random::SplitMix64;
 use emofed::weights::Weights;
 
+use super::metrics::largest;
 use super::synthetic_face;
 
 /// Sequences to learn from, and others to check with.
@@ -150,12 +151,12 @@ async fn sequences(
 fn sequence(range: &Range, random: &mut SplitMix64) -> Vec<f32> {
     let frames = FRAMES.start + random.below(FRAMES.len());
     let (one, other) = (random.below(range.faces.len()), random.below(range.faces.len()));
-    let mix = 0.5 * (random.signed() + 1.0);
+    let mix = random.unit();
     let direction = &range.directions[random.below(EMOTIONS)];
     let second = &range.directions[random.below(EMOTIONS)];
-    let [from, to] = [0, 1].map(|_| STRONGEST_PUSH * 0.5 * (random.signed() + 1.0));
+    let [from, to] = [0, 1].map(|_| STRONGEST_PUSH * random.unit());
     let beside = 0.3 * STRONGEST_PUSH * random.signed();
-    let spread = 0.5 * (random.signed() + 1.0) * 2.0;
+    let spread = 2.0 * random.unit();
     let gain = (0.5 * random.signed()).exp2();
     let drift: Vec<f32> = range.deviation.iter().map(|deviation| spread * deviation * random.normal()).collect();
     let mut features = Vec::with_capacity(frames * FEATURES);
@@ -170,8 +171,4 @@ fn sequence(range: &Range, random: &mut SplitMix64) -> Vec<f32> {
         }
     }
     features
-}
-
-fn largest(probabilities: &[f32; EMOTIONS]) -> usize {
-    (0..EMOTIONS).max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b])).unwrap_or(0)
 }

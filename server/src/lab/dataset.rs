@@ -1,6 +1,7 @@
 //! What the lab learns from: clips as features, with the votes of the people who rated them.
 
 use emofed::emotion::{EMOTIONS, Emotion};
+use emofed::learning::pseudo_label;
 use emofed::model::vfer::FEATURES;
 use emofed::protocol::BackboneKind;
 use serde::{Deserialize, Serialize};
@@ -59,12 +60,9 @@ impl RatedClip {
         Emotion::ALL[index]
     }
 
-    /// Mean image-head probabilities over the frames, `[EMOTIONS]` (paper, section 3.1).
+    /// Mean image-head probabilities over the frames, `[EMOTIONS]` (paper, section 3.1); all 0 where one is not finite.
     pub fn mean_probabilities(&self) -> [f32; EMOTIONS] {
-        let frames = self.probabilities.len().max(1) as f64;
-        std::array::from_fn(|emotion| {
-            (self.probabilities.iter().map(|frame| f64::from(frame[emotion])).sum::<f64>() / frames) as f32
-        })
+        pseudo_label(&self.probabilities, 0.0).map_or([0.0; EMOTIONS], |label| label.mean)
     }
 }
 

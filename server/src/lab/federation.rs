@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use emofed::learning::{Clip, FineTune, Labeller, Strategy};
+use emofed::learning::{Clip, FineTune, Labeller, PseudoLabel, Strategy};
 use emofed::model::vfer::Vfer;
 use emofed::protocol::{
     BackboneKind, BackboneRef, CapturePlan, ClientUpdate, LearningSettings, ModelOrigin, ModelVersion, RoundSettings,
@@ -187,7 +187,10 @@ pub fn fine_tune(
     clips: &[&RatedClip],
     learning: &LearningSettings,
 ) -> Result<Option<LocalUpdate>, LabError> {
-    let kept = pseudo_labelled(base, clips, learning);
+    let kept = pseudo_labelled(base, clips, learning).into_iter();
+    let kept: Vec<Clip> = kept
+        .map(|(clip, label)| Clip { features: clip.features.clone(), target: label.target(learning.soft_labels) })
+        .collect();
     if kept.is_empty() {
         return Ok(None);
     }
@@ -197,18 +200,20 @@ pub fn fine_tune(
     Ok(Some(LocalUpdate { delta: training.finish(), clips }))
 }
 
-/// The clips that a tab would keep, with the targets that it would give them.
-pub fn pseudo_labelled(base: &Vfer, clips: &[&RatedClip], learning: &LearningSettings) -> Vec<Clip> {
+/// The clips that a tab would keep, with the labels that it would give them.
+pub fn pseudo_labelled<'a>(
+    base: &Vfer,
+    clips: &[&'a RatedClip],
+    learning: &LearningSettings,
+) -> Vec<(&'a RatedClip, PseudoLabel)> {
     let mut labeller = Labeller::default();
-    let mut kept = Vec::with_capacity(clips.len());
-    for clip in clips {
+    let label = |clip: &&'a RatedClip| {
         // Running the VFER is as much work as a third of a training step: only where its opinion is asked for.
         let video = if learning.video_share > 0.0 { base.probabilities(&clip.features) } else { [0.0; 6] };
-        if let Some(label) = labeller.label(&clip.probabilities, &video, learning).filter(|label| label.confident) {
-            kept.push(Clip { features: clip.features.clone(), target: label.target(learning.soft_labels) });
-        }
-    }
-    kept
+        let label = labeller.label(&clip.probabilities, &video, learning)?;
+        label.confident.then_some((*clip, label))
+    };
+    clips.iter().filter_map(label).collect()
 }
 
 #[cfg(test)]

@@ -131,22 +131,17 @@ impl Raters {
     }
 }
 
-/// Uniform in (0, 1).
-pub(super) fn unit(random: &mut SplitMix64) -> f64 {
-    ((random.next_u64() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
-}
-
 /// Gamma-distributed with `shape` and scale 1 (Marsaglia and Tsang 2000).
 pub(super) fn gamma(shape: f64, random: &mut SplitMix64) -> f64 {
     if shape < 1.0 {
-        return gamma(shape + 1.0, random) * unit(random).powf(1.0 / shape);
+        return gamma(shape + 1.0, random) * random.open_unit().powf(1.0 / shape);
     }
     let d = shape - 1.0 / 3.0;
     let c = 1.0 / (9.0 * d).sqrt();
     loop {
         let x = f64::from(random.normal());
         let v = (1.0 + c * x).powi(3);
-        if v > 0.0 && unit(random).ln() < 0.5 * x * x + d - d * v + d * v.ln() {
+        if v > 0.0 && random.open_unit().ln() < 0.5 * x * x + d - d * v + d * v.ln() {
             return d * v;
         }
     }

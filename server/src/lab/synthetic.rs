@@ -11,7 +11,7 @@ use emofed::random::SplitMix64;
 use serde::{Deserialize, Serialize};
 
 use super::dataset::{Dataset, Provenance, RatedClip, Sex};
-use super::raters::{Raters, gamma, unit};
+use super::raters::{Raters, gamma};
 
 /// Dimensions of the space in which subjects differ from each other without expressing anything.
 const IDENTITY_DIMENSIONS: usize = 12;
@@ -181,8 +181,8 @@ impl World {
     fn film(&self, subject: &Subject, shown: &[f64; EMOTIONS], random: &mut SplitMix64) -> Vec<f32> {
         let settings = &self.settings;
         let frames = settings.frames / 2 + random.below(settings.frames / 2 + 1).max(1);
-        let (onset, apex) = (0.1 + 0.3 * uniform(random), 0.5 + 0.3 * uniform(random));
-        let (release, light) = (0.5 * uniform(random), 1.0 + 0.1 * random.normal());
+        let (onset, apex) = (0.1 + 0.3 * random.unit(), 0.5 + 0.3 * random.unit());
+        let (release, light) = (0.5 * random.unit(), 1.0 + 0.1 * random.normal());
         let mut drift = vec![0.0; FEATURES];
         let mut features = Vec::with_capacity(frames * FEATURES);
         for frame in 0..frames {
@@ -225,16 +225,12 @@ fn add(values: &mut [f32], direction: &[f32], length: f32) {
 
 /// An index drawn with the given probabilities.
 pub(super) fn draw(shares: &[f64; EMOTIONS], random: &mut SplitMix64) -> usize {
-    let mut point = unit(random) * shares.iter().sum::<f64>();
+    let mut point = random.open_unit() * shares.iter().sum::<f64>();
     let drawn = shares.iter().position(|share| {
         point -= share;
         point < 0.0
     });
     drawn.unwrap_or(EMOTIONS - 1)
-}
-
-fn uniform(random: &mut SplitMix64) -> f32 {
-    0.5 * (random.signed() + 1.0)
 }
 
 /// Virtual students' shares of the emotions: Dirichlet with `concentration` around equal shares. Large is all alike,

@@ -5,7 +5,7 @@ use emofed::random::SplitMix64;
 
 /// Draws a face as RGB in [0, 1], `[3, size, size]`, with random skin, light, pose and mouth.
 pub fn draw(random: &mut SplitMix64, size: usize) -> Vec<f32> {
-    let mut uniform = |low: f32, high: f32| low + (random.signed() + 1.0) * 0.5 * (high - low);
+    let mut uniform = |low: f32, high: f32| low + random.unit() * (high - low);
     let skin = [uniform(0.35, 0.95), uniform(0.25, 0.75), uniform(0.2, 0.65)];
     let background: [f32; 3] = std::array::from_fn(|_| uniform(0.05, 0.8));
     let hair: [f32; 3] = std::array::from_fn(|_| uniform(0.02, 0.45));

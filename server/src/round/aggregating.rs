@@ -41,10 +41,11 @@ impl Classroom {
             Some(state) if self.config.strategy != Strategy::FedAvg => Some(load(&self.records, state)?),
             _ => None,
         };
-        // A state that another strategy left does not fit and is no reason to lose the round.
-        let fitting =
-            state.as_deref().filter(|state| self.config.strategy.apply(&base, mean.clone(), Some(state)).is_ok());
-        let (candidate, state) = self.config.strategy.apply(&base, mean.clone(), fitting)?;
+        let (candidate, state) = match self.config.strategy.apply(&base, &mean, state.as_deref()) {
+            // A state that another strategy left does not fit and is no reason to lose the round.
+            Err(_) if state.is_some() => self.config.strategy.apply(&base, &mean, None),
+            applied => applied,
+        }?;
         let candidate = self.records.put_blob(&candidate.to_safetensors(None))?;
         let strategy_state = state.map(|state| self.records.put_blob(&state.to_safetensors(None))).transpose()?;
         Ok(Phase::Evaluating { candidate, clients, clips, strategy_state })

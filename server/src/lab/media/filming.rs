@@ -69,8 +69,8 @@ impl Filming {
         let digest: [u8; 32] = hash.finalize().into();
         let start = digest.iter().take(8).fold(0, |value, &byte| value << 8 | u64::from(byte));
         let mut random = SplitMix64::new(start);
-        let blur = BLUR * 0.5 * (random.signed() + 1.0);
-        let noise = NOISE * 0.5 * (random.signed() + 1.0);
+        let blur = BLUR * random.unit();
+        let noise = NOISE * random.unit();
         let mut filming = Self {
             still,
             remaining: count,

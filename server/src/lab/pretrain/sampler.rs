@@ -51,13 +51,12 @@ pub fn target(votes: &[u32; EMOTIONS], power: f64) -> [f32; EMOTIONS] {
 /// One frame of `face`, standardised: a random blend of its views, times a gain (another camera's contrast), plus noise
 /// where a feature is active, with some features lost.
 pub fn frame(face: &Face, statistics: &Statistics, recipe: &Recipe, random: &mut SplitMix64) -> Vec<f32> {
-    let unit = |random: &mut SplitMix64| 0.5 * (random.signed() + 1.0);
     let mut weights: [f32; VIEWS] = std::array::from_fn(|_| (recipe.view_sharpness * random.normal()).exp());
     let sum: f32 = weights.iter().sum();
     weights.iter_mut().for_each(|weight| *weight /= sum);
     let (low, high) = (recipe.gain.0.ln(), recipe.gain.1.ln());
-    let gain = (low + (high - low) * unit(random)).exp();
-    let noise = recipe.noise * unit(random);
+    let gain = (low + (high - low) * random.unit()).exp();
+    let noise = recipe.noise * random.unit();
     let kept = 1.0 / (1.0 - recipe.dropout);
     (0..FEATURES)
         .map(|i| {
@@ -68,7 +67,7 @@ pub fn frame(face: &Face, statistics: &Statistics, recipe: &Recipe, random: &mut
                 value = (value + noise * statistics.deviation[i] * random.normal()).max(0.0);
             }
             let standard = (value - statistics.mean[i]) / statistics.deviation[i];
-            if recipe.dropout > 0.0 && unit(random) < recipe.dropout { 0.0 } else { kept * standard }
+            if recipe.dropout > 0.0 && random.unit() < recipe.dropout { 0.0 } else { kept * standard }
         })
         .collect()
 }
@@ -76,7 +75,7 @@ pub fn frame(face: &Face, statistics: &Statistics, recipe: &Recipe, random: &mut
 /// A clip to learn from: one frame of one face or, with the recipe's probability, one or two frames each of two faces, whose
 /// target is mixed as the frames are.
 pub fn clip(faces: &[Face], statistics: &Statistics, recipe: &Recipe, random: &mut SplitMix64) -> Clip {
-    let is_of_two = 0.5 * (random.signed() + 1.0) < recipe.two_faces;
+    let is_of_two = random.unit() < recipe.two_faces;
     let counts = if is_of_two { [1 + random.below(2), 1 + random.below(2)] } else { [1, 0] };
     let all = (counts[0] + counts[1]) as f32;
     let mut clip = Clip { features: Vec::new(), target: [0.0; EMOTIONS] };

@@ -167,7 +167,7 @@ fn pretrained(world: &World, first: usize, seed: u64) -> Vfer {
 }
 
 fn chance(probability: f64, random: &mut SplitMix64) -> bool {
-    crate::lab::raters::unit(random) < probability
+    random.open_unit() < probability
 }
 
 fn attacked(mut update: LocalUpdate, attack: Attack, random: &mut SplitMix64) -> LocalUpdate {
