@@ -9,6 +9,7 @@ mod labeller;
 mod loss;
 #[cfg(not(target_arch = "wasm32"))]
 mod parallel_trainer;
+mod personal_head;
 mod pseudo_label;
 mod strategy;
 mod trainer;
@@ -21,6 +22,7 @@ pub use labeller::Labeller;
 pub use loss::kl_divergence;
 #[cfg(not(target_arch = "wasm32"))]
 pub use parallel_trainer::ParallelTrainer;
+pub use personal_head::{HeadTuning, tune_head};
 pub use pseudo_label::{PseudoLabel, pseudo_label};
 pub use strategy::Strategy;
 pub use trainer::Trainer;

@@ -1,10 +1,9 @@
 //! What a student's tab may make of the global model for itself alone: nothing of it is sent, and nobody else's model changes.
 
 use emofed::emotion::EMOTIONS;
-use emofed::learning::{AdamSettings, Clip, Trainer};
+use emofed::learning::{Clip, HeadTuning, tune_head};
 use emofed::model::vfer::{HIDDEN, Vfer, softmax};
 use emofed::protocol::LearningSettings;
-use emofed::random::SplitMix64;
 use serde::{Deserialize, Serialize};
 
 use super::dataset::RatedClip;
@@ -46,8 +45,9 @@ impl Personal {
         match self {
             _ if kept.is_empty() => probabilities(vfer, &subject.test),
             Self::Head { learning_rate, epochs } => {
-                let tuned = tuned_head(vfer, &kept, *learning_rate, *epochs, learning);
-                probabilities(&tuned, &subject.test)
+                let (batch_size, seed) = (learning.batch_size, learning.seed);
+                let tuning = HeadTuning { learning_rate: *learning_rate, epochs: *epochs, batch_size, seed };
+                probabilities(&tune_head(vfer, &kept, &tuning), &subject.test)
             }
             Self::Prototypes { weight } => {
                 let prototypes = Prototypes::of(vfer, &kept);
@@ -55,24 +55,6 @@ impl Personal {
             }
         }
     }
-}
-
-fn tuned_head(vfer: &Vfer, clips: &[Clip], learning_rate: f64, epochs: u32, learning: &LearningSettings) -> Vfer {
-    let mut trainer = Trainer::new(vfer.clone(), AdamSettings::with_learning_rate(learning_rate));
-    let mut random = SplitMix64::new(learning.seed);
-    let mut order: Vec<&Clip> = clips.iter().collect();
-    for _ in 0..epochs {
-        random.shuffle(&mut order);
-        for batch in order.chunks(learning.batch_size.max(1)) {
-            trainer.step_amended(batch, |_, gradient| {
-                let [input, recurrent, input_bias, recurrent_bias, _head, _head_bias] = gradient.slices_mut();
-                for lstm in [input, recurrent, input_bias, recurrent_bias] {
-                    lstm.fill(0.0);
-                }
-            });
-        }
-    }
-    trainer.into_vfer()
 }
 
 /// The mean direction of each class's hidden states, `[EMOTIONS][HIDDEN]`; absent where no clip has the label.
@@ -123,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_head_is_tuned_and_only_where_a_clip_is_kept() {
+    fn predictions_change_only_where_a_clip_is_kept() {
         let world =
             generate(&WorldSettings { subjects: 1, clips_per_subject: 12, frames: 6, ..WorldSettings::default() });
         let (vfer, subject) = (Vfer::random(1), subject(&world.clips));
@@ -134,11 +116,6 @@ mod tests {
             assert_ne!(personal.probabilities(&vfer, &subject, &everything), plain, "{personal:?}");
             assert_eq!(personal.probabilities(&vfer, &subject, &nothing), plain, "{personal:?}");
         }
-        let clip = |clip: &&RatedClip| Clip { features: clip.features.clone(), target: [1.0, 0.0, 0.0, 0.0, 0.0, 0.0] };
-        let clips: Vec<Clip> = subject.adaptation.iter().map(clip).collect();
-        let tuned = tuned_head(&vfer, &clips, 1e-2, 3, &everything);
-        assert_eq!(tuned.parameters.slices()[..4], vfer.parameters.slices()[..4]);
-        assert_ne!(tuned.parameters.slices()[4..], vfer.parameters.slices()[4..]);
     }
 
     #[test]

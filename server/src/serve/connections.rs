@@ -35,6 +35,10 @@ impl Default for ConnectionBounds {
     }
 }
 
+/// What a connection may keep of a request that nobody has read yet, its head included. hyper's own bound is six times that,
+/// which a few thousand connections that send slowly would turn into gigabytes.
+const BUFFER_BYTES: usize = 64 * 1_024;
+
 impl ConnectionBounds {
     /// The defaults, with as many connections as this process may have files, less what the store and the page need.
     pub fn for_this_process() -> Self {
@@ -158,6 +162,7 @@ fn connection(
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.head_timeout)
+        .max_buf_size(BUFFER_BYTES)
         .serve_connection(TokioIo::new(WriteTimeout::new(stream, bounds.write_timeout)), service)
 }
 
