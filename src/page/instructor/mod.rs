@@ -156,7 +156,7 @@ impl Desk {
 
     fn show(&self, status: &ClassStatus) {
         let origin = window().location().origin().unwrap_or_default();
-        view::status(status, &format!("{origin}/?class={}", status.class_code));
+        view::status(status, &format!("{origin}/#class={}", status.class_code));
     }
 
     /// Asks before doing what cannot be undone.

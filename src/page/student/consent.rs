@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use gloo::events::EventListener;
 use gloo::utils::window;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -18,13 +19,18 @@ use crate::tab::message::EngineChoice;
 impl Student {
     pub(super) fn wire_consent(self: &Rc<Self>) {
         let code: HtmlInputElement = dom::get("class-code");
-        if let Some(given) = dom::query("class") {
+        if let Some(given) = dom::fragment("class") {
             code.set_value(&given);
         }
         let engine: HtmlSelectElement = dom::get("engine");
-        if let Some(given) = dom::query("engine").filter(|given| matches!(given.as_str(), "cpu" | "webgpu")) {
+        if let Some(given) = dom::fragment("engine").filter(|given| matches!(given.as_str(), "cpu" | "webgpu")) {
             engine.set_value(&given);
         }
+        // The link of another class, opened in the same tab: a browser loads nothing for a new fragment alone.
+        EventListener::new(&window(), "hashchange", |_| {
+            let _ = window().location().reload();
+        })
+        .forget();
         let student = self.clone();
         dom::on_submit("join-form", move || {
             let engine = match engine.value().as_str() {

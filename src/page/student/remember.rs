@@ -25,7 +25,7 @@ impl Remembered {
     pub fn load() -> Option<Self> {
         let json = dom::session_storage()?.get_item(KEY).ok()??;
         let remembered: Self = serde_json::from_str(&json).ok()?;
-        dom::query("class").is_none_or(|code| code == remembered.class_code).then_some(remembered)
+        dom::fragment("class").is_none_or(|code| code == remembered.class_code).then_some(remembered)
     }
 
     /// Remembers. A browser that does not lets the student choose again after a reload.

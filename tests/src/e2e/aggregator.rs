@@ -71,7 +71,7 @@ impl Aggregator {
         let process = serve(folder.path(), port);
         let (student_link, instructor_link) = (String::new(), String::new());
         let mut aggregator = Self { process, folder, port, student_link, instructor_link };
-        aggregator.student_link = aggregator.link("?class=").await;
+        aggregator.student_link = aggregator.link("#class=").await;
         aggregator.instructor_link = aggregator.link("/instructor").await;
         aggregator
     }
@@ -88,7 +88,7 @@ impl Aggregator {
             .expect("EMOFED_BIN is a program");
         assert!(import.status.success(), "`emofed import emonet` failed: {}", String::from_utf8_lossy(&import.stderr));
         self.restart().await;
-        self.student_link = self.link("?class=").await;
+        self.student_link = self.link("#class=").await;
     }
 
     /// Kills it at once, as a power cut does.
