@@ -10,6 +10,8 @@ const KEY: &str = "emofed.session";
 /// The choices of a session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Remembered {
+    /// Names the tab: a copy of it, which has these choices too, is another one.
+    pub tab: String,
     /// The code of the class.
     pub class_code: String,
     /// Where models shall run.
@@ -18,6 +20,12 @@ pub struct Remembered {
     pub contribute: bool,
     /// Whether the camera is paused.
     pub paused: bool,
+}
+
+/// A name for a tab in which the student agrees.
+pub fn new_tab() -> String {
+    let part = || (js_sys::Math::random() * f64::from(u32::MAX)) as u32;
+    format!("{:08x}{:08x}{:08x}", part(), part(), part())
 }
 
 impl Remembered {

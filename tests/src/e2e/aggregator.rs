@@ -137,9 +137,18 @@ impl Aggregator {
 
     /// `POST`s `body` to the instructor's `call`.
     pub async fn instruct(&self, call: &str, body: serde_json::Value) {
+        self.order(reqwest::Method::POST, call, body).await;
+    }
+
+    /// Ends the tokens of all participants.
+    pub async fn end_all_tokens(&self) {
+        self.order(reqwest::Method::DELETE, "participants", serde_json::Value::Null).await;
+    }
+
+    async fn order(&self, method: reqwest::Method, call: &str, body: serde_json::Value) {
         let token = self.instructor_link.rsplit_once('=').expect("the instructor's link ends in its token").1;
         let url = self.url(&format!("/api/v1/instructor/{call}"));
-        let answer = reqwest::Client::new().post(&url).bearer_auth(token).json(&body).send().await;
+        let answer = reqwest::Client::new().request(method, &url).bearer_auth(token).json(&body).send().await;
         let answer = answer.expect("the aggregator answers");
         let status = answer.status();
         assert!(status.is_success(), "{url}: {status} {}", answer.text().await.unwrap_or_default());
