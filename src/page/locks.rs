@@ -12,7 +12,18 @@ use web_sys::AbortSignal;
 use crate::tab::js;
 
 /// A lock; dropping it releases it. A browser without Web Locks grants every one.
-pub struct Lock(Option<Function>);
+#[derive(Default)]
+pub struct Lock {
+    release: Option<Function>,
+    stolen: Rc<Cell<bool>>,
+}
+
+impl Lock {
+    /// Whether no other tab has taken it away.
+    pub fn is_held(&self) -> bool {
+        !self.stolen.get()
+    }
+}
 
 /// What to do while another tab holds the lock.
 pub enum Wait<'a> {
@@ -26,7 +37,7 @@ pub enum Wait<'a> {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        if let Some(release) = &self.0 {
+        if let Some(release) = &self.release {
             // A promise's own function; it does not throw.
             let _ = release.call0(&JsValue::NULL);
         }
@@ -35,7 +46,7 @@ impl Drop for Lock {
 
 /// The lock `name`, unless it is held elsewhere and that is not waited for. `stolen` is called if another tab takes it away.
 pub async fn acquire(name: &str, wait: Wait<'_>, stolen: impl FnOnce() + 'static) -> Option<Lock> {
-    let Some(locks) = js::get(&window().navigator(), "locks") else { return Some(Lock(None)) };
+    let Some(locks) = js::get(&window().navigator(), "locks") else { return Some(Lock::default()) };
     let options = Object::new();
     match wait {
         Wait::No => js::set(&options, "ifAvailable", &true.into()),
@@ -44,6 +55,7 @@ pub async fn acquire(name: &str, wait: Wait<'_>, stolen: impl FnOnce() + 'static
     }
     let (answered, answer) = promise();
     let granted = Rc::new(Cell::new(false));
+    let lost: Rc<Cell<bool>> = Rc::default();
     let on_grant = Closure::once_into_js({
         let (answer, granted) = (answer.clone(), granted.clone());
         move |lock: JsValue| -> JsValue {
@@ -60,9 +72,11 @@ pub async fn acquire(name: &str, wait: Wait<'_>, stolen: impl FnOnce() + 'static
     });
     let request: Function = js::get(&locks, "request")?.dyn_into().ok()?;
     let requested = request.call3(&locks, &name.into(), &options, &on_grant).ok()?;
+    let lock_lost = lost.clone();
     spawn_local(async move {
         if JsFuture::from(Promise::resolve(&requested)).await.is_err() {
             if granted.get() {
+                lock_lost.set(true);
                 stolen();
             } else {
                 let _ = answer.call0(&JsValue::NULL);
@@ -70,7 +84,7 @@ pub async fn acquire(name: &str, wait: Wait<'_>, stolen: impl FnOnce() + 'static
         }
     });
     let release: Function = JsFuture::from(answered).await.ok()?.dyn_into().ok()?;
-    Some(Lock(Some(release)))
+    Some(Lock { release: Some(release), stolen: lost })
 }
 
 /// A promise, and the function that fulfils it.

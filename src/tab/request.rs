@@ -75,7 +75,7 @@ impl Call<'_> {
         Self { method, path, body: None, token: None, known: None, signal: None, keepalive: false, limit_ms }
     }
 
-    /// Sends it where it leaves nothing behind in the tab: it carries nothing, or what it carries ends with it.
+    /// Sends it, and writes nothing down: it carries nothing, or the book ends with what it carries.
     ///
     /// # Errors
     /// [`RequestError::Unreachable`], [`RequestError::TimedOut`] or [`RequestError::Refused`].

@@ -39,12 +39,7 @@ impl Student {
                 _ => EngineChoice::Auto,
             };
             let class_code = code.value().trim().to_uppercase();
-            let tab = new_tab();
-            let student = student.clone();
-            spawn_local(async move {
-                student.mark_tab(&tab).await;
-                student.join(Remembered { tab, class_code, engine, contribute: false, paused: false });
-            });
+            student.agree(Remembered { tab: new_tab(), class_code, engine, contribute: false, paused: false });
         });
         dom::on("decline", "click", |_| {
             dom::show("problem", false);

@@ -35,6 +35,7 @@ impl Student {
         self.forgetting.set(true);
         self.frames.stop();
         self.camera.stop();
+        self.choice.take();
         Remembered::forget();
         self.tell_forgotten();
         if self.worker.borrow().is_none() {
@@ -58,7 +59,6 @@ impl Student {
             // Another tab may lead, and not have heard.
             student.seize_lead().await;
             let session = Storage::open().await.session().await;
-            Remembered::forget();
             let deleted = Storage::forget().await;
             let token = end_token(session.map(|session| session.token)).await;
             let told = match token {

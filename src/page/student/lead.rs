@@ -49,6 +49,7 @@ pub struct Lead {
     /// Waiting in line for it.
     waiting: RefCell<Option<AbortController>>,
     stepping_down: Cell<bool>,
+    taking_over: Cell<bool>,
     /// The leader has said that it stepped down.
     left_to_us: Cell<bool>,
     channel: RefCell<Option<(BroadcastChannel, EventListener)>>,
@@ -66,6 +67,7 @@ impl Lead {
     pub fn release(&self) {
         self.stop_waiting();
         self.stepping_down.set(false);
+        self.taking_over.set(false);
         self.lock.take();
     }
 
@@ -107,29 +109,25 @@ impl Student {
     pub(super) fn go_on(self: &Rc<Self>, remembered: Remembered) {
         let student = self.clone();
         spawn_local(async move {
-            let is_same_tab = student.mark_tab(&remembered.tab).await;
-            if student.choice.borrow().is_some() {
-                return;
-            }
-            if is_same_tab {
-                student.join(remembered);
-            } else {
-                Remembered::forget();
+            match tab_lock(&remembered.tab).await {
+                // The student was faster, and has agreed anew.
+                _ if student.choice.borrow().is_some() => {}
+                Some(lock) => {
+                    student.lead.tab.replace(Some(lock));
+                    student.join(remembered);
+                }
+                None => Remembered::forget(),
             }
         });
     }
 
-    /// Takes the lock of this tab; `false` if another page has it, and goes on having it.
-    pub(super) async fn mark_tab(&self, tab: &str) -> bool {
-        let Ok(patience) = AbortController::new() else { return false };
-        let _timer = Timeout::new(RELOAD_MS, {
-            let patience = patience.clone();
-            move || patience.abort()
+    /// Joins, now that the student has agreed in this tab.
+    pub(super) fn agree(self: &Rc<Self>, choice: Remembered) {
+        let student = self.clone();
+        spawn_local(async move {
+            student.lead.tab.replace(tab_lock(&choice.tab).await);
+            student.join(choice);
         });
-        let lock = locks::acquire(&format!("emofed.tab.{tab}"), Wait::Until(&patience.signal()), || {}).await;
-        let is_ours = lock.is_some();
-        *self.lead.tab.borrow_mut() = lock;
-        is_ours
     }
 
     /// Leads, if no other tab does.
@@ -145,7 +143,7 @@ impl Student {
 
     fn take_lead(self: &Rc<Self>, lock: Lock) {
         // Who has left meanwhile does not lead.
-        if self.choice.borrow().is_some() {
+        if self.choice.borrow().is_some() && lock.is_held() {
             *self.lead.lock.borrow_mut() = Some(lock);
             self.start();
         }
@@ -190,6 +188,9 @@ impl Student {
 
     /// Takes the lead away from the tab that has it, after that has finished what it sends.
     async fn take_over(self: &Rc<Self>) {
+        if self.lead.taking_over.replace(true) {
+            return;
+        }
         self.lead.stop_waiting();
         self.lead.left_to_us.set(false);
         self.lead.tell(TAKE_OVER);
@@ -200,7 +201,7 @@ impl Student {
             waited_ms += POLL_MS;
         }
         // Who has left meanwhile takes nothing.
-        if self.choice.borrow().is_none() {
+        if !self.lead.taking_over.replace(false) || self.choice.borrow().is_none() {
             return;
         }
         if let Some(lock) = locks::acquire(LEADER, Wait::Steal, self.on_stolen()).await {
@@ -286,4 +287,14 @@ impl Student {
         dom::text("elsewhere-text", words);
         dom::show("elsewhere", true);
     }
+}
+
+/// The lock of a tab, unless another page has it and goes on having it.
+async fn tab_lock(tab: &str) -> Option<Lock> {
+    let patience = AbortController::new().ok()?;
+    let _timer = Timeout::new(RELOAD_MS, {
+        let patience = patience.clone();
+        move || patience.abort()
+    });
+    locks::acquire(&format!("emofed.tab.{tab}"), Wait::Until(&patience.signal()), || {}).await
 }

@@ -79,6 +79,7 @@ impl Student {
 
     /// Starts the models and the camera: this tab leads.
     fn start(self: &Rc<Self>) {
+        *self.view.borrow_mut() = View::new();
         dom::show("elsewhere", false);
         dom::show("starting", true);
         dom::show("classroom", true);

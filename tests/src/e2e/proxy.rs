@@ -48,6 +48,8 @@ pub enum Damage {
     Truncate,
     /// There is a 503 in its place.
     Unavailable,
+    /// It does not come, and the connection stays open.
+    Silence,
 }
 
 /// The running proxy; it stops when dropped.
@@ -201,6 +203,7 @@ async fn damaged(response: Response<Incoming>, damage: Damage) -> Result<Respons
     match damage {
         Damage::Flip => bytes[middle] ^= 1,
         Damage::Truncate => bytes.truncate(middle),
+        Damage::Silence => std::future::pending().await,
         Damage::Unavailable => {
             head = Response::<()>::default().into_parts().0;
             head.status = StatusCode::SERVICE_UNAVAILABLE;

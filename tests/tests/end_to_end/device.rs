@@ -4,6 +4,7 @@ use emofed::protocol::path;
 use emofed_tests::e2e::aggregator::Aggregator;
 use emofed_tests::e2e::browser::Camera;
 use emofed_tests::e2e::camera::Film;
+use emofed_tests::e2e::proxy::Damage;
 use emofed_tests::e2e::student::Student;
 use hyper::Method;
 use serde_json::json;
@@ -25,7 +26,6 @@ async fn only_what_is_needed_is_kept_and_forgetting_leaves_nothing() {
     student.wait_for_pending_update().await;
     let round = aggregator.manifest().await.round.unwrap().id;
     aggregator.instruct(&format!("models/{}/restore", first.model.version), json!({})).await;
-    student.browser().script::<bool>("sessionStorage.setItem('emofed.session', sessionStorage.getItem('emofed.session').replace('\"contribute\":true', '\"contribute\":false')); return true").await;
     student.browser().proxy().set_down(false);
     student.browser().reload().await;
     let restored = aggregator.manifest().await;
@@ -61,6 +61,21 @@ async fn forgetting_without_the_aggregator_deletes_and_says_what_it_could_not_do
     let words = student.browser().text("#left-text").await;
     assert!(words.contains("did not answer"), "{words}");
     assert_eq!(student.kept_on_the_device().await, [""; 0]);
+}
+
+/// The page does it by itself where there is no session worker.
+#[tokio::test]
+async fn forgetting_without_a_worker_ends_the_token_too() {
+    let aggregator = Aggregator::start().await;
+    let student = Student::join(aggregator.student_link(), CAMERA).await;
+    student.browser().proxy().damage(Damage::Unavailable, "/worker-cpu_loader.js", usize::MAX);
+    student.browser().reload().await;
+    student.wait_for_problem("does not load", 20).await;
+    student.forget("forget").await;
+    assert_eq!(student.kept_on_the_device().await, [""; 0]);
+    let exchanges = student.browser().proxy().exchanges();
+    let left = exchanges.iter().find(|exchange| exchange.method == Method::DELETE).expect("the token was ended");
+    assert_eq!(left.status.unwrap(), 204);
 }
 
 /// Waits until the device has the session, the ledger and the weights of the manifest, and nothing else.

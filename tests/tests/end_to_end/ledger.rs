@@ -1,8 +1,10 @@
 //! “Everything that left this tab”, against what the network saw.
 
+use emofed::protocol::path;
 use emofed_tests::e2e::aggregator::Aggregator;
 use emofed_tests::e2e::browser::Camera;
 use emofed_tests::e2e::camera::Film;
+use emofed_tests::e2e::proxy::Damage;
 use emofed_tests::e2e::student::Student;
 
 /// Method, path, bytes and the answer's status, 0 for none.
@@ -38,6 +40,20 @@ async fn the_ledger_has_what_the_network_saw_refused_unanswered_and_after_a_relo
     for words in ["the class code", "the token", "weight_ih", "count of"] {
         assert!(carried.contains(words), "{words}: {carried}");
     }
+}
+
+#[tokio::test]
+async fn what_opting_out_broke_off_is_in_the_ledger_too() {
+    let aggregator = Aggregator::start().await;
+    let student = Student::join(aggregator.student_link(), Camera::Granted(Film::Portrait(5))).await;
+    let round = aggregator.manifest().await.round.unwrap().id;
+    student.browser().proxy().damage(Damage::Silence, path::update(round), 1);
+    student.wait_for_clips(2).await;
+    student.contribute().await;
+    student.browser().wait::<bool>("an update under way", 60, &has_outcome("under-way")).await;
+    student.contribute().await;
+    student.browser().wait::<bool>("an update broken off", 10, &has_outcome("aborted")).await;
+    assert_eq!(shown(&student).await, seen(&student));
 }
 
 fn has_outcome(outcome: &str) -> String {
