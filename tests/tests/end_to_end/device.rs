@@ -46,6 +46,7 @@ async fn only_what_is_needed_is_kept_and_forgetting_leaves_nothing() {
     let again =
         reqwest::Client::new().delete(aggregator.url(path::ME)).header("authorization", token.to_str().unwrap());
     assert_eq!(again.send().await.unwrap().status(), 401);
+    assert!(is_in_the_http_cache(&student, "/style.css").await, "the question makes sense");
     for path in exchanges.iter().map(|exchange| exchange.url.path()).filter(|path| path.starts_with("/blobs/")) {
         assert!(!is_in_the_http_cache(&student, path).await, "{path}");
     }
