@@ -52,6 +52,8 @@ pub struct Limits {
     pub kept_models: usize,
     /// Most participants that may join.
     pub max_participants: u32,
+    /// A class code made from now on lets students join for so many days.
+    pub class_code_days: u32,
     /// Most joins with the right code from one address (one IPv6 /64) in an hour; absent: as many as may join at all, since
     /// a whole school can share one address.
     pub joins_per_address_per_hour: Option<u32>,
@@ -61,8 +63,15 @@ impl Default for Limits {
     fn default() -> Self {
         let ClassBounds { shortest_round_s, kept_models, max_participants } = ClassBounds::default();
         let max_clips = UpdateLimits::default().max_clips;
-        let joins_per_address_per_hour = None;
-        Self { max_clips, max_norm: None, shortest_round_s, kept_models, max_participants, joins_per_address_per_hour }
+        Self {
+            max_clips,
+            max_norm: None,
+            shortest_round_s,
+            kept_models,
+            max_participants,
+            class_code_days: 90,
+            joins_per_address_per_hour: None,
+        }
     }
 }
 
@@ -182,6 +191,7 @@ impl Config {
             (limits.max_clips > 0, "limits.max_clips must be at least 1"),
             (limits.max_participants > 0, "limits.max_participants must be at least 1"),
             (limits.kept_models > 0, "limits.kept_models must be at least 1"),
+            (limits.class_code_days > 0, "limits.class_code_days must be at least 1"),
             (limits.joins_per_address() > 0, "limits.joins_per_address_per_hour must be at least 1"),
             (
                 self.public_origin.as_deref().is_none_or(|origin| authority(origin).is_some()),

@@ -9,7 +9,7 @@ const MEMORY: f64 = 0.95;
 
 /// Pseudo-labels clips in the order in which they are filmed. With the paper's settings it is [`super::pseudo_label`];
 /// what else the settings ask for is applied in this order: the opinion is combined with the VFER's, divided by the mean
-/// opinion so far, and compared with a threshold for its class.
+/// opinion so far, compared with a threshold for its class, and with what the VFER names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Labeller {
     /// Running mean of the opinions on all clips, kept or not.
@@ -33,8 +33,15 @@ impl Labeller {
         settings: &LearningSettings,
     ) -> Option<PseudoLabel> {
         let image = mean_probabilities(frames)?;
-        let share = if video.iter().all(|probability| probability.is_finite()) { settings.video_share } else { 0.0 };
-        let opinion: [f64; EMOTIONS] = std::array::from_fn(|i| (1.0 - share) * image[i] + share * f64::from(video[i]));
+        // A VFER whose opinion is not a number has none.
+        let video = video.iter().all(|probability| probability.is_finite()).then(|| video.map(f64::from));
+        let opinion: [f64; EMOTIONS] = match video {
+            Some(video) => {
+                let share = settings.video_share;
+                std::array::from_fn(|i| (1.0 - share) * image[i] + share * video[i])
+            }
+            None => image,
+        };
         // A running mean over the first clips, an exponential one later.
         let keep = (f64::from(self.clips + 1) / f64::from(self.clips + 2)).min(MEMORY);
         self.clips = self.clips.saturating_add(1);
@@ -49,6 +56,10 @@ impl Labeller {
             let most = self.mean.iter().copied().fold(0.0, f64::max);
             let threshold = settings.confidence_threshold * self.mean[label.emotion.index()] / most;
             label.confident = corrected[label.emotion.index()] >= threshold;
+        }
+        if settings.agreement {
+            let named = video.and_then(|video| label_mean(video, 0.0)).map(|own| own.emotion);
+            label.confident &= named == Some(label.emotion);
         }
         Some(label)
     }
@@ -82,6 +93,17 @@ mod tests {
             labeller.label(&[[0.1, 0.05, 0.05, 0.1, 0.6, 0.1]], &[0.0; EMOTIONS], &settings);
         }
         assert_eq!(labeller.label(&[FRAME], &[0.0; EMOTIONS], &settings).unwrap().emotion, Emotion::Sadness);
+    }
+
+    #[test]
+    fn where_both_have_to_agree_a_doubted_label_is_not_confident() {
+        let settings = LearningSettings { agreement: true, ..LearningSettings::default() };
+        let [mut same, mut other] = [[0.1; EMOTIONS]; 2];
+        (same[4], other[5]) = (0.5, 0.5);
+        assert!(Labeller::default().label(&[FRAME], &same, &settings).unwrap().confident);
+        assert!(!Labeller::default().label(&[FRAME], &other, &settings).unwrap().confident);
+        assert!(!Labeller::default().label(&[FRAME], &[f32::NAN; EMOTIONS], &settings).unwrap().confident);
+        assert!(Labeller::default().label(&[FRAME], &other, &LearningSettings::default()).unwrap().confident);
     }
 
     #[test]

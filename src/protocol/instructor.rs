@@ -13,6 +13,16 @@ pub mod instructor_path {
     /// `PATCH` [`super::RoundSettingsChange`].
     pub const SETTINGS: &str = "/api/v1/instructor/settings";
 
+    /// `POST`: gives the class a new code; answers with a [`super::ClassCode`].
+    pub const CLASS_CODE: &str = "/api/v1/instructor/class-code";
+    /// `GET`: [`super::ParticipantSummary`] of each; `DELETE`: ends all participants' tokens.
+    pub const PARTICIPANTS: &str = "/api/v1/instructor/participants";
+
+    /// `DELETE`: ends the token of the participant `id`.
+    pub fn participant(id: &str) -> String {
+        format!("{PARTICIPANTS}/{id}")
+    }
+
     /// `POST`: closes a round now, with what has come.
     pub fn close(round: u64) -> String {
         format!("{ROUNDS}/{round}/close")
@@ -77,6 +87,26 @@ impl Default for RoundSettings {
     }
 }
 
+/// The code that students join with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassCode {
+    /// The code.
+    pub code: String,
+    /// When it ends, in seconds since 1970; absent: it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at_s: Option<u64>,
+}
+
+/// A participant as the instructor sees it: there is nothing more of one than this.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParticipantSummary {
+    /// Random id.
+    pub id: String,
+    /// Seconds since 1970 when it joined, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joined_at_s: Option<u64>,
+}
+
 /// The class as the instructor sees it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassStatus {
@@ -84,6 +114,9 @@ pub struct ClassStatus {
     pub class: String,
     /// The code that students join with.
     pub class_code: String,
+    /// When the code ends, in seconds since 1970; absent: it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_code_expires_at_s: Option<u64>,
     /// Tabs that listen to events now.
     pub connected: u32,
     /// Participants that ever joined.

@@ -228,6 +228,8 @@ pub struct LearningSettings {
     pub prior_correction: f64,
     /// Whether classes that are named seldom need less confidence (FreeMatch, Wang et al. 2023); not in the paper.
     pub adaptive_threshold: bool,
+    /// Keep a clip only if the VFER names the same emotion as its pseudo label (as SAGE does); not in the paper.
+    pub agreement: bool,
 }
 
 impl Default for LearningSettings {
@@ -246,6 +248,7 @@ impl Default for LearningSettings {
             video_share: 0.0,
             prior_correction: 0.0,
             adaptive_threshold: false,
+            agreement: false,
         }
     }
 }

@@ -9,7 +9,9 @@ mod problem;
 mod update;
 
 pub use event::{CloseReason, Event};
-pub use instructor::{ClassStatus, RoundSettings, RoundSettingsChange, RoundSummary, instructor_path};
+pub use instructor::{
+    ClassCode, ClassStatus, ParticipantSummary, RoundSettings, RoundSettingsChange, RoundSummary, instructor_path,
+};
 pub use manifest::{
     BackboneKind, BackboneRef, BlobRef, CapturePlan, Deployment, Fate, HeldOutEvaluation, LearningSettings,
     MINIMUM_CONTRIBUTORS, Manifest, ModelCard, ModelOrigin, ModelVersion, OpenRound, RECENT_ROUNDS, RoundFate,

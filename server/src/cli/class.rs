@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use emofed::protocol::sha256_hex;
+use emofed_server::clock::{Clock as _, SystemClock};
 use emofed_server::secret;
 use emofed_server::store::{ClassRecord, Records};
 
@@ -15,7 +16,7 @@ use super::Failure;
 /// The token is kept in a file that only its owner can read, so that a restart prints the same link; the store has its
 /// hash alone. A new token locks the instructor out, so one is made only if the file was deleted: a file that is empty or
 /// has another class's token is reported.
-pub fn open_class(records: &Records, data: &Path) -> Result<(ClassRecord, String), Failure> {
+pub fn open_class(records: &Records, data: &Path, code_valid_days: u32) -> Result<(ClassRecord, String), Failure> {
     let file = data.join("instructor-token");
     let class = records.class()?;
     if let Some(class) = &class {
@@ -31,23 +32,19 @@ pub fn open_class(records: &Records, data: &Path) -> Result<(ClassRecord, String
         }
     }
     let token = secret::token().map_err(no_randomness)?;
-    let code = match class {
-        Some(class) => class.code,
-        None => secret::class_code().map_err(no_randomness)?,
-    };
     write_private(&file, &token).map_err(|error| {
         let message = format!("{} cannot be written: {error}", file.display());
         Failure::new(message, "see that the disk has room and the folder can be written")
     })?;
-    let class = ClassRecord { code, instructor_token_sha256: sha256_hex(token.as_bytes()) };
+    let instructor_token_sha256 = sha256_hex(token.as_bytes());
+    let class = match class {
+        Some(class) => ClassRecord { instructor_token_sha256, ..class },
+        None => ClassRecord { code: String::new(), code_expires_at_s: None, instructor_token_sha256 }
+            .with_new_code(SystemClock.now_s(), code_valid_days)
+            .map_err(no_randomness)?,
+    };
     records.put_class(&class)?;
     Ok((class, token))
-}
-
-/// Gives the class a new code. The old one lets nobody join any more; tokens stay valid.
-pub fn new_class_code(records: &Records, class: &mut ClassRecord) -> Result<(), Failure> {
-    class.code = secret::class_code().map_err(no_randomness)?;
-    Ok(records.put_class(class)?)
 }
 
 fn no_randomness(error: getrandom::Error) -> Failure {

@@ -20,6 +20,7 @@ use clap::{Parser, Subcommand};
 use emofed_server::error::ServeError;
 use emofed_server::lab::LabError;
 use emofed_server::lab::dataset::Dataset;
+use emofed_server::lab::sets::sequences;
 use emofed_server::lab::synthetic::{self, WorldSettings};
 use emofed_server::store::StoreError;
 
@@ -74,10 +75,11 @@ impl DataFolder {
     }
 }
 
-/// A feature cache, or the word `synthetic`.
+/// A feature cache, a file of sequences, or the word `synthetic`.
 #[derive(clap::Args, Clone)]
 struct Source {
-    /// A feature cache that `emofed features` made, or `synthetic` for a made-up world
+    /// A feature cache that `emofed features` made; NAME.safetensors with NAME_EMOTION/features and …/probabilities of each
+    /// clip; or `synthetic` for a made-up world
     #[arg(value_name = "CACHE")]
     cache: PathBuf,
 }
@@ -86,6 +88,9 @@ impl Source {
     fn read(&self) -> Result<Dataset, Failure> {
         match self.cache.to_str() {
             Some("synthetic") => Ok(synthetic::generate(&WorldSettings::default())),
+            _ if self.cache.extension().is_some_and(|extension| extension == "safetensors") => {
+                Ok(sequences::read(&self.cache)?)
+            }
             _ => Ok(Dataset::read(&self.cache)?),
         }
     }

@@ -14,13 +14,13 @@ use emofed_server::lab::dataset::Dataset;
 use emofed_server::lab::held_out::HeldOutCheck;
 use emofed_server::lab::shipped;
 use emofed_server::round::{AcceptanceCheck, Classroom, SanityCheck, head, publish_made};
-use emofed_server::serve::{App, ConnectionBounds, EventStreams, JoinLimiter, Origins, serve};
+use emofed_server::serve::{Admission, App, ConnectionBounds, EventStreams, JoinLimiter, Origins, serve};
 use emofed_server::store::{EmbeddedStore, Records};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-use super::class::{new_class_code, open_class};
+use super::class::open_class;
 use super::{DataFolder, Failure, print, runtime};
 
 /// The seed of the first model: the same backbone gives the same start everywhere.
@@ -83,16 +83,14 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
     let data = arguments.data.path()?;
     let store = Arc::new(EmbeddedStore::open(&data)?);
     let records = Records(store.clone());
-    let (mut class, instructor_token) = open_class(&records, &data)?;
+    let code_days = config.limits.class_code_days;
+    let (class, instructor_token) = open_class(&records, &data, code_days)?;
     // Bound before the first model is made, so that a taken port is told at once.
     let listener = TcpListener::bind(arguments.listen).await.map_err(|error| {
         let message = format!("{} cannot be listened on: {error}", arguments.listen);
         Failure::new(message, "stop what uses it, or choose another with --listen ADDRESS:PORT")
     })?;
     first_model(&records).await?;
-    if arguments.new_class_code {
-        new_class_code(&records, &mut class)?;
-    }
     let held_out = arguments.held_out.as_deref().map(|cache| held_out(&records, cache)).transpose()?;
 
     if arguments.minimum_clients.is_some() {
@@ -107,10 +105,19 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
         None => Box::new(sanity),
     };
     let classroom = Arc::new(Classroom::open(store, Arc::new(SystemClock), class_config, acceptance)?);
+    let is_expired = class.is_code_expired(SystemClock.now_s());
+    let admission = Admission::new(records.clone(), Arc::new(SystemClock), class, code_days);
+    if arguments.new_class_code || is_expired {
+        if is_expired {
+            eprintln!("The class code has expired: there is a new one. Who has joined stays.");
+        }
+        admission.renew_code()?;
+    }
+    let class_code = admission.class_code().code;
     let (stop, stopping) = tokio::sync::watch::channel(false);
     let app = App {
         class: classroom,
-        record: Arc::new(class.clone()),
+        admission: Arc::new(admission),
         joins: Arc::new(JoinLimiter::new(config.limits.joins_per_address())),
         origins: Origins { public: config.public_origin.clone(), trusted_proxy: config.trusted_proxy },
         connections: ConnectionBounds::for_this_process(),
@@ -124,7 +131,7 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
     }
     // Heard before the links are out: whoever waits for them may send one at once.
     let heard = wait_for_signal();
-    print(format!("Student     {origin}/#class={}", class.code));
+    print(format!("Student     {origin}/#class={class_code}"));
     print(format!("Instructor  {origin}/instructor.html#token={instructor_token}"));
     let signal = async move {
         heard.await;

@@ -13,6 +13,7 @@ use super::dataset::{Dataset, RatedClip, Subset};
 use super::federation::{Federation, fine_tune, pseudo_labelled};
 use super::metrics::{Metrics, Prediction, predictions};
 use super::parallel;
+use super::personal::Personal;
 use super::split::{AdaptationSubject, Split};
 use super::train::probabilities;
 
@@ -28,6 +29,9 @@ pub struct Method {
     pub strategy: Strategy,
     /// Rounds, each with all test subjects.
     pub rounds: u32,
+    /// What each student then makes of the global model for itself alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub personal: Option<Personal>,
 }
 
 impl Default for Method {
@@ -61,7 +65,7 @@ impl Method {
 pub struct Adapted {
     /// Of the test subjects' test halves, before.
     pub before: Vec<Prediction>,
-    /// The same after the last round.
+    /// The same after the last round, personalised where the method does so.
     pub after: Vec<Prediction>,
     /// Of the validation subjects' clips, who take no part: before.
     pub others_before: Vec<Prediction>,
@@ -102,6 +106,13 @@ fn adapt_once(dataset: &Dataset, split: &Split, vfer: &Vfer, method: &Method) ->
     let test: Vec<&RatedClip> = subjects.iter().flat_map(|subject| subject.test.iter().copied()).collect();
     let others = split.clips(dataset, Subset::Validation);
     let of = |vfer: &Vfer, clips: &[&RatedClip]| predictions(clips, &probabilities(vfer, clips));
+    let of_students = |vfer: &Vfer| match &method.personal {
+        None => of(vfer, &test),
+        Some(personal) => {
+            let own = subjects.iter().flat_map(|subject| personal.probabilities(vfer, subject, &method.learning));
+            predictions(&test, &own.collect::<Vec<_>>())
+        }
+    };
     let macro_f1 = |predictions: &[Prediction]| Metrics::of(predictions).macro_f1;
 
     let (before, others_before) = (of(vfer, &test), of(vfer, &others));
@@ -110,7 +121,7 @@ fn adapt_once(dataset: &Dataset, split: &Split, vfer: &Vfer, method: &Method) ->
     let limits = UpdateLimits { max_norm: f64::MAX, ..UpdateLimits::default() };
     let federation = Federation::new(&vfer.to_weights(), &method.learning, limits, method.strategy)?;
     let mut bytes = 0;
-    let (mut after, mut others_after) = (before.clone(), others_before.clone());
+    let (mut after, mut others_after) = (of_students(vfer), others_before.clone());
     for round in 0..method.rounds {
         let learning = LearningSettings { seed: split.seed ^ u64::from(round), ..method.learning.clone() };
         let outcome = federation.round(subjects.len(), &ClientUpdate::encode, |student, base| {
@@ -118,7 +129,7 @@ fn adapt_once(dataset: &Dataset, split: &Split, vfer: &Vfer, method: &Method) ->
         })?;
         bytes += outcome.bytes;
         let model = federation.model()?;
-        (after, others_after) = (of(&model, &test), of(&model, &others));
+        (after, others_after) = (of_students(&model), of(&model, &others));
         curve.push((macro_f1(&after), macro_f1(&others_after)));
     }
     let (kept, right) = pseudo_label_quality(&subjects, vfer, &method.learning);
@@ -140,7 +151,13 @@ fn pseudo_label_quality(subjects: &[AdaptationSubject], vfer: &Vfer, learning: &
 
 /// The paper's method: one round, one epoch at 1e-5, FedAvg.
 pub fn papers_method() -> Method {
-    Method { name: "paper".into(), learning: LearningSettings::default(), strategy: Strategy::FedAvg, rounds: 1 }
+    Method {
+        name: "paper".into(),
+        learning: LearningSettings::default(),
+        strategy: Strategy::FedAvg,
+        rounds: 1,
+        personal: None,
+    }
 }
 
 /// Ways to adapt beside the paper's, each changing one thing of another.
@@ -161,7 +178,9 @@ mod tests {
     #[test]
     fn every_built_in_method_can_be_used_and_differs_from_the_papers() {
         let methods = methods().unwrap();
-        let is_usable = |method: &Method| method.rounds > 0 && method.strategy.is_usable() && !method.name.is_empty();
+        let is_usable = |method: &Method| {
+            (method.rounds > 0 || method.personal.is_some()) && method.strategy.is_usable() && !method.name.is_empty()
+        };
         assert!(methods.len() > 10 && methods.iter().all(is_usable));
         let paper = papers_method();
         assert!(methods.iter().all(|method| Method { name: paper.name.clone(), ..method.clone() } != paper));

@@ -1,4 +1,4 @@
-//! Virtual students over the aggregator's own code, in process: the round machine, validation, the durable store, FedAvg
+//! Virtual students over the aggregator's own code, in process or over HTTP: the round machine, validation, the durable store, FedAvg
 //! and the acceptance check that `emofed serve` runs, and the fine-tuning that a tab runs.
 
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use tempfile::TempDir;
 use super::LabError;
 use super::dataset::RatedClip;
 use super::parallel::on_all_cores;
+use super::transport::{Delivery, Transport};
 use crate::clock::Clock;
-use crate::error::ServeError;
 use crate::round::{AcceptanceCheck, ClassBounds, ClassConfig, Classroom, SanityCheck, publish_made};
 use crate::store::{BackboneRecord, EmbeddedStore, Phase, Records};
 
@@ -31,9 +31,11 @@ impl Clock for RoundClock {
     }
 }
 
-/// An aggregator without a network, over a store in a temporary folder.
+/// An aggregator of its own, over a store in a temporary folder.
 pub struct Federation {
-    class: Classroom,
+    // Before the class, which the HTTP side lets go of when it stops.
+    delivery: Delivery,
+    class: Arc<Classroom>,
     clock: Arc<RoundClock>,
     // Deleted when dropped, after the class has let go of it.
     _folder: TempDir,
@@ -104,8 +106,16 @@ impl Federation {
             bounds: ClassBounds { max_participants: u32::MAX, ..ClassBounds::default() },
         };
         let clock = Arc::new(RoundClock::default());
-        let class = Classroom::open(store, clock.clone(), config, check)?;
-        Ok(Self { class, clock, _folder: folder })
+        let class = Arc::new(Classroom::open(store, clock.clone(), config, check)?);
+        Ok(Self { delivery: Delivery::over(Transport::InProcess, class.clone())?, class, clock, _folder: folder })
+    }
+
+    /// The same with updates that travel by `transport`.
+    ///
+    /// # Errors
+    /// No socket can be had.
+    pub fn over(self, transport: Transport) -> Result<Self, LabError> {
+        Ok(Self { delivery: Delivery::over(transport, self.class.clone())?, ..self })
     }
 
     /// The current global model's place in the lineage.
@@ -148,12 +158,8 @@ impl Federation {
                 let Some(LocalUpdate { delta, clips }) = update(client, &base)? else { continue };
                 let body = encode(&ClientUpdate { round, base_version, clips, delta });
                 bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
-                // Ids of equal length, so that updates are summed in the students' order.
-                match self.class.submit(&format!("student-{client:08}"), round, &body) {
-                    Ok(_) => received.fetch_add(1, Ordering::Relaxed),
-                    Err(ServeError::Update(_) | ServeError::Problem(_)) => refused.fetch_add(1, Ordering::Relaxed),
-                    Err(error) => return Err(error.into()),
-                };
+                let counter = if self.delivery.send(client, round, body)? { &received } else { &refused };
+                counter.fetch_add(1, Ordering::Relaxed);
             }
         };
         on_all_cores(work)?;
@@ -209,7 +215,11 @@ pub fn pseudo_labelled<'a>(
     let mut labeller = Labeller::default();
     let label = |clip: &&'a RatedClip| {
         // Running the VFER is as much work as a third of a training step: only where its opinion is asked for.
-        let video = if learning.video_share > 0.0 { base.probabilities(&clip.features) } else { [0.0; 6] };
+        let video = if learning.video_share > 0.0 || learning.agreement {
+            base.probabilities(&clip.features)
+        } else {
+            [0.0; 6]
+        };
         let label = labeller.label(&clip.probabilities, &video, learning)?;
         label.confident.then_some((*clip, label))
     };

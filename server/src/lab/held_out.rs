@@ -1,10 +1,13 @@
 //! The acceptance check on a held-out set: a candidate that names people's clips worse than the model before it is rejected.
 
+use std::sync::{Mutex, PoisonError};
+
 use emofed::model::vfer::Vfer;
 use emofed::protocol::HeldOutEvaluation;
 use emofed::weights::Weights;
 
 use super::dataset::{Dataset, RatedClip};
+use super::metrics::Metrics;
 use super::train::evaluate;
 use crate::round::{AcceptanceCheck, SanityCheck};
 
@@ -15,23 +18,33 @@ pub struct HeldOutCheck {
     /// How much macro F1, 0 to 1, may fall in a round.
     tolerance: f64,
     sanity: SanityCheck,
+    /// What was measured last: after a round, the candidate is the next round's base.
+    last: Mutex<Option<(Weights, Metrics)>>,
 }
 
 impl HeldOutCheck {
     /// Uses all clips of `dataset`.
     pub fn new(dataset: Dataset, tolerance: f64, sanity: SanityCheck) -> Self {
-        Self { set: dataset.provenance.set, clips: dataset.clips, tolerance, sanity }
+        Self { set: dataset.provenance.set, clips: dataset.clips, tolerance, sanity, last: Mutex::default() }
+    }
+
+    fn measure(&self, weights: &Weights) -> Result<Metrics, String> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, metrics)) = last.as_ref().filter(|(measured, _)| measured == weights) {
+            return Ok(metrics.clone());
+        }
+        let clips: Vec<&RatedClip> = self.clips.iter().collect();
+        let vfer = Vfer::from_weights(weights).map_err(|error| error.to_string())?;
+        let metrics = evaluate(&vfer, &clips);
+        *last = Some((weights.clone(), metrics.clone()));
+        Ok(metrics)
     }
 }
 
 impl AcceptanceCheck for HeldOutCheck {
     fn check(&self, base: &Weights, candidate: &Weights) -> Result<Option<HeldOutEvaluation>, String> {
         self.sanity.check(base, candidate)?;
-        let clips: Vec<&RatedClip> = self.clips.iter().collect();
-        let measure = |weights: &Weights| {
-            Vfer::from_weights(weights).map(|vfer| evaluate(&vfer, &clips)).map_err(|error| error.to_string())
-        };
-        let (before, after) = (measure(base)?, measure(candidate)?);
+        let (before, after) = (self.measure(base)?, self.measure(candidate)?);
         if !after.loss.is_finite() || after.macro_f1 < before.macro_f1 - self.tolerance {
             return Err(format!(
                 "macro F1 on the held-out clips of {} would fall from {:.3} to {:.3}, by more than {:.3}",

@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod model_file;
 pub mod models;
 pub mod parallel;
+pub mod personal;
 pub mod pretrain;
 pub mod raters;
 pub mod report;
@@ -26,5 +27,6 @@ pub mod supervised;
 pub mod synthetic;
 mod synthetic_face;
 pub mod train;
+pub mod transport;
 
 pub use error::LabError;

@@ -9,18 +9,19 @@ use crate::error::ServeError;
 use crate::store::ParticipantRecord;
 
 impl Classroom {
-    /// Adds a participant under the hash of its token.
+    /// Adds the participant `id` under the hash of its token.
     ///
     /// # Errors
     /// The class is full, or the store fails.
-    pub fn add_participant(&self, token_sha256: &str, participant: &ParticipantRecord) -> Result<(), ServeError> {
+    pub fn add_participant(&self, token_sha256: &str, id: String) -> Result<(), ServeError> {
         let most = self.config.bounds.max_participants;
         let room = |count: u32| (count < most).then_some(count + 1);
         if self.participants.fetch_update(Ordering::SeqCst, Ordering::SeqCst, room).is_err() {
             let detail = format!("The class is full: {most} participants have joined. Ask the instructor.");
             return Err(ServeError::problem(ProblemCode::Conflict, detail));
         }
-        self.records.insert_participant(token_sha256, participant).inspect_err(|_| {
+        let participant = ParticipantRecord { id, joined_at_s: Some(self.clock.now_s()) };
+        self.records.insert_participant(token_sha256, &participant).inspect_err(|_| {
             self.participants.fetch_sub(1, Ordering::SeqCst);
         })?;
         Ok(())
@@ -34,6 +35,18 @@ impl Classroom {
         if self.records.delete_participant(token_sha256)? {
             self.participants.fetch_sub(1, Ordering::SeqCst);
         }
+        Ok(())
+    }
+
+    /// Revokes one participant by its id, as [`Self::remove_participant`] does by its token.
+    ///
+    /// # Errors
+    /// There is none, or the store fails.
+    pub fn revoke_participant(&self, id: &str) -> Result<(), ServeError> {
+        if !self.records.delete_participant_by_id(id)? {
+            return Err(ServeError::problem(ProblemCode::NotFound, "No participant has this id."));
+        }
+        self.participants.fetch_sub(1, Ordering::SeqCst);
         Ok(())
     }
 

@@ -69,7 +69,7 @@ impl Classroom {
         let state = State::load(&records, &backbone)?;
         let base = load(&records, &state.head.vfer)?;
         let events = EventLog::new(clock.now_s());
-        let participants = u32::try_from(records.participant_count()?).unwrap_or(u32::MAX);
+        let participants = u32::try_from(records.participants()?.len()).unwrap_or(u32::MAX);
         let manifest = Manifest {
             protocol: PROTOCOL,
             class: config.class.clone(),

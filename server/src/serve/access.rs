@@ -10,7 +10,6 @@ use emofed::protocol::{Problem, ProblemCode, sha256_hex};
 
 use super::App;
 use crate::error::ServeError;
-use crate::secret;
 
 /// Wrong codes that an address may try in a window, in seconds below.
 const WRONG_CODES: u32 = 10;
@@ -133,9 +132,7 @@ pub(super) async fn participant(app: &App, headers: &HeaderMap) -> Result<String
 
 /// Lets only the instructor pass.
 pub(super) fn instructor(app: &App, headers: &HeaderMap) -> Result<(), ServeError> {
-    let is_instructor = bearer(headers)
-        .is_some_and(|token| secret::same(&sha256_hex(token.as_bytes()), &app.record.instructor_token_sha256));
-    if is_instructor {
+    if bearer(headers).is_some_and(|token| app.admission.is_instructor(token)) {
         Ok(())
     } else {
         Err(ServeError::problem(ProblemCode::Unauthorized, "The instructor's token is missing or wrong."))

@@ -1,13 +1,14 @@
 //! The instructor's calls.
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Query, State};
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use emofed::protocol::{ClassStatus, ProblemCode, RoundSettings, RoundSettingsChange};
+use emofed::protocol::{ClassCode, ClassStatus, ParticipantSummary, ProblemCode, RoundSettings, RoundSettingsChange};
 
 use super::{App, Number, access};
 use crate::error::ServeError;
+use crate::store::ParticipantRecord;
 
 /// Rounds and models that are told at once.
 const PAGE: usize = 50;
@@ -28,12 +29,13 @@ pub(super) async fn status(
 ) -> Result<Json<ClassStatus>, ServeError> {
     access::instructor(&app, &headers)?;
     let Query(pages) = pages.map_err(|error| ServeError::problem(ProblemCode::BadRequest, error.body_text()))?;
-    let class_code = app.record.code.clone();
+    let ClassCode { code: class_code, expires_at_s: class_code_expires_at_s } = app.admission.class_code();
     let status = app.blocking(move |class| {
         let snapshot = class.snapshot();
         Ok(ClassStatus {
             class: snapshot.manifest.class.clone(),
             class_code,
+            class_code_expires_at_s,
             connected: u32::try_from(class.events().listeners()).unwrap_or(u32::MAX),
             participants: class.participants(),
             round: snapshot.manifest.round.clone(),
@@ -93,8 +95,43 @@ pub(super) async fn settings(
     Ok(Json(app.blocking(move |class| class.change_settings(change)).await?))
 }
 
+/// `POST /api/v1/instructor/class-code`: a new code; the old one lets nobody join any more.
+pub(super) async fn renew_code(
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Result<(StatusCode, Json<ClassCode>), ServeError> {
+    access::instructor(&app, &headers)?;
+    let admission = app.admission.clone();
+    let code = app.blocking(move |_| admission.renew_code()).await?;
+    Ok((StatusCode::CREATED, Json(code)))
+}
+
+/// `GET /api/v1/instructor/participants`: their ids and when they joined, the latest first.
+pub(super) async fn participants(
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Result<Json<Vec<ParticipantSummary>>, ServeError> {
+    access::instructor(&app, &headers)?;
+    let mut participants = app.blocking(|class| Ok(class.records().participants()?)).await?;
+    participants.sort_by(|a, b| (b.joined_at_s, &b.id).cmp(&(a.joined_at_s, &a.id)));
+    let summary = |ParticipantRecord { id, joined_at_s }| ParticipantSummary { id, joined_at_s };
+    Ok(Json(participants.into_iter().map(summary).collect()))
+}
+
+/// `DELETE /api/v1/instructor/participants/{id}`: this participant's token ends.
+pub(super) async fn revoke(
+    State(app): State<App>,
+    id: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<StatusCode, ServeError> {
+    access::instructor(&app, &headers)?;
+    let Path(id) = id.map_err(|error| ServeError::problem(ProblemCode::BadRequest, error.body_text()))?;
+    app.blocking(move |class| class.revoke_participant(&id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// `DELETE /api/v1/instructor/participants`: all tokens end; who has the class code can join again.
-pub(super) async fn revoke(State(app): State<App>, headers: HeaderMap) -> Result<StatusCode, ServeError> {
+pub(super) async fn revoke_all(State(app): State<App>, headers: HeaderMap) -> Result<StatusCode, ServeError> {
     access::instructor(&app, &headers)?;
     app.blocking(|class| class.remove_participants()).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -1,6 +1,7 @@
 //! The aggregator's HTTP side: routes, access, limits.
 
 mod access;
+mod admission;
 mod connections;
 mod events;
 mod files;
@@ -25,12 +26,12 @@ use tokio::net::TcpListener;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 pub use self::access::JoinLimiter;
+pub use self::admission::Admission;
 pub use self::connections::ConnectionBounds;
 use self::connections::Counted;
 pub use self::security::{Origins, authority};
 use crate::error::ServeError;
 use crate::round::Classroom;
-use crate::store::ClassRecord;
 
 /// A request that takes longer than this is given up; event streams are exempt.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -47,7 +48,7 @@ pub struct App {
     /// The class.
     pub class: Arc<Classroom>,
     /// Its code and the instructor's token.
-    pub record: Arc<ClassRecord>,
+    pub admission: Arc<Admission>,
     /// Slows down who guesses class codes.
     pub joins: Arc<JoinLimiter>,
     /// Where requests may come from.
@@ -111,7 +112,9 @@ pub fn router(app: App, dist: Option<PathBuf>) -> Router {
         .route("/api/v1/participants/me", delete(participant::leave))
         .route("/api/v1/rounds/{round}/update", put(participant::update).layer(DefaultBodyLimit::max(max_update)))
         .route("/api/v1/instructor/status", get(instructor::status))
-        .route("/api/v1/instructor/participants", delete(instructor::revoke))
+        .route("/api/v1/instructor/class-code", post(instructor::renew_code))
+        .route("/api/v1/instructor/participants", get(instructor::participants).delete(instructor::revoke_all))
+        .route("/api/v1/instructor/participants/{id}", delete(instructor::revoke))
         .route("/api/v1/instructor/rounds", post(instructor::open))
         .route("/api/v1/instructor/rounds/{round}/close", post(instructor::close))
         .route("/api/v1/instructor/models/{version}/restore", post(instructor::restore))

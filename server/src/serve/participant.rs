@@ -12,12 +12,12 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use emofed::protocol::{ClientUpdate, JoinRequest, JoinResponse, ProblemCode, SAFETENSORS, UpdateReceipt, sha256_hex};
 
+use super::admission::CodeRefusal;
 use super::{App, Number, access};
 use futures::StreamExt as _;
 
 use crate::error::ServeError;
 use crate::secret;
-use crate::store::ParticipantRecord;
 
 /// `GET /api/v1/manifest`.
 pub(super) async fn manifest(State(app): State<App>, headers: HeaderMap) -> Response {
@@ -38,19 +38,25 @@ pub(super) async fn join(
 ) -> Result<(StatusCode, Json<JoinResponse>), ServeError> {
     let Json(request) = request.map_err(|error| ServeError::problem(ProblemCode::BadRequest, error.body_text()))?;
     let address = access::address(app.origins.trusted_proxy, peer.ip(), &headers);
-    if !secret::same(&secret::normalized_code(&request.class_code), &secret::normalized_code(&app.record.code)) {
-        if let Err(limited) = app.joins.count_wrong(address) {
-            // Whoever guesses waits. A right code is never held back: many people can share one address.
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            return Err(limited);
+    let wrong_code = |detail: &str| ServeError::problem(ProblemCode::WrongClassCode, detail);
+    match app.admission.check_code(&request.class_code) {
+        Ok(()) => {}
+        Err(CodeRefusal::Wrong) => {
+            if let Err(limited) = app.joins.count_wrong(address) {
+                // Whoever guesses waits. A right code is never held back: many people can share one address.
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                return Err(limited);
+            }
+            return Err(wrong_code("No class has this code."));
         }
-        return Err(ServeError::problem(ProblemCode::WrongClassCode, "No class has this code."));
+        Err(CodeRefusal::Expired) => {
+            return Err(wrong_code("This class code has expired. Ask the instructor for the new one."));
+        }
     }
     app.joins.count_join(address)?;
     let joined = JoinResponse { participant: secret::id()?, token: secret::token()? };
-    let record = ParticipantRecord { id: joined.participant.clone() };
-    let token_sha256 = sha256_hex(joined.token.as_bytes());
-    app.blocking(move |class| class.add_participant(&token_sha256, &record)).await?;
+    let (id, token_sha256) = (joined.participant.clone(), sha256_hex(joined.token.as_bytes()));
+    app.blocking(move |class| class.add_participant(&token_sha256, id)).await?;
     Ok((StatusCode::CREATED, Json(joined)))
 }
 
@@ -94,7 +100,10 @@ pub(super) async fn update(
         StatusCode::PAYLOAD_TOO_LARGE => too_large(),
         _ => ServeError::problem(ProblemCode::BadRequest, "The body did not arrive whole."),
     })?;
-    let receipt = app.blocking(move |class| class.submit(&participant, round, &body)).await?;
+    let sender = participant.clone();
+    let receipt = app.blocking(move |class| class.submit(&participant, round, &body)).await;
+    // So that an instructor knows whom to revoke.
+    let receipt = receipt.inspect_err(|error| tracing::warn!(participant = sender, round, %error, "update refused"))?;
     // Not waited for: the update is safe, and the receipt need not wait for the aggregate.
     let advancing = app.clone();
     tokio::spawn(async move {

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 pub struct ClassRecord {
     /// The code that students join with.
     pub code: String,
+    /// When the code ends, in seconds since 1970; absent: it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_expires_at_s: Option<u64>,
     /// SHA-256 of the instructor's token.
     pub instructor_token_sha256: String,
 }
@@ -26,6 +29,9 @@ pub struct BackboneRecord {
 pub struct ParticipantRecord {
     /// Random id.
     pub id: String,
+    /// When it joined, in seconds since 1970; absent where an earlier version recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joined_at_s: Option<u64>,
 }
 
 /// Where a round stands. A crash resumes here.

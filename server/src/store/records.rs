@@ -117,9 +117,9 @@ impl Records {
         self.get(&format!("participant/{token_sha256}"))
     }
 
-    /// How many participants ever joined.
-    pub fn participant_count(&self) -> Result<usize, StoreError> {
-        Ok(self.0.scan("participant/")?.len())
+    /// All participants, in no order.
+    pub fn participants(&self) -> Result<Vec<ParticipantRecord>, StoreError> {
+        self.scan("participant/")
     }
 
     /// All published models, oldest first.
@@ -148,6 +148,17 @@ impl Records {
         let known = self.0.get(&key)?.is_some();
         self.0.commit(&[Write::Delete { key }])?;
         Ok(known)
+    }
+
+    /// Forgets the participant with this id. Whether there was one.
+    pub fn delete_participant_by_id(&self, id: &str) -> Result<bool, StoreError> {
+        for (key, value) in self.0.scan("participant/")? {
+            if read::<ParticipantRecord>(&key, &value)?.id == id {
+                self.0.commit(&[Write::Delete { key }])?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Forgets every participant; gives their number.

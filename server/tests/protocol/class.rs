@@ -13,7 +13,7 @@ use emofed::protocol::{
 use emofed::weights::{Tensor, Weights};
 use emofed_server::clock::Clock;
 use emofed_server::round::{ClassBounds, ClassConfig, Classroom, SanityCheck, publish_made};
-use emofed_server::serve::{App, ConnectionBounds, EventStreams, JoinLimiter, Origins, serve};
+use emofed_server::serve::{Admission, App, ConnectionBounds, EventStreams, JoinLimiter, Origins, serve};
 use emofed_server::store::{BackboneRecord, ClassRecord, EmbeddedStore, Records, Store};
 use reqwest::{Client, Response};
 use tempfile::TempDir;
@@ -22,6 +22,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub const CODE: &str = "ABCD-EFGH";
+/// Long after the clock's first time.
+pub const CODE_EXPIRES_AT_S: u64 = 100_000;
 pub const INSTRUCTOR: &str = "the instructor's token";
 
 /// A clock that stands still until it is set.
@@ -78,13 +80,18 @@ pub fn delta(value: f32) -> Weights {
 
 /// Puts a backbone, a detector and a first model into a new store.
 pub fn prepare(folder: &Path) {
+    prepare_with(folder, &model());
+}
+
+/// The same with the first model `base`.
+pub fn prepare_with(folder: &Path, base: &Weights) {
     let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(folder).unwrap());
     let records = Records(store);
     let backbone =
         BackboneRef { kind: BackboneKind::Lite, blob: records.put_blob(&model().to_safetensors(None)).unwrap() };
     records.put_backbone(&BackboneRecord { backbone: backbone.clone(), imported_at_s: 0 }).unwrap();
     records.put_detector(&backbone.blob).unwrap();
-    publish_made(&records, &backbone, ModelOrigin::Bootstrap, &model().to_safetensors(None), None, 0).unwrap();
+    publish_made(&records, &backbone, ModelOrigin::Bootstrap, &base.to_safetensors(None), None, 0).unwrap();
 }
 
 pub fn fresh() -> TempDir {
@@ -115,6 +122,17 @@ impl Class {
         few_contributors: bool,
         bounds: ClassBounds,
     ) -> Self {
+        let store = Arc::new(EmbeddedStore::open(folder).unwrap());
+        Self::start_over(store, rounds, few_contributors, bounds).await
+    }
+
+    /// A class over any store.
+    pub async fn start_over(
+        store: Arc<dyn Store>,
+        rounds: RoundSettings,
+        few_contributors: bool,
+        bounds: ClassBounds,
+    ) -> Self {
         let clock = Arc::new(TestClock(AtomicU64::new(1_000)));
         let config = ClassConfig {
             class: "test".to_owned(),
@@ -127,14 +145,18 @@ impl Class {
             few_contributors,
             bounds,
         };
-        let store = Arc::new(EmbeddedStore::open(folder).unwrap());
         let acceptance = Box::new(SanityCheck::for_class(&config));
         let room = Arc::new(Classroom::open(store, clock.clone(), config, acceptance).unwrap());
         let (stopping, receiver) = watch::channel(false);
-        let record = ClassRecord { code: CODE.to_owned(), instructor_token_sha256: sha256_hex(INSTRUCTOR.as_bytes()) };
+        let record = ClassRecord {
+            code: CODE.to_owned(),
+            code_expires_at_s: Some(CODE_EXPIRES_AT_S),
+            instructor_token_sha256: sha256_hex(INSTRUCTOR.as_bytes()),
+        };
+        let admission = Admission::new(room.records().clone(), clock.clone(), record, 1);
         let app = App {
             class: room.clone(),
-            record: Arc::new(record),
+            admission: Arc::new(admission),
             joins: Arc::new(JoinLimiter::new(1_000)),
             origins: Origins::default(),
             connections: TIGHT,

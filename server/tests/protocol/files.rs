@@ -204,7 +204,10 @@ async fn the_description_names_every_route() {
             let method = method.to_uppercase().parse().unwrap();
             let request = class.client.request(method, &url).bearer_auth(INSTRUCTOR);
             let status = request.send().await.unwrap().status();
-            assert!(status != 405 && (status != 404 || path.starts_with("/blobs/")), "{path}: {status}");
+            assert!(
+                status != 405 && (status != 404 || path.starts_with("/blobs/") || path.ends_with("{id}")),
+                "{path}: {status}"
+            );
         }
     }
     let source = include_str!("../../src/serve/mod.rs");

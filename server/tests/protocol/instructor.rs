@@ -2,11 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
-use emofed::protocol::{ClassStatus, ProblemCode, RoundSettings, instructor_path};
+use emofed::protocol::{ClassCode, ClassStatus, ParticipantSummary, ProblemCode, RoundSettings, instructor_path, path};
 use emofed_server::round::ClassBounds;
 use reqwest::{Method, Response};
 
-use super::class::{Class, INSTRUCTOR, delta, for_two, fresh, model, problem};
+use super::class::{CODE, CODE_EXPIRES_AT_S, Class, INSTRUCTOR, delta, for_two, fresh, model, problem};
 
 async fn call(class: &Class, method: Method, path: &str) -> Response {
     class.client.request(method, class.url(path)).bearer_auth(INSTRUCTOR).send().await.unwrap()
@@ -182,4 +182,61 @@ async fn nobody_else_may() {
             assert_eq!(problem(request.send().await.unwrap()).await.code, ProblemCode::Unauthorized, "{path}");
         }
     }
+}
+
+/// Tries to join with `code`.
+async fn join_with(class: &Class, code: &str) -> Response {
+    let request = class.client.post(class.url(path::PARTICIPANTS)).header("content-type", "application/json");
+    request.body(format!("{{\"class_code\":\"{code}\"}}")).send().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_code_expires_and_a_new_one_opens_the_class_at_once() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    assert_eq!(status(&class).await.class_code_expires_at_s, Some(CODE_EXPIRES_AT_S));
+    let early = class.join().await;
+    class.clock.0.store(CODE_EXPIRES_AT_S, Ordering::SeqCst);
+    // However often: whoever has the right code guesses nothing.
+    for _ in 0..20 {
+        let refused = problem(join_with(&class, CODE).await).await;
+        assert_eq!(refused.code, ProblemCode::WrongClassCode);
+        assert!(refused.detail.contains("expired"), "{}", refused.detail);
+    }
+
+    let renewed = call(&class, Method::POST, instructor_path::CLASS_CODE).await;
+    assert_eq!(renewed.status(), 201);
+    let renewed: ClassCode = renewed.json().await.unwrap();
+    assert_ne!(renewed.code, CODE);
+    assert_eq!(renewed.expires_at_s, Some(CODE_EXPIRES_AT_S + 86_400));
+    let told = status(&class).await;
+    assert_eq!((told.class_code, told.class_code_expires_at_s), (renewed.code.clone(), renewed.expires_at_s));
+    assert_eq!(join_with(&class, &renewed.code).await.status(), 201);
+    let old = problem(join_with(&class, CODE).await).await;
+    assert!(!old.detail.contains("expired"), "{}", old.detail);
+    // Who had joined stays, and the code is on disk.
+    assert_eq!(class.send(&early, &class.update(2, delta(0.5)).await).await.status(), 200);
+    assert_eq!(class.room.records().class().unwrap().unwrap().code, renewed.code);
+}
+
+#[tokio::test]
+async fn one_participant_is_revoked_and_the_others_stay() {
+    let folder = fresh();
+    let class = Class::start(folder.path()).await;
+    let hostile = class.join().await;
+    class.clock.0.fetch_add(5, Ordering::SeqCst);
+    let other = class.join().await;
+    let listed: Vec<ParticipantSummary> =
+        call(&class, Method::GET, instructor_path::PARTICIPANTS).await.json().await.unwrap();
+    let joined: Vec<_> = listed.iter().map(|participant| participant.joined_at_s).collect();
+    assert_eq!(joined, [Some(1_005), Some(1_000)]);
+    let path = instructor_path::participant(&listed[1].id);
+    let stranger = class.client.delete(class.url(&path)).bearer_auth(&other.token).send().await.unwrap();
+    assert_eq!(stranger.status(), 401);
+    assert_eq!(call(&class, Method::DELETE, &path).await.status(), 204);
+    assert_eq!(problem(call(&class, Method::DELETE, &path).await).await.code, ProblemCode::NotFound);
+    let update = class.update(2, delta(0.5)).await;
+    assert_eq!(class.send(&hostile, &update).await.status(), 401);
+    assert_eq!(class.send(&other, &update).await.status(), 200);
+    assert_eq!(status(&class).await.participants, 1);
 }

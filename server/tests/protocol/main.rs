@@ -5,6 +5,7 @@ mod class;
 mod connections;
 mod contributors;
 mod crashes;
+mod faults;
 mod files;
 mod instructor;
 mod program;

@@ -6,12 +6,12 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use emofed::protocol::{ClassStatus, ClientUpdate, JoinResponse, Manifest, SAFETENSORS, instructor_path, path};
-use emofed::weights::Weights;
+use emofed::weights::{Tensor, Weights};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use reqwest::Client;
 
-use super::class::{delta, fresh, model as base_model};
+use super::class::{delta, fresh, model as base_model, prepare_with};
 
 /// A running `emofed serve` on a free port. Killed when dropped.
 struct Program {
@@ -32,8 +32,12 @@ impl Program {
         // The model of a few values moves further than fine-tuning moves a real one, and rounds shall not wait.
         let config = folder.join("emofed.toml");
         std::fs::write(&config, "[limits]\nmax_norm = 10.0\nshortest_round_s = 0\n").unwrap();
-        command.arg("--config").arg(config);
-        let mut process = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        command.arg("--config").arg(config).args(arguments);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut link = |label: &str| lines.next().unwrap().unwrap().strip_prefix(label).unwrap().trim().to_owned();
         let (student, instructor) = (link("Student"), link("Instructor"));
@@ -202,6 +206,70 @@ async fn it_tells_why_it_does_not_start() {
     let empty = tempfile::tempdir().unwrap();
     let text = refused(&command(empty.path(), "127.0.0.1:0").output().unwrap());
     assert!(text.contains("emofed import lite"), "{text}");
+}
+
+/// The process's line in /proc that begins with `name`.
+#[cfg(target_os = "linux")]
+fn proc_line(program: &Program, file: &str, name: &str) -> String {
+    let text = std::fs::read_to_string(format!("/proc/{}/{file}", program.process.id())).unwrap();
+    text.lines().find(|line| line.starts_with(name)).unwrap().to_owned()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn it_opens_as_many_files_as_it_may() {
+    let folder = fresh();
+    let mut shell = Command::new("sh");
+    // As a service manager or a login shell limits it.
+    shell.args(["-c", "ulimit -Sn 64; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_emofed")]);
+    shell.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path()).env_clear();
+    let program = Program::spawn(shell);
+    let limit = proc_line(&program, "limits", "Max open files");
+    let numbers: Vec<&str> = limit.split_whitespace().filter(|word| word.parse::<u64>().is_ok()).collect();
+    assert!(numbers[0] == numbers[1] && numbers[0] != "64", "{limit}");
+    let mut streams = Vec::new();
+    for _ in 0..100 {
+        let stream = Client::new().get(program.url(path::EVENTS)).send().await.unwrap();
+        assert_eq!(stream.status(), 200);
+        streams.push(stream);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn bodies_of_strangers_take_no_memory() {
+    use tokio::io::AsyncWriteExt as _;
+
+    const STRANGERS: usize = 100;
+    const VALUES: usize = 500_000;
+    let mut base = Weights::new();
+    base.insert("head.weight", Tensor::new([VALUES], vec![0.5; VALUES]));
+    let folder = tempfile::tempdir().unwrap();
+    prepare_with(folder.path(), &base);
+    let program = Program::start(folder.path(), &[]);
+    let resident = |program: &Program| -> usize {
+        let line = proc_line(program, "status", "VmRSS:");
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    let before_kb = resident(&program);
+    let body = vec![b'x'; 4 * VALUES];
+    let address = program.url("").replace("http://", "");
+    let head = format!(
+        "PUT {} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer nobody\r\nContent-Type: {SAFETENSORS}\r\n\
+         Content-Length: {}\r\n\r\n",
+        path::update(1),
+        body.len()
+    );
+    let mut strangers = Vec::new();
+    for _ in 0..STRANGERS {
+        let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // All but the last byte, so that nobody is answered.
+        stream.write_all(&body[1..]).await.unwrap();
+        strangers.push(stream);
+    }
+    let grown_kb = resident(&program).saturating_sub(before_kb);
+    assert!(grown_kb < STRANGERS * body.len() / 1_024 / 4, "{grown_kb} KiB for bodies of nobody");
 }
 
 #[test]

@@ -12,6 +12,13 @@ pub struct Stream {
     cell: [f32; HIDDEN],
 }
 
+impl Stream {
+    /// The hidden state.
+    pub(super) fn into_hidden(self) -> [f32; HIDDEN] {
+        self.hidden
+    }
+}
+
 /// Buffers of a batch, kept from one to the next so that nothing is allocated once they have grown.
 ///
 /// Clips are *packed*: sorted by length, longest first, and laid out time step by time step, so that the clips still

@@ -144,4 +144,13 @@ impl Vfer {
         }
         probabilities
     }
+
+    /// The LSTM's hidden state after the last frame of `features`, `[frames, FEATURES]`: what the linear layer sees.
+    pub fn last_hidden(&self, features: &[f32]) -> [f32; HIDDEN] {
+        let mut stream = self.stream();
+        for frame in features.as_chunks::<FEATURES>().0 {
+            self.step(&mut stream, frame);
+        }
+        stream.into_hidden()
+    }
 }

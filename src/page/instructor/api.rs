@@ -6,7 +6,7 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Headers, Request, RequestInit, Response};
 
-use crate::protocol::{ClassStatus, Problem, RoundSettings, instructor_path};
+use crate::protocol::{ClassStatus, ParticipantSummary, Problem, RoundSettings, instructor_path};
 use crate::tab::limit::{LONG_MS, Limit, SHORT_MS};
 
 /// Why a call failed.
@@ -45,6 +45,22 @@ impl Api {
     /// The order does not fit the present state, or nobody answers.
     pub async fn post(&self, path: &str) -> Result<(), ApiError> {
         self.send("POST", path, None, LONG_MS).await.map(|_| ())
+    }
+
+    /// `DELETE`.
+    ///
+    /// # Errors
+    /// There is nothing of that kind, or nobody answers.
+    pub async fn delete(&self, path: &str) -> Result<(), ApiError> {
+        self.send("DELETE", path, None, LONG_MS).await.map(|_| ())
+    }
+
+    /// `GET /api/v1/instructor/participants`.
+    ///
+    /// # Errors
+    /// The token is wrong, or nobody answers.
+    pub async fn participants(&self) -> Result<Vec<ParticipantSummary>, ApiError> {
+        self.send("GET", instructor_path::PARTICIPANTS, None, SHORT_MS).await?.read().await
     }
 
     /// `PATCH /api/v1/instructor/settings`.

@@ -22,11 +22,13 @@ const KEY: &str = "emofed.instructor-token";
 const POLL_MS: u32 = 5_000;
 
 /// What a click asks for, after it was confirmed.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Order {
     Open,
     Close(u64),
     Restore(u64),
+    RenewCode,
+    Revoke(String),
 }
 
 /// Wires up the page.
@@ -131,6 +133,19 @@ impl Desk {
             }
         });
         let desk = self.clone();
+        dom::on("renew-code", "click", move |_| desk.confirm(Order::RenewCode));
+        let desk = self.clone();
+        dom::on("participants-rows", "click", move |event| {
+            if let Some(id) = view::participant_to_revoke(event) {
+                desk.confirm(Order::Revoke(id));
+            }
+        });
+        let desk = self.clone();
+        dom::on("participants-list", "toggle", move |_| {
+            let desk = desk.clone();
+            spawn_local(async move { desk.refresh().await });
+        });
+        let desk = self.clone();
         dom::on_submit("settings-form", move || {
             if let Some(settings) = view::wanted_settings() {
                 let desk = desk.clone();
@@ -157,6 +172,14 @@ impl Desk {
                 dom::show("connection", false);
                 status::show("connection", "");
                 self.show(&status);
+                if view::participants_are_shown() {
+                    match self.api.participants().await {
+                        Ok(participants) => view::participants(&participants),
+                        // The next refresh says so.
+                        Err(ApiError::Unreachable) => {}
+                        Err(error) => dom::problem(&error.to_string(), way_out(&error)),
+                    }
+                }
             }
             Err(ApiError::Unreachable) => {
                 status::show("connection", "The aggregator does not answer. This page keeps trying.");
@@ -173,13 +196,19 @@ impl Desk {
 
     /// Asks before doing what cannot be undone.
     fn confirm(self: &Rc<Self>, order: Order) {
-        let question = match order {
+        let question = match &order {
             Order::Open => return self.obey(order),
             Order::Close(round) => {
                 format!("Close round {round} now? The updates that are in are averaged and published.")
             }
             Order::Restore(version) => format!(
                 "Make version {version} the central model again? Every tab switches to it; an open round is abandoned."
+            ),
+            Order::RenewCode => "Make a new class code? The old one and its links let nobody join any more; who has \
+                                 joined stays."
+                .to_owned(),
+            Order::Revoke(id) => format!(
+                "Revoke participant {id}? Its tab can send nothing more unless it joins again with the class code."
             ),
         };
         dom::text("confirm-text", &question);
@@ -188,7 +217,7 @@ impl Desk {
         let answered = dialog.clone();
         EventListener::once(&dialog, "close", move |_| {
             if answered.return_value() == "yes" {
-                desk.obey(order);
+                desk.obey(order.clone());
             }
             answered.set_return_value("");
         })
@@ -200,12 +229,14 @@ impl Desk {
     fn obey(self: &Rc<Self>, order: Order) {
         let desk = self.clone();
         spawn_local(async move {
-            let path = match order {
-                Order::Open => instructor_path::ROUNDS.to_owned(),
-                Order::Close(round) => instructor_path::close(round),
-                Order::Restore(version) => instructor_path::restore(version),
+            let done = match order {
+                Order::Open => desk.api.post(instructor_path::ROUNDS).await,
+                Order::Close(round) => desk.api.post(&instructor_path::close(round)).await,
+                Order::Restore(version) => desk.api.post(&instructor_path::restore(version)).await,
+                Order::RenewCode => desk.api.post(instructor_path::CLASS_CODE).await,
+                Order::Revoke(id) => desk.api.delete(&instructor_path::participant(&id)).await,
             };
-            match desk.api.post(&path).await {
+            match done {
                 Ok(()) => dom::show("problem", false),
                 Err(error) => dom::problem(&error.to_string(), way_out(&error)),
             }

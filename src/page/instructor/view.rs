@@ -4,7 +4,9 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{Element, Event, HtmlButtonElement, HtmlElement, HtmlInputElement, HtmlProgressElement};
 
 use crate::page::{dom, status};
-use crate::protocol::{ClassStatus, MINIMUM_CONTRIBUTORS, ModelOrigin, ModelVersion, RoundSettings};
+use crate::protocol::{
+    ClassStatus, MINIMUM_CONTRIBUTORS, ModelOrigin, ModelVersion, ParticipantSummary, RoundSettings,
+};
 
 /// Rounds that are listed.
 const ROUNDS_SHOWN: usize = 20;
@@ -13,6 +15,8 @@ const ROUNDS_SHOWN: usize = 20;
 pub fn status(status: &ClassStatus, student_link: &str) {
     dom::text("class-name", &format!("{}: instructor", status.class));
     dom::text("class-code", &status.class_code);
+    let end = status.class_code_expires_at_s.map(|end_s| format!("Students can join with it until {}.", time(end_s)));
+    dom::text("class-code-end", &end.unwrap_or_default());
     dom::get::<HtmlInputElement>("student-link").set_value(student_link);
     dom::show("few-contributors", status.few_contributors);
     let fewest = if status.few_contributors { 1 } else { MINIMUM_CONTRIBUTORS };
@@ -84,14 +88,44 @@ fn model_row(model: &ModelVersion, current: Option<u64>) -> Element {
     ]);
     let action = dom::element("td", if current == Some(model.version) { "current" } else { "" });
     if current != Some(model.version) {
-        let button = dom::element("button", "Roll back to this");
-        let _ = button.set_attribute("type", "button");
-        let _ = button.set_attribute("data-version", &model.version.to_string());
-        let _ = button.set_attribute("aria-label", &format!("Roll back to version {}", model.version));
+        let label = format!("Roll back to version {}", model.version);
+        let button = row_button("Roll back to this", &label, "data-version", &model.version.to_string());
         dom::append(&action, &[&button]);
     }
     dom::append(&row, &[&action]);
     row
+}
+
+/// A button in a table's row, which says in an attribute what it is for.
+fn row_button(text: &str, label: &str, attribute: &str, value: &str) -> Element {
+    let button = dom::element("button", text);
+    for (name, value) in [("type", "button"), ("aria-label", label), (attribute, value)] {
+        // The names are constants that are allowed.
+        let _ = button.set_attribute(name, value);
+    }
+    button
+}
+
+/// Whether the list of participants is unfolded.
+pub fn participants_are_shown() -> bool {
+    dom::get::<Element>("participants-list").has_attribute("open")
+}
+
+/// Shows who has joined.
+pub fn participants(participants: &[ParticipantSummary]) {
+    let rows: Vec<Element> = participants
+        .iter()
+        .map(|participant| {
+            let joined = participant.joined_at_s.map_or_else(|| "–".to_owned(), time);
+            let row = row(&[&participant.id, &joined]);
+            let action = dom::element("td", "");
+            let label = format!("Revoke participant {}", participant.id);
+            dom::append(&action, &[&row_button("Revoke", &label, "data-participant", &participant.id)]);
+            dom::append(&row, &[&action]);
+            row
+        })
+        .collect();
+    fill("participants-rows", &rows);
 }
 
 /// Macro F1 on the held-out clips, before and after.
@@ -127,7 +161,16 @@ pub fn open_round() -> Option<u64> {
 
 /// The version whose button was clicked.
 pub fn version_to_restore(event: &Event) -> Option<u64> {
-    event.target()?.dyn_into::<Element>().ok()?.get_attribute("data-version")?.parse().ok()
+    clicked(event, "data-version")?.parse().ok()
+}
+
+/// The participant whose button was clicked.
+pub fn participant_to_revoke(event: &Event) -> Option<String> {
+    clicked(event, "data-participant")
+}
+
+fn clicked(event: &Event, attribute: &str) -> Option<String> {
+    event.target()?.dyn_into::<Element>().ok()?.get_attribute(attribute)
 }
 
 /// Fills the form.

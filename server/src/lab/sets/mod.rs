@@ -3,6 +3,7 @@
 pub mod crema_d;
 pub mod csv_list;
 pub mod ferplus;
+pub mod sequences;
 mod stored;
 mod table;
 

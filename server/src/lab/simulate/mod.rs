@@ -83,6 +83,7 @@ pub fn simulate(
 
     let limits = UpdateLimits { max_norm: settings.max_norm, ..UpdateLimits::default() };
     let federation = Federation::new(&base.to_weights(), &settings.learning, limits, settings.strategy)?;
+    let federation = federation.over(settings.transport)?;
     let before = (macro_f1(&base, &students), macro_f1(&base, &others));
     let mut result = Simulated { settings: settings.clone(), before, rounds: Vec::new() };
     let encode = |update: &ClientUpdate| match settings.encoding {
@@ -187,6 +188,7 @@ fn attacked(mut update: LocalUpdate, attack: Attack, random: &mut SplitMix64) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::transport::Transport;
 
     fn small() -> SimulationSettings {
         SimulationSettings { students: 12, rounds: 2, clips_per_student: 4, ..SimulationSettings::default() }
@@ -203,6 +205,20 @@ mod tests {
         assert_eq!(refused.rounds[0].others_macro_f1, refused.before.1, "the model is the one before");
         let none = simulate(&SimulationSettings { participation: 0.0, ..small() }, |_| {}).unwrap();
         assert!(none.rounds.iter().all(|round| round.bytes == 0));
+    }
+
+    #[test]
+    fn over_http_the_same_updates_count() {
+        let learning = LearningSettings { confidence_threshold: 0.0, ..LearningSettings::default() };
+        let settings = SimulationSettings { hostile: 0.3, attack: Attack::NotANumber, learning, ..small() };
+        let called = simulate(&settings, |_| {}).unwrap();
+        let sent = simulate(&SimulationSettings { transport: Transport::Http, ..settings }, |_| {}).unwrap();
+        for (called, sent) in called.rounds.iter().zip(&sent.rounds) {
+            assert_eq!((called.received, called.refused, called.bytes), (sent.received, sent.refused, sent.bytes));
+            assert!(called.refused > 0 && called.received > 0);
+            // Summed in another order.
+            assert!((called.students_macro_f1 - sent.students_macro_f1).abs() < 0.05);
+        }
     }
 
     #[test]

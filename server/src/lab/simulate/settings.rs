@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::lab::LabError;
 use crate::lab::synthetic::WorldSettings;
+use crate::lab::transport::Transport;
 
 /// What is simulated. All keys have defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,8 +33,10 @@ pub struct SimulationSettings {
     /// Concentration of the Dirichlet distribution of a student's emotions: 0.1 is nearly one emotion each, 100 nearly
     /// equal shares; absent, the emotions come in turn.
     pub skew: Option<f64>,
-    /// How updates travel.
+    /// What updates' values are written as.
     pub encoding: Encoding,
+    /// How updates travel.
+    pub transport: Transport,
     /// How tabs label and learn.
     pub learning: LearningSettings,
     /// What the aggregator does with the mean.
@@ -59,6 +62,7 @@ impl Default for SimulationSettings {
             attack: Attack::SignFlip,
             skew: None,
             encoding: Encoding::F32,
+            transport: Transport::default(),
             learning: LearningSettings::default(),
             strategy: Strategy::FedAvg,
             max_norm: UpdateLimits::default().max_norm,
@@ -80,7 +84,7 @@ pub enum Attack {
     NotANumber,
 }
 
-/// How an update's values travel. The aggregator reads both.
+/// What an update's values are written as. The aggregator reads both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Encoding {

@@ -1,0 +1,155 @@
+//! How virtual students' updates reach the aggregator: by a call, or over HTTP on loopback as tabs do.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use emofed::protocol::{JoinRequest, JoinResponse, SAFETENSORS, path, sha256_hex};
+use reqwest::{Client, StatusCode, header};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use super::LabError;
+use crate::clock::SystemClock;
+use crate::error::ServeError;
+use crate::round::Classroom;
+use crate::secret;
+use crate::serve::{Admission, App, ConnectionBounds, EventStreams, JoinLimiter, Origins, serve};
+use crate::store::ClassRecord;
+
+/// How updates travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    /// By a call of the aggregator's code. Students have ids in order, so that the same seed gives the same bits.
+    #[default]
+    InProcess,
+    /// Over HTTP on loopback: each student joins with the class code and has a random id, so that updates are summed in
+    /// another order each time, and the last bits differ.
+    Http,
+}
+
+/// Hands updates over.
+pub(super) enum Delivery {
+    InProcess(Arc<Classroom>),
+    Http(HttpDelivery),
+}
+
+impl Delivery {
+    pub fn over(transport: Transport, class: Arc<Classroom>) -> Result<Self, LabError> {
+        match transport {
+            Transport::InProcess => Ok(Self::InProcess(class)),
+            Transport::Http => HttpDelivery::start(class).map(Self::Http),
+        }
+    }
+
+    /// Hands over the body of `student`'s update; whether it was acknowledged.
+    ///
+    /// # Errors
+    /// The aggregator could not take it, for another reason than the update itself.
+    pub fn send(&self, student: usize, round: u64, body: Vec<u8>) -> Result<bool, LabError> {
+        match self {
+            // Ids of equal length, so that updates are summed in the students' order.
+            Self::InProcess(class) => match class.submit(&format!("student-{student:08}"), round, &body) {
+                Ok(_) => Ok(true),
+                Err(ServeError::Update(_) | ServeError::Problem(_)) => Ok(false),
+                Err(error) => Err(error.into()),
+            },
+            Self::Http(delivery) => delivery.send(student, round, body),
+        }
+    }
+}
+
+/// `emofed serve`'s own HTTP side on a free port, and clients of it.
+pub(super) struct HttpDelivery {
+    runtime: Runtime,
+    client: Client,
+    origin: String,
+    class_code: String,
+    /// Bearer tokens of the students that have joined.
+    tokens: Mutex<HashMap<usize, String>>,
+    stop: watch::Sender<bool>,
+}
+
+impl HttpDelivery {
+    fn start(class: Arc<Classroom>) -> Result<Self, LabError> {
+        let no_socket = |error| LabError::file(Path::new("a socket on loopback"), error);
+        let no_secrets = |error: getrandom::Error| LabError::Aggregator(error.into());
+        let runtime = Runtime::new().map_err(no_socket)?;
+        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).map_err(no_socket)?;
+        let origin = format!("http://{}", listener.local_addr().map_err(no_socket)?);
+        let class_code = secret::class_code().map_err(no_secrets)?;
+        let instructor_token_sha256 = sha256_hex(secret::token().map_err(no_secrets)?.as_bytes());
+        let record = ClassRecord { code: class_code.clone(), code_expires_at_s: None, instructor_token_sha256 };
+        let (stop, stopping) = watch::channel(false);
+        let mut stopped = stopping.clone();
+        let app = App {
+            admission: Arc::new(Admission::new(class.records().clone(), Arc::new(SystemClock), record, 1)),
+            class,
+            joins: Arc::new(JoinLimiter::new(u32::MAX)),
+            origins: Origins::default(),
+            connections: ConnectionBounds::for_this_process(),
+            streams: EventStreams::default(),
+            stopping,
+        };
+        runtime.spawn(serve(listener, app, None, async move {
+            // A sender that is gone is a stop, too.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        }));
+        Ok(Self { runtime, client: Client::new(), origin, class_code, tokens: Mutex::default(), stop })
+    }
+
+    fn send(&self, student: usize, round: u64, body: Vec<u8>) -> Result<bool, LabError> {
+        self.runtime.block_on(async {
+            let token = match self.known_token(student) {
+                Some(token) => token,
+                None => self.join(student).await?,
+            };
+            let request = self.client.put(format!("{}{}", self.origin, path::update(round)));
+            let request = request.bearer_auth(token).header(header::CONTENT_TYPE, SAFETENSORS).body(body);
+            let status = request.send().await.map_err(unreachable)?.status();
+            if status.is_server_error() { Err(refused(status)) } else { Ok(status.is_success()) }
+        })
+    }
+
+    fn known_token(&self, student: usize) -> Option<String> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(&student).cloned()
+    }
+
+    async fn join(&self, student: usize) -> Result<String, LabError> {
+        let request = JoinRequest { class_code: self.class_code.clone() };
+        let body = serde_json::to_vec(&request).map_err(|error| unusable(&error))?;
+        let request = self.client.post(format!("{}{}", self.origin, path::PARTICIPANTS));
+        let request = request.header(header::CONTENT_TYPE, "application/json").body(body);
+        let response = request.send().await.map_err(unreachable)?;
+        if !response.status().is_success() {
+            return Err(refused(response.status()));
+        }
+        let bytes = response.bytes().await.map_err(unreachable)?;
+        let joined: JoinResponse = serde_json::from_slice(&bytes).map_err(|error| unusable(&error))?;
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(student, joined.token.clone());
+        Ok(joined.token)
+    }
+}
+
+impl Drop for HttpDelivery {
+    fn drop(&mut self) {
+        // Nobody listening any more is a stop, too.
+        let _ = self.stop.send(true);
+    }
+}
+
+fn unreachable(error: reqwest::Error) -> LabError {
+    LabError::file(Path::new("the aggregator on loopback"), std::io::Error::other(error))
+}
+
+fn refused(status: StatusCode) -> LabError {
+    LabError::malformed(Path::new("the aggregator on loopback"), format!("it answers with {status}"))
+}
+
+fn unusable(error: &serde_json::Error) -> LabError {
+    LabError::malformed(Path::new("the aggregator's answer"), error)
+}
