@@ -1,3 +1,29 @@
-import init from './page.js';
+// Starts the page. Files that do not come (an aggregator that restarts, a proxy's 503) are asked for again.
+const longestWaitMs = 30_000;
+// The smallest module with an instruction of SIMD.
+const simd = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
+const { classList } = document.body;
 
-init().catch(() => document.body.classList.add('unsupported'));
+async function start() {
+  if (typeof WebAssembly !== 'object' || !WebAssembly.validate(new Uint8Array(simd))) throw new Error('no WebAssembly');
+  for (let attempt = 0, waitMs = 500; ; attempt += 1, waitMs = Math.min(2 * waitMs, longestWaitMs)) {
+    try {
+      // A browser remembers by its address that a module did not load.
+      const { default: init } = await import(attempt ? `./page.js?attempt=${attempt}` : './page.js');
+      return await init();
+    } catch (error) {
+      // Not a file that is missing or torn, but one that does not work here.
+      if (error instanceof SyntaxError || error instanceof WebAssembly.RuntimeError) throw error;
+      classList.add('unloaded');
+      await new Promise((done) => setTimeout(done, waitMs));
+    }
+  }
+}
+
+start().then(
+  () => classList.remove('unloaded'),
+  () => {
+    classList.remove('unloaded');
+    classList.add('unsupported');
+  },
+);

@@ -73,10 +73,10 @@ pub fn session_storage() -> Option<Storage> {
     window().session_storage().ok().flatten()
 }
 
-/// A parameter of the page's address.
-pub fn query(name: &str) -> Option<String> {
-    let search = window().location().search().ok()?;
-    web_sys::UrlSearchParams::new_with_str(&search).ok()?.get(name)
+/// A parameter in the fragment of the page's address, the part that browsers do not send.
+pub fn fragment(name: &str) -> Option<String> {
+    let fragment = window().location().hash().ok()?;
+    web_sys::UrlSearchParams::new_with_str(fragment.strip_prefix('#')?).ok()?.get(name)
 }
 
 /// Shows a problem and the way out.

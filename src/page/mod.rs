@@ -4,6 +4,7 @@
 
 mod dom;
 mod instructor;
+mod locks;
 mod status;
 mod student;
 

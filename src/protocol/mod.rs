@@ -36,6 +36,8 @@ pub mod path {
     pub const MANIFEST: &str = "/api/v1/manifest";
     /// `POST` [`super::JoinRequest`] → [`super::JoinResponse`].
     pub const PARTICIPANTS: &str = "/api/v1/participants";
+    /// `DELETE`: the caller's token ends.
+    pub const ME: &str = "/api/v1/participants/me";
     /// `GET`: server-sent [`super::Event`]s.
     pub const EVENTS: &str = "/api/v1/events";
 

@@ -21,6 +21,11 @@ impl Backoff {
         wait.max(retry_after_s.unwrap_or(0).saturating_mul(1_000))
     }
 
+    /// Whether it failed since the last success.
+    pub fn has_failed(&self) -> bool {
+        self.failures > 0
+    }
+
     /// The aggregator answered.
     pub fn reset(&mut self) {
         self.failures = 0;

@@ -1,6 +1,7 @@
 //! What can go wrong in the session worker, and what the student can do about it.
 
 use super::message::ProblemReport;
+use super::request::RequestError;
 use crate::learning::LearningError;
 use crate::model::ModelError;
 use crate::protocol::{Problem, ProblemCode};
@@ -20,7 +21,7 @@ pub enum TabError {
     },
     /// The aggregator refused the call.
     #[error("{0}")]
-    Refused(#[from] Problem),
+    Refused(Problem),
     /// The aggregator's answer makes no sense.
     #[error("the aggregator's answer is not understood: {0}")]
     Answer(String),
@@ -45,16 +46,30 @@ pub enum TabError {
     /// Training failed.
     #[error("training failed: {0}")]
     Learning(#[from] LearningError),
+    /// The page's own files do not come.
+    #[error("the page's own files cannot be loaded: {0}")]
+    Script(String),
     /// The frame could not be read.
     #[error("the camera's picture cannot be read: {0}")]
     Frame(String),
+}
+
+impl From<RequestError> for TabError {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Unreachable(why) => Self::Unreachable(why),
+            RequestError::TimedOut { limit_s } => Self::TimedOut { limit_s },
+            RequestError::Refused(problem) => Self::Refused(problem),
+            RequestError::Answer(why) => Self::Answer(why),
+        }
+    }
 }
 
 impl TabError {
     /// Whether waiting helps.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::TimedOut { .. } => true,
+            Self::Unreachable(_) | Self::TimedOut { .. } | Self::Script(_) => true,
             Self::Refused(problem) => matches!(
                 problem.code,
                 ProblemCode::RateLimited
@@ -85,7 +100,7 @@ impl TabError {
     /// For the page: what happened, and the way out.
     pub fn report(&self, fatal: bool) -> ProblemReport {
         let way_out = match self {
-            Self::Unreachable(_) | Self::TimedOut { .. } => "The page keeps trying by itself.",
+            Self::Unreachable(_) | Self::TimedOut { .. } | Self::Script(_) => "The page keeps trying by itself.",
             Self::Refused(problem) => match problem.code {
                 ProblemCode::WrongClassCode => "Check the code with your instructor and enter it again.",
                 ProblemCode::Unauthorized => "Reload the page and join again.",
@@ -99,7 +114,12 @@ impl TabError {
                 "Reload the page; if that does not help, tell your instructor."
             }
         };
-        ProblemReport { message: sentence(&self.to_string()), way_out: way_out.to_owned(), fatal }
+        ProblemReport {
+            message: sentence(&self.to_string()),
+            way_out: way_out.to_owned(),
+            fatal,
+            passing: self.is_transient(),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use gloo::timers::callback::Timeout;
 use js_sys::{Array, Float32Array, Function, Object, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions, WorkerType};
+use web_sys::{Event, MessageEvent, Worker, WorkerOptions, WorkerType};
 
 use super::js;
 use crate::emotion::EMOTIONS;
@@ -72,15 +72,39 @@ pub struct Extractor {
     /// The side of the square crops it takes, in pixels.
     pub input_size: usize,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
-    _on_error: Closure<dyn FnMut(ErrorEvent)>,
+    _on_error: Closure<dyn FnMut(Event)>,
 }
 
-impl Extractor {
-    /// Starts the worker and loads the backbone there.
+/// A worker with its code loaded, and no backbone yet: it takes little memory, and nothing more from the network.
+pub struct Launched(Extractor);
+
+impl Launched {
+    /// Loads the backbone there.
     ///
     /// # Errors
     /// The reason, in words, why it cannot be used.
-    pub async fn start(webgpu: bool, kind: BackboneKind, weights: &[u8]) -> Result<Self, String> {
+    pub async fn load(self, kind: BackboneKind, weights: &[u8]) -> Result<Extractor, String> {
+        let Self(mut client) = self;
+        let load = message("load");
+        let backbone = serde_wasm_bindgen::to_value(&kind).map_err(|error| error.to_string())?;
+        js::set(&load, "backbone", &backbone);
+        let weights = Uint8Array::from(weights);
+        js::set(&load, "weights", &weights);
+        let loaded = answer(&client.waiting, LOADED, LOAD_TIMEOUT_MS);
+        client.post(&load, &weights.buffer())?;
+        let loaded = loaded.await?;
+        let input_size = js::get(&loaded, "input_size").and_then(|size| size.as_f64());
+        client.input_size = input_size.ok_or("the extractor does not tell its input's size")? as usize;
+        Ok(client)
+    }
+}
+
+impl Extractor {
+    /// Starts the worker.
+    ///
+    /// # Errors
+    /// The reason, in words, why its code does not run.
+    pub async fn launch(webgpu: bool) -> Result<Launched, String> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         options.set_name(NAME);
@@ -93,15 +117,15 @@ impl Extractor {
         });
         let on_error = Closure::new({
             let waiting = waiting.clone();
-            move |event: ErrorEvent| {
+            move |event: Event| {
                 event.prevent_default();
-                waiting.borrow_mut().lose(&format!("the extractor stopped: {}", event.message()));
+                waiting.borrow_mut().lose(&format!("the extractor stopped: {}", js::error_words(&event)));
             }
         });
         let listening = answer(&waiting, LISTENING, LOAD_TIMEOUT_MS);
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-        let mut client = Self {
+        let client = Self {
             worker,
             waiting,
             next_id: Cell::new(LOADED + 1),
@@ -111,18 +135,7 @@ impl Extractor {
             _on_error: on_error,
         };
         listening.await?;
-
-        let load = message("load");
-        let backbone = serde_wasm_bindgen::to_value(&kind).map_err(|error| error.to_string())?;
-        js::set(&load, "backbone", &backbone);
-        let weights = Uint8Array::from(weights);
-        js::set(&load, "weights", &weights);
-        let loaded = answer(&client.waiting, LOADED, LOAD_TIMEOUT_MS);
-        client.post(&load, &weights.buffer())?;
-        let loaded = loaded.await?;
-        let input_size = js::get(&loaded, "input_size").and_then(|size| size.as_f64());
-        client.input_size = input_size.ok_or("the extractor does not tell its input's size")? as usize;
-        Ok(client)
+        Ok(Launched(client))
     }
 
     /// Median time of the last few of some grey frames, in milliseconds.

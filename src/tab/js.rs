@@ -3,6 +3,7 @@
 use js_sys::{Array, Function, Object, Promise, Reflect};
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
+use web_sys::{ErrorEvent, Event};
 
 /// `object[key]`, unless it is undefined or null.
 pub fn get(object: &JsValue, key: &str) -> Option<JsValue> {
@@ -28,6 +29,12 @@ pub fn words(error: &JsValue) -> String {
         .and_then(|message| message.as_string())
         .or_else(|| error.as_string())
         .unwrap_or_else(|| format!("{error:?}"))
+}
+
+/// What the `error` event of a worker says. Where its script does not load, it says nothing.
+pub fn error_words(event: &Event) -> String {
+    let words = event.dyn_ref::<ErrorEvent>().map(ErrorEvent::message).filter(|words| !words.is_empty());
+    words.unwrap_or_else(|| "its script does not load".to_owned())
 }
 
 /// Milliseconds on the tab's monotonic clock.

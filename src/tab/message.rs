@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ledger::Ledger;
 use crate::emotion::{EMOTIONS, Emotion};
 use crate::protocol::Manifest;
 
@@ -34,6 +35,8 @@ pub enum ToWorker {
         engine: EngineChoice,
         /// Whether this student contributes; off until chosen.
         contribute: bool,
+        /// Whether the page can be seen.
+        visible: bool,
     },
     /// The student opts in to, or out of, sending client updates.
     Contribute {
@@ -42,8 +45,16 @@ pub enum ToWorker {
     },
     /// The camera is paused: the clip being collected ends.
     CameraPaused,
-    /// Deletes everything that this origin keeps on the device and stops the session.
-    Forget,
+    /// The page can be seen from now on, or no longer: then no event stream is held open.
+    Visible {
+        /// It can.
+        on: bool,
+    },
+    /// Ends the session; [`FromWorker::Ended`] follows.
+    End {
+        /// An update that is being sent may get there first.
+        after_sending: bool,
+    },
 }
 
 /// From the session worker to the page.
@@ -78,6 +89,11 @@ pub enum FromWorker {
     Training(TrainingReport),
     /// A client update is on its way, or there.
     Upload(UploadReport),
+    /// What has left the tab so far: sent at the start and whenever something leaves it or is answered.
+    Ledger {
+        /// As it is kept on the device.
+        ledger: Ledger,
+    },
     /// The student opted out while an update was being made or sent; it is deleted.
     Withdrawn {
         /// The round that it was for.
@@ -94,8 +110,8 @@ pub enum FromWorker {
     Connection(ConnectionReport),
     /// Something is wrong.
     Problem(ProblemReport),
-    /// Everything kept on the device is deleted.
-    Forgotten,
+    /// The session has ended: nothing is sent, and nothing written on the device any more.
+    Ended,
 }
 
 /// What a tab downloads.
@@ -200,8 +216,6 @@ pub struct UploadReport {
     pub round: u64,
     /// Length of the body in bytes.
     pub bytes: u64,
-    /// Names and shapes of the tensors in it: all that is sent.
-    pub tensors: Vec<(String, Vec<usize>)>,
     /// The number of clips that goes with it.
     pub clips: u32,
     /// How it stands.
@@ -238,6 +252,8 @@ pub struct ProblemReport {
     pub way_out: String,
     /// The session cannot go on.
     pub fatal: bool,
+    /// It is over when models run.
+    pub passing: bool,
 }
 
 /// A message as a plain JavaScript object.

@@ -6,6 +6,7 @@
 
 pub mod backoff;
 pub mod clips;
+pub mod ledger;
 pub mod message;
 pub mod probe;
 pub mod schedule;
@@ -13,6 +14,8 @@ pub mod segment;
 
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]
 pub mod aggregator;
+#[cfg(target_arch = "wasm32")]
+pub mod book;
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]
 pub mod engine;
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]
@@ -23,15 +26,13 @@ pub mod events;
 mod extractor;
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]
 pub mod extractor_worker;
-#[cfg(all(target_arch = "wasm32", feature = "worker"))]
-mod js;
+#[cfg(target_arch = "wasm32")]
+pub mod js;
 #[cfg(target_arch = "wasm32")]
 pub mod limit;
+#[cfg(target_arch = "wasm32")]
+pub mod request;
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]
 pub mod session;
-#[cfg(all(target_arch = "wasm32", feature = "worker"))]
+#[cfg(target_arch = "wasm32")]
 pub mod storage;
-
-/// The cache (of the Cache API) that has everything that stays on the device; but for what a browser tab remembers over a
-/// reload.
-pub const CACHE: &str = "emofed-v1";

@@ -1,15 +1,23 @@
-//! What stays on the device between visits: weights, the session, an update that is not acknowledged yet.
+//! What stays on the device between visits: the weights in use, the session, the ledger, an update that is not acknowledged
+//! yet.
 //!
-//! The Cache API is the one store: workers have it, it holds bytes under addresses, and blobs have addresses anyway.
+//! The Cache API is the one store: workers and the page have it, it holds bytes under addresses, and blobs have addresses
+//! anyway. What a browser tab remembers of the student's choices over a reload is the page's (`page::student::remember`).
 //! Frames, crops, features, labels and predictions are never written.
 
-use js_sys::Uint8Array;
+use js_sys::{Array, Uint8Array};
 use serde::{Deserialize, Serialize};
-use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Cache, CacheStorage, Response, WorkerGlobalScope};
+use web_sys::{Cache, CacheStorage, DomException, Request, Response, Url};
 
-use super::CACHE;
+use super::js;
+use super::ledger::Ledger;
+
+/// The cache that has everything that stays on the device.
+const CACHE: &str = "emofed-v1";
+const BLOBS: &str = "/blobs/";
+const LEDGER: &str = "/on-this-device/ledger.json";
 
 const SESSION: &str = "/on-this-device/session.json";
 const PENDING: &str = "/on-this-device/pending-update.safetensors";
@@ -33,10 +41,7 @@ pub struct Storage(Option<Cache>);
 impl Storage {
     /// Opens the store.
     pub async fn open() -> Self {
-        let cache = async {
-            let caches: CacheStorage = js_sys::global().dyn_into::<WorkerGlobalScope>().ok()?.caches().ok()?;
-            JsFuture::from(caches.open(CACHE)).await.ok()?.dyn_into::<Cache>().ok()
-        };
+        let cache = async { JsFuture::from(caches()?.open(CACHE)).await.ok()?.dyn_into::<Cache>().ok() };
         Self(cache.await)
     }
 
@@ -99,12 +104,49 @@ impl Storage {
         self.delete(PENDING).await;
     }
 
-    /// Deletes everything.
-    pub async fn forget(&self) -> Result<(), JsValue> {
-        if self.0.is_some() {
-            let caches = js_sys::global().unchecked_into::<WorkerGlobalScope>().caches()?;
-            JsFuture::from(caches.delete(CACHE)).await?;
-        }
-        Ok(())
+    /// The ledger, if one was kept.
+    pub async fn ledger(&self) -> Option<Ledger> {
+        serde_json::from_slice(&self.get(LEDGER).await?).ok()
     }
+
+    /// Keeps the ledger.
+    pub async fn save_ledger(&self, ledger: &Ledger) -> bool {
+        let json = serde_json::to_vec(ledger).expect("strings and numbers always serialize");
+        self.put(LEDGER, &json).await
+    }
+
+    /// Deletes all weights but those at `addresses`.
+    pub async fn retain_blobs(&self, addresses: &[String]) {
+        let Some(cache) = &self.0 else { return };
+        let Ok(requests) = JsFuture::from(cache.keys()).await else { return };
+        for request in requests.unchecked_into::<Array>().iter() {
+            let path = Url::new(&request.unchecked_into::<Request>().url()).map(|url| url.pathname());
+            if let Ok(path) = path
+                && path.starts_with(BLOBS)
+                && !addresses.contains(&path)
+            {
+                self.delete(&path).await;
+            }
+        }
+    }
+
+    /// Deletes everything.
+    ///
+    /// # Errors
+    /// The browser will not.
+    pub async fn forget() -> Result<(), JsValue> {
+        let Some(caches) = caches() else { return Ok(()) };
+        match JsFuture::from(caches.delete(CACHE)).await {
+            // A browser that lets the page keep nothing has nothing to delete.
+            Err(error) if error.dyn_ref::<DomException>().is_some_and(|error| error.name() == "SecurityError") => {
+                Ok(())
+            }
+            result => result.map(|_| ()),
+        }
+    }
+}
+
+/// A page's and a worker's alike; absent outside of secure contexts.
+fn caches() -> Option<CacheStorage> {
+    js::get(&js_sys::global(), "caches").map(JsCast::unchecked_into)
 }

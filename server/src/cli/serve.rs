@@ -131,7 +131,7 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
     }
     // Heard before the links are out: whoever waits for them may send one at once.
     let heard = wait_for_signal();
-    print(format!("Student     {origin}/?class={class_code}"));
+    print(format!("Student     {origin}/#class={class_code}"));
     print(format!("Instructor  {origin}/instructor.html#token={instructor_token}"));
     let signal = async move {
         heard.await;

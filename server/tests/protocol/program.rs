@@ -49,7 +49,7 @@ impl Program {
     }
 
     fn code(&self) -> &str {
-        self.student.split_once("?class=").unwrap().1
+        self.student.split_once("#class=").unwrap().1
     }
 
     fn instructor_token(&self) -> &str {

@@ -7,10 +7,10 @@ use std::rc::Rc;
 
 use gloo::events::EventListener;
 use gloo::timers::callback::{Interval, Timeout};
-use gloo::utils::window;
+use gloo::utils::{document, window};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{HtmlDialogElement, HtmlInputElement};
+use web_sys::{HtmlDialogElement, HtmlInputElement, VisibilityState};
 
 use self::api::{Api, ApiError};
 use super::{dom, status};
@@ -51,6 +51,19 @@ fn token_in_address() -> Option<String> {
     let path = location.pathname().ok()?;
     let _ = window().history().ok()?.replace_state_with_url(&JsValue::NULL, "", Some(&path));
     Some(token)
+}
+
+/// Follows events, but not while nobody looks: a browser has only so many connections for all its tabs.
+fn follow_while_visible(refresh: impl Fn() + Clone + 'static) {
+    let follow =
+        move || (document().visibility_state() != VisibilityState::Hidden).then(|| Events::follow(refresh.clone()));
+    let mut events = follow();
+    EventListener::new(&document(), "visibilitychange", move |_| {
+        // What is open is closed first.
+        events.take();
+        events = follow();
+    })
+    .forget();
 }
 
 fn remembered_token() -> Option<String> {
@@ -104,8 +117,7 @@ impl Desk {
             spawn_local(async move { desk.refresh().await });
         };
         Interval::new(POLL_MS, refresh.clone()).forget();
-        // It lives as long as the page.
-        std::mem::forget(Events::follow(refresh));
+        follow_while_visible(refresh);
         let desk = self.clone();
         dom::on("open-round", "click", move |_| desk.confirm(Order::Open));
         let desk = self.clone();
@@ -179,7 +191,7 @@ impl Desk {
 
     fn show(&self, status: &ClassStatus) {
         let origin = window().location().origin().unwrap_or_default();
-        view::status(status, &format!("{origin}/?class={}", status.class_code));
+        view::status(status, &format!("{origin}/#class={}", status.class_code));
     }
 
     /// Asks before doing what cannot be undone.

@@ -3,28 +3,34 @@
 
 use std::rc::Rc;
 
+use gloo::events::EventListener;
 use gloo::utils::window;
-use wasm_bindgen::JsCast as _;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Element, HtmlButtonElement, HtmlInputElement, HtmlSelectElement, RequestInit, Response};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{Element, HtmlButtonElement, HtmlInputElement, HtmlSelectElement};
 
 use super::Student;
-use super::remember::Remembered;
+use super::remember::{Remembered, new_tab};
 use crate::page::dom;
 use crate::protocol::{Manifest, path};
-use crate::tab::limit::{Limit, SHORT_MS};
+use crate::tab::limit::SHORT_MS;
 use crate::tab::message::EngineChoice;
+use crate::tab::request::Call;
 
 impl Student {
     pub(super) fn wire_consent(self: &Rc<Self>) {
         let code: HtmlInputElement = dom::get("class-code");
-        if let Some(given) = dom::query("class") {
+        if let Some(given) = dom::fragment("class") {
             code.set_value(&given);
         }
         let engine: HtmlSelectElement = dom::get("engine");
-        if let Some(given) = dom::query("engine").filter(|given| matches!(given.as_str(), "cpu" | "webgpu")) {
+        if let Some(given) = dom::fragment("engine").filter(|given| matches!(given.as_str(), "cpu" | "webgpu")) {
             engine.set_value(&given);
         }
+        // The link of another class, opened in the same tab: a browser loads nothing for a new fragment alone.
+        EventListener::new(&window(), "hashchange", |_| {
+            let _ = window().location().reload();
+        })
+        .forget();
         let student = self.clone();
         dom::on_submit("join-form", move || {
             let engine = match engine.value().as_str() {
@@ -33,7 +39,7 @@ impl Student {
                 _ => EngineChoice::Auto,
             };
             let class_code = code.value().trim().to_uppercase();
-            student.join(Remembered { class_code, engine, contribute: false, paused: false });
+            student.agree(Remembered { tab: new_tab(), class_code, engine, contribute: false, paused: false });
         });
         dom::on("decline", "click", |_| {
             dom::show("problem", false);
@@ -58,9 +64,11 @@ impl Student {
         self.frames.stop();
         self.camera.stop();
         self.choice.take();
+        self.lead.release();
         Remembered::forget();
-        dom::show("starting", false);
-        dom::show("classroom", false);
+        for section in ["starting", "classroom", "elsewhere"] {
+            dom::show(section, false);
+        }
         dom::show("consent", true);
         // Focus is a courtesy; a browser that refuses it does no harm.
         let _ = dom::get::<HtmlInputElement>("class-code").focus();
@@ -68,12 +76,7 @@ impl Student {
 }
 
 async fn read_manifest() -> Option<Manifest> {
-    let limit = Limit::start(SHORT_MS, None).ok()?;
-    let options = RequestInit::new();
-    options.set_signal(Some(&limit.signal()));
-    let response = JsFuture::from(window().fetch_with_str_and_init(path::MANIFEST, &options)).await.ok()?;
-    let text = JsFuture::from(response.dyn_into::<Response>().ok()?.text().ok()?).await.ok()?;
-    serde_json::from_str(&text.as_string()?).ok()
+    Call::get(path::MANIFEST, SHORT_MS).send().await.ok()?.accept().await.ok()?.json().await.ok()
 }
 
 fn show_deployment(manifest: &Manifest) {

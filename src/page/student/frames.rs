@@ -121,7 +121,7 @@ impl Student {
 }
 
 /// Whether the tab can be seen.
-fn is_watched() -> bool {
+pub(super) fn is_watched() -> bool {
     document().visibility_state() != VisibilityState::Hidden
 }
 

@@ -5,6 +5,8 @@ mod camera;
 mod consent;
 mod forget;
 mod frames;
+mod lead;
+mod ledger;
 mod progress;
 mod remember;
 mod view;
@@ -16,7 +18,7 @@ use std::rc::Rc;
 use gloo::events::EventListener;
 use gloo::utils::{document, window};
 use wasm_bindgen::JsCast as _;
-use web_sys::{HtmlDialogElement, HtmlInputElement, KeyboardEvent, VisibilityState};
+use web_sys::{HtmlDialogElement, HtmlInputElement, KeyboardEvent};
 
 use self::camera::Camera;
 use self::remember::Remembered;
@@ -30,9 +32,10 @@ struct Student {
     /// What the student chose; survives a reload.
     choice: RefCell<Option<Remembered>>,
     worker: RefCell<Option<SessionWorker>>,
-    worker_failures: Cell<u32>,
+    health: worker::Health,
     /// The student wants to be forgotten, and is not yet.
     forgetting: Cell<bool>,
+    lead: lead::Lead,
     camera: Camera,
     frames: frames::Pump,
     view: RefCell<View>,
@@ -44,28 +47,40 @@ pub fn run() {
     let student = Rc::new(Student {
         choice: RefCell::default(),
         worker: RefCell::default(),
-        worker_failures: Cell::default(),
+        health: worker::Health::default(),
         forgetting: Cell::default(),
+        lead: lead::Lead::default(),
         camera: Camera::default(),
         frames: frames::Pump::default(),
         view: RefCell::new(View::new()),
     });
     student.wire_consent();
     student.wire_classroom();
+    student.wire_lead();
     if let Some(remembered) = Remembered::load() {
-        student.join(remembered);
+        student.go_on(remembered);
     }
 }
 
 impl Student {
-    /// Joins as the student chose, now or before a reload.
+    /// Joins as the student chose, now or before a reload, if no other tab of this browser is in the class.
     fn join(self: &Rc<Self>, choice: Remembered) {
+        if self.choice.borrow().is_some() {
+            return;
+        }
         choice.save();
         dom::get::<HtmlInputElement>("contribute").set_checked(choice.contribute);
         *self.choice.borrow_mut() = Some(choice);
         dom::show("consent", false);
         dom::show("left", false);
         dom::show("problem", false);
+        self.seek_lead();
+    }
+
+    /// Starts the models and the camera: this tab leads.
+    fn start(self: &Rc<Self>) {
+        *self.view.borrow_mut() = View::new();
+        dom::show("elsewhere", false);
         dom::show("starting", true);
         dom::show("classroom", true);
         self.show_pause();
@@ -79,9 +94,12 @@ impl Student {
         self.frames.stop();
         self.camera.stop();
         self.choice.take();
+        self.lead.release();
         Remembered::forget();
         *self.view.borrow_mut() = View::new();
-        for (section, shown) in [("starting", false), ("classroom", false), ("connection", false), ("left", true)] {
+        for (section, shown) in
+            [("starting", false), ("classroom", false), ("elsewhere", false), ("connection", false), ("left", true)]
+        {
             dom::show(section, shown);
         }
         dom::show("model-version", false);
@@ -115,19 +133,23 @@ impl Student {
         .forget();
         let student = self.clone();
         EventListener::new(&document(), "visibilitychange", move |_| {
-            if document().visibility_state() == VisibilityState::Hidden {
-                student.tell(&ToWorker::CameraPaused);
-            } else {
+            let visible = frames::is_watched();
+            student.tell(&ToWorker::Visible { on: visible });
+            if visible {
                 student.pump();
+            } else {
+                student.tell(&ToWorker::CameraPaused);
             }
         })
         .forget();
         let student = self.clone();
         dom::on("leave", "click", move |_| student.leave("The camera is off. Nothing more is computed or sent."));
-        dom::on("forget", "click", |_| {
-            // A dialog that is open already needs no opening.
-            let _ = dom::get::<HtmlDialogElement>("forget-dialog").show_modal();
-        });
+        for button in ["forget", "elsewhere-forget"] {
+            dom::on(button, "click", |_| {
+                // A dialog that is open already needs no opening.
+                let _ = dom::get::<HtmlDialogElement>("forget-dialog").show_modal();
+            });
+        }
         let student = self.clone();
         dom::on("forget-dialog", "close", move |_| {
             let dialog: HtmlDialogElement = dom::get("forget-dialog");
@@ -147,6 +169,9 @@ impl Student {
     }
 
     fn toggle_pause(self: &Rc<Self>) {
+        if !self.lead.is_held() {
+            return;
+        }
         let paused = !self.is_paused();
         self.remember(|choice| choice.paused = paused);
         self.show_pause();

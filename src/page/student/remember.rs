@@ -10,6 +10,8 @@ const KEY: &str = "emofed.session";
 /// The choices of a session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Remembered {
+    /// Names the tab: a copy of it, which has these choices too, is another one.
+    pub tab: String,
     /// The code of the class.
     pub class_code: String,
     /// Where models shall run.
@@ -20,12 +22,18 @@ pub struct Remembered {
     pub paused: bool,
 }
 
+/// A name for a tab in which the student agrees.
+pub fn new_tab() -> String {
+    let part = || (js_sys::Math::random() * f64::from(u32::MAX)) as u32;
+    format!("{:08x}{:08x}{:08x}", part(), part(), part())
+}
+
 impl Remembered {
     /// The choices before the reload, for the class that the address names.
     pub fn load() -> Option<Self> {
         let json = dom::session_storage()?.get_item(KEY).ok()??;
         let remembered: Self = serde_json::from_str(&json).ok()?;
-        dom::query("class").is_none_or(|code| code == remembered.class_code).then_some(remembered)
+        dom::fragment("class").is_none_or(|code| code == remembered.class_code).then_some(remembered)
     }
 
     /// Remembers. A browser that does not lets the student choose again after a reload.

@@ -4,13 +4,13 @@ use wasm_bindgen::JsCast as _;
 use web_sys::{CanvasRenderingContext2d, Element, HtmlCanvasElement, HtmlProgressElement, HtmlVideoElement};
 
 use super::bars::Bars;
+use super::ledger;
 use super::progress::Progress;
 use crate::emotion::Emotion;
 use crate::page::{dom, status};
 use crate::protocol::{Manifest, ModelOrigin, ModelVersion};
-use crate::tab::message::{
-    Asset, ClipReport, ConnectionReport, EngineReport, FaceBox, FrameReport, FromWorker, UploadReport, UploadState,
-};
+use crate::tab::ledger::Ledger;
+use crate::tab::message::{Asset, ClipReport, ConnectionReport, EngineReport, FaceBox, FrameReport, FromWorker};
 
 /// What is said while the aggregator does not answer.
 const AWAY: &str = "The aggregator does not answer. The models go on working here, and nothing is lost.";
@@ -26,17 +26,15 @@ pub struct View {
     manifest: Option<Manifest>,
     adopted: Option<u64>,
     kept: u32,
-    sent: u32,
 }
 
 impl View {
     /// Nothing reported yet.
     pub fn new() -> Self {
-        for list in ["clip-list", "ledger-list"] {
-            dom::get::<Element>(list).set_text_content(None);
-        }
+        dom::get::<Element>("clip-list").set_text_content(None);
+        ledger::show(&Ledger::default());
         let (bars, progress) = (Bars::new(), Progress::default());
-        let view = Self { bars, progress, manifest: None, adopted: None, kept: 0, sent: 0 };
+        let view = Self { bars, progress, manifest: None, adopted: None, kept: 0 };
         view.face_box(None);
         view
     }
@@ -45,9 +43,6 @@ impl View {
     pub fn manifest(&mut self, manifest: Manifest) {
         dom::text("class-name", &manifest.class);
         dom::show("few-contributors", manifest.few_contributors);
-        if self.manifest.is_none() {
-            self.ledger(&format!("The class code, once, to join “{}”", manifest.class), &[]);
-        }
         self.progress.open_round(manifest.round.as_ref().map(|round| round.id));
         match &manifest.round {
             Some(round) => {
@@ -103,7 +98,8 @@ impl View {
             FromWorker::Engine(report) => engine(&report),
             FromWorker::Clip(report) => self.clip(&report),
             FromWorker::Training(report) => self.progress.training(&report),
-            FromWorker::Upload(report) => self.upload(&report),
+            FromWorker::Upload(report) => self.progress.upload(&report),
+            FromWorker::Ledger { ledger } => ledger::show(&ledger),
             FromWorker::Withdrawn { round, may_have_arrived } => {
                 self.progress.withdrawn(round, may_have_arrived);
             }
@@ -117,7 +113,7 @@ impl View {
             | FromWorker::FramesWanted
             | FromWorker::Frame(_)
             | FromWorker::Problem(_)
-            | FromWorker::Forgotten => {}
+            | FromWorker::Ended => {}
         }
     }
 
@@ -165,33 +161,6 @@ impl View {
         {
             oldest.remove();
         }
-    }
-
-    fn upload(&mut self, report: &UploadReport) {
-        self.progress.upload(report);
-        if report.state == UploadState::Acknowledged {
-            let entry = format!(
-                "Update for round {}: {} bytes, the count of {} clips, and",
-                report.round, report.bytes, report.clips
-            );
-            self.ledger(&entry, &report.tensors);
-        }
-    }
-
-    /// Adds an entry to what left the tab.
-    fn ledger(&mut self, words: &str, tensors: &[(String, Vec<usize>)]) {
-        self.sent += 1;
-        dom::text("ledger-count", &self.sent.to_string());
-        let item = dom::element("li", words);
-        let list = dom::element("ul", "");
-        for (name, shape) in tensors {
-            let shape: Vec<String> = shape.iter().map(usize::to_string).collect();
-            dom::append(&list, &[&dom::element("li", &format!("{name}, {}", shape.join(" × ")))]);
-        }
-        if !tensors.is_empty() {
-            dom::append(&item, &[&list]);
-        }
-        dom::append(&dom::get::<Element>("ledger-list"), &[&item]);
     }
 
     /// The version in use. The manifest may already tell of a newer one that is still being fetched.

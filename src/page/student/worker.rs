@@ -1,12 +1,18 @@
 //! The session worker, from the page's side.
 
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use gloo::timers::callback::Timeout;
+
 use wasm_bindgen::prelude::*;
-use web_sys::{ErrorEvent, ImageBitmap, MessageEvent, Worker, WorkerOptions, WorkerType, console};
+use web_sys::{Event, ImageBitmap, MessageEvent, Worker, WorkerOptions, WorkerType, console};
 
 use super::{Student, frames};
 use crate::page::dom;
+use crate::tab::backoff::Backoff;
+use crate::tab::js;
+use crate::tab::limit::LONG_MS;
 use crate::tab::message::{FromWorker, ProblemReport, ToWorker, from_js, to_js};
 
 const SCRIPT: &str = "/worker-cpu_loader.js";
@@ -15,7 +21,21 @@ const SCRIPT: &str = "/worker-cpu_loader.js";
 pub struct SessionWorker {
     worker: Worker,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
-    _on_error: Closure<dyn FnMut(ErrorEvent)>,
+    _on_error: Closure<dyn FnMut(Event)>,
+    /// Runs out where its code does not come.
+    patience: RefCell<Option<Timeout>>,
+}
+
+/// How the session worker has done so far.
+#[derive(Default)]
+pub struct Health {
+    /// It listens.
+    ready: Cell<bool>,
+    crashes: Cell<u32>,
+    /// The problem that is shown is over when models run.
+    passing: Cell<bool>,
+    /// Between tries to load its code.
+    backoff: RefCell<Backoff>,
 }
 
 impl SessionWorker {
@@ -45,6 +65,7 @@ impl Drop for SessionWorker {
 impl Student {
     pub(super) fn start_worker(self: &Rc<Self>) {
         self.frames.stop();
+        self.health.ready.set(false);
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         let Ok(worker) = Worker::new_with_options(SCRIPT, &options) else {
@@ -58,28 +79,39 @@ impl Student {
             }
         });
         let student = Rc::downgrade(self);
-        let on_error = Closure::new(move |event: ErrorEvent| {
+        let on_error = Closure::new(move |event: Event| {
             if let Some(student) = student.upgrade() {
-                student.worker_failed(&event.message());
+                student.worker_failed(&js::error_words(&event));
+            }
+        });
+        let student = Rc::downgrade(self);
+        let patience = Timeout::new(LONG_MS, move || {
+            if let Some(student) = student.upgrade() {
+                student.worker_failed(&format!("no answer for {} s", LONG_MS / 1_000));
             }
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-        let worker = SessionWorker { worker, _on_message: on_message, _on_error: on_error };
+        let patience = RefCell::new(Some(patience));
+        let worker = SessionWorker { worker, _on_message: on_message, _on_error: on_error, patience };
         *self.worker.borrow_mut() = Some(worker);
     }
 
-    /// A worker that died is started again, once; what it had stored on the device goes on.
+    /// A worker whose code does not load is started again, with back-off; one that died, once: what it had stored on the
+    /// device goes on.
     fn worker_failed(self: &Rc<Self>, words: &str) {
         if self.forgetting.get() {
             return self.forget_here();
         }
         // Dropped later: this runs inside one of the worker's own callbacks.
         let dead = self.worker.take();
-        gloo::timers::callback::Timeout::new(0, move || drop(dead)).forget();
+        Timeout::new(0, move || drop(dead)).forget();
         self.view.borrow_mut().progress.interrupted();
-        self.worker_failures.set(self.worker_failures.get() + 1);
-        if self.worker_failures.get() == 1 {
+        if !self.health.ready.get() {
+            return self.start_worker_later(words);
+        }
+        self.health.crashes.set(self.health.crashes.get() + 1);
+        if self.health.crashes.get() == 1 {
             self.start_worker();
         } else {
             self.frames.stop();
@@ -87,13 +119,43 @@ impl Student {
         }
     }
 
+    fn start_worker_later(self: &Rc<Self>, words: &str) {
+        let wait_ms = self.health.backoff.borrow_mut().next_ms(js_sys::Math::random(), None);
+        let wait_s = (wait_ms as f64 / 1_000.0).ceil();
+        dom::problem(
+            &format!("The program that runs the models does not load ({words})."),
+            &format!("The page tries again by itself, in {wait_s:.0} s."),
+        );
+        let student = self.clone();
+        Timeout::new(u32::try_from(wait_ms).unwrap_or(u32::MAX), move || {
+            if student.lead.is_held() && student.worker.borrow().is_none() {
+                student.start_worker();
+            }
+        })
+        .forget();
+    }
+
+    /// The worker listens: whatever kept it from loading is over.
+    fn worker_ready(&self) {
+        if let Some(worker) = self.worker.borrow().as_ref() {
+            worker.patience.take();
+        }
+        self.health.ready.set(true);
+        let failed = std::mem::take(&mut *self.health.backoff.borrow_mut()).has_failed();
+        if failed {
+            dom::show("problem", false);
+        }
+    }
+
     fn receive(self: &Rc<Self>, message: FromWorker) {
         match message {
             FromWorker::Ready => {
+                self.worker_ready();
                 let choice = self.choice.borrow().clone();
                 if let Some(choice) = choice {
                     let (class_code, engine) = (choice.class_code, choice.engine);
-                    self.tell(&ToWorker::Start { class_code, engine, contribute: choice.contribute });
+                    let (contribute, visible) = (choice.contribute, frames::is_watched());
+                    self.tell(&ToWorker::Start { class_code, engine, contribute, visible });
                 }
             }
             FromWorker::Manifest { manifest } => {
@@ -114,9 +176,15 @@ impl Student {
                 self.pump();
             }
             FromWorker::Problem(report) => self.show_problem(&report),
-            FromWorker::Forgotten => self.forget_here(),
+            FromWorker::Ended => {
+                self.forget_here();
+                self.stepped_down();
+            }
             message => {
                 if let FromWorker::Engine(report) = &message {
+                    if self.health.passing.replace(false) {
+                        dom::show("problem", false);
+                    }
                     // While the workers compute, a face is found in the next frame.
                     self.frames.widen(report.workers + 1);
                 }
@@ -127,6 +195,7 @@ impl Student {
 
     fn show_problem(&self, report: &ProblemReport) {
         dom::problem(&report.message, &report.way_out);
+        self.health.passing.set(report.passing);
         self.view.borrow().progress.training_over();
         let is_starting = !dom::get::<web_sys::HtmlElement>("starting").hidden();
         if report.fatal && is_starting {

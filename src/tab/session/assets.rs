@@ -33,15 +33,21 @@ impl Session {
             self.storage.delete(&address).await;
         }
         let progress = |received, total| post(&FromWorker::Loading { what: asset, received, total });
-        let mut bytes = self.aggregator.blob(blob, false, &progress).await?;
+        let mut bytes = self.aggregator.blob(blob, &progress).await?;
         if !is_right(&bytes) {
-            bytes = self.aggregator.blob(blob, true, &progress).await?;
+            bytes = self.aggregator.blob(blob, &progress).await?;
         }
         if !is_right(&bytes) {
             return Err(TabError::Altered { what: asset.words() });
         }
         self.storage.put(&address, &bytes).await;
         Ok(bytes)
+    }
+
+    /// Deletes the weights that the manifest names no more, such as those of earlier versions.
+    pub(super) async fn drop_old_blobs(&self, manifest: &Manifest) {
+        let used = [&manifest.detector, &manifest.backbone.blob, &manifest.model.vfer];
+        self.storage.retain_blobs(&used.map(|blob| path::blob(&blob.sha256))).await;
     }
 
     pub(super) async fn detector(&self, manifest: &Manifest) -> Result<FaceDetector, TabError> {

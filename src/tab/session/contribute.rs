@@ -18,6 +18,8 @@ pub(super) struct Contribution {
     /// The body that is not acknowledged yet, for the round that the clip store has under way. Also on the device, so
     /// that a reload does not lose it.
     pending: Option<Vec<u8>>,
+    /// It is on its way, or its answer is being taken down.
+    pub(super) sending: bool,
 }
 
 impl Session {
@@ -83,7 +85,9 @@ impl Session {
                 body
             }
         };
-        self.send(&consent, &round, &body).await
+        let sent = self.send(&consent, &round, &body).await;
+        self.contribution.borrow_mut().sending = false;
+        sent
     }
 
     /// Fine-tunes a copy of the central VFER; `None` if there is not enough to learn from, the fate of the last update is not
@@ -141,7 +145,6 @@ impl Session {
             post(&FromWorker::Upload(UploadReport {
                 round: round.id,
                 bytes: body.len() as u64,
-                tensors: update.delta.iter().map(|(name, tensor)| (name.to_owned(), tensor.shape.clone())).collect(),
                 clips: update.clips,
                 state,
             }));
@@ -149,10 +152,12 @@ impl Session {
         if !consent.holds() {
             return Ok(());
         }
-        // From here to the request there is no await.
-        report(UploadState::Sending);
-        self.view.borrow_mut().clips.sending(round.id);
-        match self.aggregator.send_update(round.id, body, consent.signal()).await {
+        let leaving = || {
+            report(UploadState::Sending);
+            self.view.borrow_mut().clips.sending(round.id);
+            self.contribution.borrow_mut().sending = true;
+        };
+        match self.aggregator.send_update(&update, body, consent.signal(), leaving).await {
             Ok(_) => {}
             // An earlier visit of this participant was faster, with other clips: these wait for the next round.
             Err(error) if error.code() == Some(ProblemCode::AlreadyReceived) => {

@@ -11,7 +11,7 @@ mod sync;
 mod turns;
 mod wish;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use gloo::timers::future::TimeoutFuture;
@@ -24,6 +24,7 @@ use self::sync::Sync;
 use self::wish::Wish;
 use super::aggregator::Aggregator;
 use super::backoff::Backoff;
+use super::book::Book;
 use super::engine::Engine;
 use super::error::TabError;
 use super::js;
@@ -52,10 +53,11 @@ struct Central {
 /// A participant's session, from joining until the tab is closed.
 struct Session {
     aggregator: Aggregator,
-    storage: Storage,
+    storage: Rc<Storage>,
     class_code: String,
     choice: EngineChoice,
     wish: Rc<Wish>,
+    visible: Rc<Cell<bool>>,
     saved: RefCell<Option<SavedSession>>,
     manifest: RefCell<Option<Manifest>>,
     models: RefCell<Option<Models>>,
@@ -71,10 +73,16 @@ pub fn run() {
     std::panic::set_hook(Box::new(|panic| {
         console_error_panic_hook::hook(panic);
         let message = format!("The session worker stopped: {panic}");
-        problem(ProblemReport { message, way_out: "Reload the page to go on.".to_owned(), fatal: true });
+        problem(ProblemReport {
+            message,
+            way_out: "Reload the page to go on.".to_owned(),
+            fatal: true,
+            passing: false,
+        });
     }));
     let session: Rc<RefCell<Option<Rc<Session>>>> = Rc::default();
     let wish: Rc<Wish> = Rc::default();
+    let visible: Rc<Cell<bool>> = Rc::default();
     let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
         let data = event.data();
         match js::get(&data, "frame") {
@@ -84,7 +92,7 @@ pub fn run() {
                 spawn_local(async move { on_frame(session, frame.unchecked_into(), at_ms).await });
             }
             None => match from_js(data) {
-                Ok(message) => on_message_from_page(&session, &wish, message),
+                Ok(message) => on_message_from_page(&session, &wish, &visible, message),
                 Err(error) => web_sys::console::error_1(&error.into()),
             },
         }
@@ -95,14 +103,20 @@ pub fn run() {
     post(&FromWorker::Ready);
 }
 
-fn on_message_from_page(current: &Rc<RefCell<Option<Rc<Session>>>>, wish: &Rc<Wish>, message: ToWorker) {
+fn on_message_from_page(
+    current: &Rc<RefCell<Option<Rc<Session>>>>,
+    wish: &Rc<Wish>,
+    visible: &Rc<Cell<bool>>,
+    message: ToWorker,
+) {
     let session = current.borrow().clone();
     match (message, session) {
-        (ToWorker::Start { class_code, engine, contribute }, _) => {
+        (ToWorker::Start { class_code, engine, contribute, visible: on }, _) => {
             wish.set(contribute);
-            let (current, wish) = (current.clone(), wish.clone());
+            visible.set(on);
+            let (current, wish, visible) = (current.clone(), wish.clone(), visible.clone());
             spawn_local(async move {
-                let session = Rc::new(Session::new(class_code, engine, wish).await);
+                let session = Rc::new(Session::new(class_code, engine, wish, visible).await);
                 if session.begin().await {
                     *current.borrow_mut() = Some(session);
                 }
@@ -118,21 +132,21 @@ fn on_message_from_page(current: &Rc<RefCell<Option<Rc<Session>>>>, wish: &Rc<Wi
             }
         }
         (ToWorker::CameraPaused, Some(session)) => session.end_clip(),
-        (ToWorker::Forget, session) => {
+        (ToWorker::Visible { on }, session) => {
+            visible.set(on);
+            if let Some(session) = session {
+                session.follow_events();
+            }
+        }
+        (ToWorker::End { after_sending }, session) => {
             *current.borrow_mut() = None;
-            wish.set(false);
+            let wish = wish.clone();
             spawn_local(async move {
                 if let Some(session) = session {
-                    session.stop();
+                    session.stop(after_sending).await;
                 }
-                match Storage::open().await.forget().await {
-                    Ok(()) => post(&FromWorker::Forgotten),
-                    Err(error) => problem(ProblemReport {
-                        message: format!("The browser would not delete what is stored: {}.", js::words(&error)),
-                        way_out: "Clear this site's data in the browser's settings.".to_owned(),
-                        fatal: false,
-                    }),
-                }
+                wish.set(false);
+                post(&FromWorker::Ended);
             });
         }
         (ToWorker::CameraPaused, None) => {}
@@ -164,13 +178,16 @@ async fn on_frame(session: Option<Rc<Session>>, frame: ImageBitmap, at_ms: f64) 
 }
 
 impl Session {
-    async fn new(class_code: String, choice: EngineChoice, wish: Rc<Wish>) -> Self {
+    async fn new(class_code: String, choice: EngineChoice, wish: Rc<Wish>, visible: Rc<Cell<bool>>) -> Self {
+        let storage = Rc::new(Storage::open().await);
+        let book = Book::resume(storage.clone(), |ledger| post(&FromWorker::Ledger { ledger: ledger.clone() })).await;
         Self {
-            aggregator: Aggregator::default(),
-            storage: Storage::open().await,
+            aggregator: Aggregator::new(book),
+            storage,
             class_code,
             choice,
             wish,
+            visible,
             saved: RefCell::default(),
             manifest: RefCell::default(),
             models: RefCell::default(),
@@ -189,6 +206,7 @@ impl Session {
                 message: "This browser keeps nothing on the device, so a reload starts over.".to_owned(),
                 way_out: "Leave private browsing if you want to go on after a reload.".to_owned(),
                 fatal: false,
+                passing: false,
             });
         }
         let mut backoff = Backoff::default();
@@ -210,9 +228,9 @@ impl Session {
         if self.wish.consent().is_none() {
             self.withdraw().await;
         }
-        self.follow_events();
         post(&FromWorker::FramesWanted);
-        self.sync_soon();
+        self.follow_schedule();
+        self.follow_events();
         true
     }
 
@@ -281,6 +299,7 @@ impl Session {
             let vfer = Rc::new(self.vfer(&manifest).await?);
             *self.central.borrow_mut() = Some(Central { version, vfer });
             post(&FromWorker::Adopted { version });
+            self.drop_old_blobs(&manifest).await;
         }
         Ok(())
     }

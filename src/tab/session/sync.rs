@@ -16,6 +16,9 @@ use crate::tab::events::Events;
 use crate::tab::message::{ConnectionReport, FromWorker};
 use crate::tab::schedule;
 
+/// How often to look whether an update is there, in milliseconds.
+const SENDING_POLL_MS: u32 = 50;
+
 #[derive(Default)]
 pub(super) struct Sync {
     running: Cell<bool>,
@@ -28,16 +31,26 @@ pub(super) struct Sync {
 }
 
 impl Session {
-    /// Subscribes to the aggregator's events, and asks by the schedule in case none gets through. Nothing else but what the
-    /// student does leads to a request.
+    /// Syncs, and subscribes to the aggregator's events where the page can be seen; unsubscribes where it cannot, since a
+    /// browser has only so many connections for all its tabs. The schedule goes on either way.
     pub(super) fn follow_events(self: &Rc<Self>) {
-        let weak = Rc::downgrade(self);
-        let hint = move || {
-            if let Some(session) = weak.upgrade() {
-                session.sync_soon();
-            }
-        };
-        *self.sync.events.borrow_mut() = Some(Events::follow(hint));
+        // What was open is closed first.
+        self.sync.events.take();
+        if self.visible.get() {
+            let weak = Rc::downgrade(self);
+            let hint = move || {
+                if let Some(session) = weak.upgrade() {
+                    session.sync_soon();
+                }
+            };
+            *self.sync.events.borrow_mut() = Some(Events::follow(hint));
+        }
+        self.sync_soon();
+    }
+
+    /// Asks by the schedule, in case no event gets through. Nothing else but events and what the student does leads to a
+    /// request.
+    pub(super) fn follow_schedule(self: &Rc<Self>) {
         let weak = Rc::downgrade(self);
         spawn_local(async move {
             loop {
@@ -52,12 +65,17 @@ impl Session {
         });
     }
 
-    /// Ends everything that would call the aggregator.
-    pub(super) fn stop(&self) {
+    /// Ends everything that would call the aggregator; an update that is being sent gets there first if it may.
+    pub(super) async fn stop(&self, after_sending: bool) {
         self.sync.stopped.set(true);
-        self.wish.set(false);
         self.sync.retry.take();
         self.sync.events.take();
+        if after_sending {
+            while self.contribution.borrow().sending {
+                TimeoutFuture::new(SENDING_POLL_MS).await;
+            }
+        }
+        self.wish.set(false);
     }
 
     /// Syncs now, or right after the sync that is running.
@@ -96,7 +114,7 @@ impl Session {
         self.settle_contribution().await?;
         self.follow_models().await?;
         match self.contribute_if_due().await {
-            Err(error) if is_unknown_participant(&error) => {
+            Err(error) if is_unknown_participant(&error) && !self.sync.stopped.get() => {
                 self.storage.delete_session().await;
                 self.join().await?;
                 self.contribute_if_due().await

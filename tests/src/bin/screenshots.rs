@@ -36,6 +36,16 @@ async fn main() {
     first.contribute().await;
     first.wait_for_acknowledgement(1).await;
     shoot(first.browser(), &folder, "student-contributed").await;
+    first.browser().script::<Value>("document.querySelector('#ledger').open = true").await;
+    shoot(first.browser(), &folder, "student-ledger").await;
+    first.browser().script::<Value>("document.querySelector('#ledger').open = false").await;
+    let leader = first.browser().tab().await;
+    first.browser().new_tab().await;
+    first.open_here(&link, "cpu").await;
+    first.consent().await;
+    first.wait_for_section("elsewhere").await;
+    shoot(first.browser(), &folder, "student-elsewhere").await;
+    first.browser().close_tab(&leader).await;
 
     let instructor = Browser::start(Camera::Missing).await;
     instructor.open(aggregator.instructor_link()).await;

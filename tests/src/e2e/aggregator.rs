@@ -71,7 +71,7 @@ impl Aggregator {
         let process = serve(folder.path(), port);
         let (student_link, instructor_link) = (String::new(), String::new());
         let mut aggregator = Self { process, folder, port, student_link, instructor_link };
-        aggregator.student_link = aggregator.link("?class=").await;
+        aggregator.student_link = aggregator.link("#class=").await;
         aggregator.instructor_link = aggregator.link("/instructor").await;
         aggregator
     }
@@ -88,7 +88,7 @@ impl Aggregator {
             .expect("EMOFED_BIN is a program");
         assert!(import.status.success(), "`emofed import emonet` failed: {}", String::from_utf8_lossy(&import.stderr));
         self.restart().await;
-        self.student_link = self.link("?class=").await;
+        self.student_link = self.link("#class=").await;
     }
 
     /// Kills it at once, as a power cut does.
@@ -137,9 +137,18 @@ impl Aggregator {
 
     /// `POST`s `body` to the instructor's `call`.
     pub async fn instruct(&self, call: &str, body: serde_json::Value) {
+        self.order(reqwest::Method::POST, call, body).await;
+    }
+
+    /// Ends the tokens of all participants.
+    pub async fn end_all_tokens(&self) {
+        self.order(reqwest::Method::DELETE, "participants", serde_json::Value::Null).await;
+    }
+
+    async fn order(&self, method: reqwest::Method, call: &str, body: serde_json::Value) {
         let token = self.instructor_link.rsplit_once('=').expect("the instructor's link ends in its token").1;
         let url = self.url(&format!("/api/v1/instructor/{call}"));
-        let answer = reqwest::Client::new().post(&url).bearer_auth(token).json(&body).send().await;
+        let answer = reqwest::Client::new().request(method, &url).bearer_auth(token).json(&body).send().await;
         let answer = answer.expect("the aggregator answers");
         let status = answer.status();
         assert!(status.is_success(), "{url}: {status} {}", answer.text().await.unwrap_or_default());

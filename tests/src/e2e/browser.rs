@@ -24,6 +24,9 @@ pub enum Camera {
     Missing,
 }
 
+/// One of a browser's tabs.
+pub type Tab = thirtyfour::WindowHandle;
+
 /// A running Chromium with one window. It ends, with everything it started, when dropped; where that happens in a
 /// failing test, its state is printed first.
 pub struct Browser {
@@ -125,6 +128,35 @@ impl Browser {
     /// Loads `url` in the current window.
     pub async fn open(&self, url: &str) {
         self.driver.goto(url).await.unwrap_or_else(|error| panic!("cannot open {url}: {error}"));
+    }
+
+    /// Opens a new tab, which is looked at from now on.
+    pub async fn new_tab(&self) -> Tab {
+        let tab = self.driver.new_tab().await.expect("the browser opens a tab");
+        self.look_at(&tab).await;
+        tab
+    }
+
+    /// The tab that is looked at.
+    pub async fn tab(&self) -> Tab {
+        self.driver.window().await.expect("there is a tab")
+    }
+
+    /// All tabs.
+    pub async fn tabs(&self) -> Vec<Tab> {
+        self.driver.windows().await.expect("the browser tells its tabs")
+    }
+
+    /// Looks at another tab: brings it to the front, and runs scripts there.
+    pub async fn look_at(&self, tab: &Tab) {
+        self.driver.switch_to_window(tab.clone()).await.expect("the tab is there");
+        self.devtools("Page.bringToFront", json!({})).await;
+    }
+
+    /// Closes the tab that is looked at, and looks at `next`.
+    pub async fn close_tab(&self, next: &Tab) {
+        self.driver.close_window().await.expect("the tab can be closed");
+        self.look_at(next).await;
     }
 
     /// Loads the page anew.

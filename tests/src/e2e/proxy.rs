@@ -46,6 +46,10 @@ pub enum Damage {
     Flip,
     /// The second half is missing.
     Truncate,
+    /// There is a 503 in its place.
+    Unavailable,
+    /// It does not come, and the connection stays open.
+    Silence,
 }
 
 /// The running proxy; it stops when dropped.
@@ -65,12 +69,13 @@ struct Shared {
     exchanges: Vec<Exchange>,
     connections: Vec<AbortHandle>,
     down: bool,
-    damage: Option<DamagePlan>,
+    damage: Vec<DamagePlan>,
 }
 
 struct DamagePlan {
     damage: Damage,
     path: String,
+    skip: usize,
     times: usize,
 }
 
@@ -112,7 +117,12 @@ impl Proxy {
 
     /// Damages the answer to the next `times` requests for `path`.
     pub fn damage(&self, damage: Damage, path: impl Into<String>, times: usize) {
-        self.state.lock().damage = Some(DamagePlan { damage, path: path.into(), times });
+        self.damage_later(damage, path, 0, times);
+    }
+
+    /// The same, after `skip` requests for `path` that are answered as usual.
+    pub fn damage_later(&self, damage: Damage, path: impl Into<String>, skip: usize, times: usize) {
+        self.state.lock().damage.push(DamagePlan { damage, path: path.into(), skip, times });
     }
 }
 
@@ -193,6 +203,12 @@ async fn damaged(response: Response<Incoming>, damage: Damage) -> Result<Respons
     match damage {
         Damage::Flip => bytes[middle] ^= 1,
         Damage::Truncate => bytes.truncate(middle),
+        Damage::Silence => std::future::pending().await,
+        Damage::Unavailable => {
+            head = Response::<()>::default().into_parts().0;
+            head.status = StatusCode::SERVICE_UNAVAILABLE;
+            bytes.clear();
+        }
     }
     head.headers.insert(CONTENT_LENGTH, bytes.len().into());
     Ok(Response::from_parts(head, Either::Right(Full::from(bytes))))
@@ -217,7 +233,11 @@ impl State {
 
     fn planned_damage(&self, path: &str) -> Option<Damage> {
         let mut shared = self.lock();
-        let plan = shared.damage.as_mut().filter(|plan| plan.path == path && plan.times > 0)?;
+        let plan = shared.damage.iter_mut().find(|plan| plan.path == path && plan.times > 0)?;
+        if plan.skip > 0 {
+            plan.skip -= 1;
+            return None;
+        }
         plan.times -= 1;
         Some(plan.damage)
     }
@@ -284,6 +304,9 @@ mod tests {
         assert_eq!(get("/file").await.unwrap().bytes().await.unwrap(), "abcd");
         proxy.damage(Damage::Flip, "/file", 1);
         assert_eq!(get("/file").await.unwrap().bytes().await.unwrap(), "abbd");
+        proxy.damage_later(Damage::Unavailable, "/file", 1, 1);
+        assert_eq!(get("/file").await.unwrap().status(), StatusCode::OK);
+        assert_eq!(get("/file").await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
     }
 
     #[tokio::test]

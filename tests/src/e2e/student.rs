@@ -38,16 +38,50 @@ impl Student {
 
     /// Opens `link` in a browser of its own, with models on `engine` (`cpu`, `webgpu` or `auto`).
     pub async fn open(link: &str, engine: &str, camera: Camera) -> Self {
-        let browser = Browser::start(camera).await;
-        browser.open(&Self::address(link, engine)).await;
-        browser
-            .wait::<bool>(
-                "the consent screen",
-                60,
-                "!!document.querySelector('#consent')?.checkVisibility() && !document.querySelector('#join').disabled",
-            )
-            .await;
-        Self { browser }
+        Self::open_in(Browser::start(camera).await, link, engine).await
+    }
+
+    /// Opens `link` in `browser`.
+    pub async fn open_in(browser: Browser, link: &str, engine: &str) -> Self {
+        let student = Self { browser };
+        student.open_here(link, engine).await;
+        student
+    }
+
+    /// Opens `link` in the tab that is looked at.
+    pub async fn open_here(&self, link: &str, engine: &str) {
+        self.browser.open(&Self::address(link, engine)).await;
+        let shown =
+            "!!document.querySelector('#consent')?.checkVisibility() && !document.querySelector('#join').disabled";
+        self.browser.wait::<bool>("the consent screen", 60, shown).await;
+    }
+
+    /// Waits until the element with this id is shown.
+    pub async fn wait_for_section(&self, id: &str) {
+        let shown = format!("!!document.getElementById({id:?})?.checkVisibility()");
+        self.browser.wait::<bool>(&format!("#{id}"), 30, &shown).await;
+    }
+
+    /// Whether a camera's stream is open in the tab that is looked at.
+    pub async fn camera_is_on(&self) -> bool {
+        self.browser.script("return document.querySelector('#camera').srcObject !== null").await
+    }
+
+    /// Asks to be forgotten by the button with this id.
+    pub async fn forget(&self, button: &str) {
+        self.browser.click(&format!("#{button}")).await;
+        self.browser.click("#forget-confirm").await;
+        self.wait_for_section("left").await;
+    }
+
+    /// What the page keeps in the Cache API, as sorted paths.
+    pub async fn kept_on_the_device(&self) -> Vec<String> {
+        let script = "return (async () => {
+            const requests = [];
+            for (const name of await caches.keys()) requests.push(...await (await caches.open(name)).keys());
+            return requests.map(request => new URL(request.url).pathname).sort();
+        })();";
+        self.browser.script(script).await
     }
 
     /// Opens `link` on the CPU, consents and waits until the models are loaded.

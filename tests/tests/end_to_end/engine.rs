@@ -25,6 +25,23 @@ async fn a_lost_device_moves_the_session_to_the_cpu() {
     student.wait_for_acknowledgement(aggregator.manifest().await.round.unwrap().id).await;
 }
 
+/// The CPU's code is at hand before it is needed.
+#[tokio::test]
+async fn a_device_lost_while_the_aggregator_is_away_loses_nothing() {
+    let mut aggregator = Aggregator::start().await;
+    let student = Student::open(aggregator.student_link(), "webgpu", Camera::Granted(Film::Portrait(3))).await;
+    student.consent().await;
+    student.wait_for_engine("webgpu").await;
+    student.wait_for_expressions().await;
+
+    aggregator.kill();
+    student.wait_for_connection(false).await;
+    student.browser().kill_gpu_process();
+    student.wait_for_engine("cpu").await;
+    let kept = student.clips_kept().await;
+    student.wait_for_clips(kept + 1).await;
+}
+
 /// With generated weights, in half the bytes: what EmoNet says of the face is arbitrary, that it says something is not.
 #[tokio::test]
 async fn emonet_runs_on_every_core() {

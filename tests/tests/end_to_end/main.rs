@@ -4,9 +4,13 @@
 
 mod bad_input;
 mod continuous;
+mod device;
 mod engine;
 mod harness;
+mod ledger;
+mod loading;
 mod network;
 mod recording;
 mod rounds;
+mod tabs;
 mod wire;

@@ -30,13 +30,6 @@ pub struct Recording {
     pub updates: BTreeMap<u64, Vec<ClientUpdate>>,
 }
 
-impl Recording {
-    /// The address that both tabs opened.
-    pub fn opened(&self) -> String {
-        Student::address(&self.link, "cpu")
-    }
-}
-
 /// One student's tab.
 pub struct Tab {
     /// Label of its first clip.

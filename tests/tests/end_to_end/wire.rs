@@ -88,11 +88,26 @@ async fn headers_carry_no_data() {
                 match name.as_str() {
                     "authorization" => assert_ne!(value, ""),
                     "origin" => assert_eq!(value, origin),
-                    "referer" => assert!(value == recording.opened() || value == format!("{origin}/"), "{value}"),
+                    "referer" => assert_eq!(value, format!("{origin}/")),
                     _ => assert!(value.len() < 300, "{name} in {exchange:?}"),
                 }
             }
             assert!(!exchange.response_headers.contains_key("set-cookie"), "{exchange:?}");
+        }
+    }
+}
+
+/// It is in the fragment of the link, which a browser keeps to itself, and in the body of the join.
+#[tokio::test]
+async fn the_class_code_is_in_no_address_and_no_header() {
+    let recording = recording().await;
+    let (_, code) = recording.link.split_once("/#class=").expect("the code is in the link's fragment");
+    for tab in &recording.tabs {
+        for exchange in &tab.exchanges {
+            let headers = exchange.headers.values().map(|value| value.to_str().unwrap_or_default());
+            for text in headers.chain([exchange.url.to_string().as_str()]) {
+                assert!(!text.contains(code), "{exchange:?}");
+            }
         }
     }
 }
@@ -115,7 +130,7 @@ async fn the_only_bodies_are_the_join_and_the_updates() {
 
 fn check_join(exchange: &Exchange, recording: &Recording) {
     let body: Value = serde_json::from_slice(&exchange.body).unwrap();
-    let class_code = recording.link.split_once("?class=").unwrap().1;
+    let class_code = recording.link.split_once("#class=").unwrap().1;
     assert_eq!(body, json!({ "class_code": class_code }));
 }
 
@@ -149,7 +164,7 @@ fn call(exchange: &Exchange, recording: &Recording, files: &HashSet<String>) -> 
     let hash = |text: &str| text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     let round = |text: &str| text.strip_suffix("/update").is_some_and(|number| number.parse::<u64>().is_ok());
     match exchange.method {
-        Method::GET if address == recording.opened() || files.contains(local) => Call::File,
+        Method::GET if local == "/" || files.contains(local) => Call::File,
         Method::GET if local == path::MANIFEST => Call::Manifest,
         Method::GET if local == path::EVENTS => Call::Events,
         Method::GET if local.strip_prefix("/blobs/").is_some_and(hash) => Call::Blob,
@@ -160,7 +175,7 @@ fn call(exchange: &Exchange, recording: &Recording, files: &HashSet<String>) -> 
 }
 
 fn origin(recording: &Recording) -> String {
-    let (origin, _) = recording.link.split_once("/?").expect("the student link is the origin and the class");
+    let (origin, _) = recording.link.split_once("/#").expect("the student link is the origin and the class");
     origin.to_owned()
 }
 

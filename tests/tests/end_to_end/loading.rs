@@ -1,0 +1,49 @@
+//! Files of the page that do not come at once: words, and another try.
+
+use emofed_tests::e2e::aggregator::Aggregator;
+use emofed_tests::e2e::browser::{Browser, Camera};
+use emofed_tests::e2e::camera::Film;
+use emofed_tests::e2e::proxy::Damage;
+use emofed_tests::e2e::student::Student;
+
+const CAMERA: Camera = Camera::Granted(Film::Portrait(6));
+
+#[tokio::test]
+async fn the_page_asks_again_for_its_own_files() {
+    let aggregator = Aggregator::start().await;
+    let browser = Browser::start(CAMERA).await;
+    browser.proxy().damage(Damage::Unavailable, "/page.js", 1);
+    browser.proxy().damage(Damage::Unavailable, "/page_bg.wasm", 2);
+    browser.open(&Student::address(aggregator.student_link(), "cpu")).await;
+    let told = "document.querySelector('.only-unloaded').checkVisibility()";
+    browser.wait::<bool>("words about files that do not load", 20, told).await;
+    let ready = "!document.querySelector('#join').disabled";
+    browser.wait::<bool>("the page", 20, ready).await;
+    browser.wait::<bool>("these words to go", 5, &format!("!{told}")).await;
+}
+
+#[tokio::test]
+async fn a_session_worker_whose_code_does_not_load_is_started_again() {
+    let aggregator = Aggregator::start().await;
+    let student = Student::open(aggregator.student_link(), "cpu", CAMERA).await;
+    student.browser().proxy().damage(Damage::Unavailable, "/worker-cpu_loader.js", 2);
+    student.browser().proxy().damage(Damage::Unavailable, "/worker-cpu_bg.wasm", 1);
+    student.consent().await;
+    student.wait_for_problem("does not load", 20).await;
+    student.wait_for_engine("cpu").await;
+    let hidden = "!document.querySelector('#problem').checkVisibility()";
+    student.browser().wait::<bool>("the problem to be over", 5, hidden).await;
+    student.wait_for_frames().await;
+}
+
+#[tokio::test]
+async fn an_extractor_whose_code_does_not_load_is_started_again() {
+    let aggregator = Aggregator::start().await;
+    let student = Student::open(aggregator.student_link(), "cpu", CAMERA).await;
+    // The first is the session worker's own.
+    student.browser().proxy().damage_later(Damage::Unavailable, "/worker-cpu_loader.js", 1, 1);
+    student.consent().await;
+    student.wait_for_connection(false).await;
+    student.wait_for_engine("cpu").await;
+    student.wait_for_frames().await;
+}
