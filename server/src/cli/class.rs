@@ -63,7 +63,8 @@ fn unusable_token(file: &Path, known: std::io::Result<String>) -> Failure {
     Failure::new(format!("{} {reason}", file.display()), way_out)
 }
 
-fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
+/// Writes a file that only its owner can read.
+pub fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]

@@ -1,5 +1,6 @@
 //! `emofed serve`.
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-use super::class::open_class;
+use super::class::{open_class, write_private};
 use super::{DataFolder, Failure, print, runtime};
 
 /// The seed of the first model: the same backbone gives the same start everywhere.
@@ -54,6 +55,10 @@ pub struct Arguments {
     /// out of a service's command line
     #[arg(long)]
     new_class_code: bool,
+    /// Print the links, which have the class code and the instructor's token in them, although standard output is no
+    /// terminal and may be a log that keeps them
+    #[arg(long)]
+    print_links: bool,
     #[command(flatten)]
     data: DataFolder,
 }
@@ -131,8 +136,13 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
     }
     // Heard before the links are out: whoever waits for them may send one at once.
     let heard = wait_for_signal();
-    print(format!("Student     {origin}/#class={class_code}"));
-    print(format!("Instructor  {origin}/instructor.html#token={instructor_token}"));
+    tell_links(
+        &data,
+        &format!(
+            "Student     {origin}/#class={class_code}\nInstructor  {origin}/instructor.html#token={instructor_token}"
+        ),
+        arguments.print_links || std::io::stdout().is_terminal(),
+    )?;
     let signal = async move {
         heard.await;
         tracing::info!("stopping; requests under way are finished");
@@ -140,6 +150,21 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
         let _ = stop.send(true);
     };
     serve(listener, app, arguments.dist, signal).await;
+    Ok(())
+}
+
+/// Tells the links: on a terminal, or else in a file for its owner alone, since a log keeps what it is told.
+fn tell_links(data: &Path, links: &str, may_print: bool) -> Result<(), Failure> {
+    let file = data.join("links");
+    write_private(&file, links).map_err(|error| {
+        let message = format!("{} cannot be written: {error}", file.display());
+        Failure::new(message, "see that the disk has room and the folder can be written")
+    })?;
+    if may_print {
+        print(links);
+    } else {
+        print(format!("Ready. The links for students and the instructor are in {}", file.display()));
+    }
     Ok(())
 }
 

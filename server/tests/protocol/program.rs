@@ -22,7 +22,7 @@ struct Program {
 
 fn command(folder: &Path, listen: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_emofed"));
-    command.args(["serve", "--listen", listen, "--data"]).arg(folder).env_clear();
+    command.args(["serve", "--print-links", "--listen", listen, "--data"]).arg(folder).env_clear();
     command
 }
 
@@ -45,7 +45,7 @@ impl Program {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.student.split("/?").next().unwrap())
+        format!("{}{path}", self.student.split("/#").next().unwrap())
     }
 
     fn code(&self) -> &str {
@@ -192,6 +192,28 @@ async fn a_new_class_code_ends_the_old_one_and_no_token() {
     assert_eq!(Program::start(folder.path(), &[]).code(), new);
 }
 
+#[test]
+fn a_log_gets_no_secrets() {
+    let folder = fresh();
+    let mut serve = Command::new(env!("CARGO_BIN_EXE_emofed"));
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path()).env_clear();
+    let mut process = serve.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let line = BufReader::new(process.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    process.kill().unwrap();
+    let log = String::from_utf8(process.wait_with_output().unwrap().stderr).unwrap();
+    let file = folder.path().join("links");
+    assert!(line.contains(&file.display().to_string()), "{line}");
+    let links = std::fs::read_to_string(&file).unwrap();
+    let secrets: Vec<&str> = links.lines().filter_map(|link| link.split_once('=')).map(|(_, secret)| secret).collect();
+    assert_eq!(secrets.len(), 2, "{links}");
+    assert!(secrets.iter().all(|secret| !line.contains(secret) && !log.contains(secret)));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o077, 0);
+    }
+}
+
 #[tokio::test]
 async fn it_tells_why_it_does_not_start() {
     let folder = fresh();
@@ -222,7 +244,7 @@ async fn it_opens_as_many_files_as_it_may() {
     let mut shell = Command::new("sh");
     // As a service manager or a login shell limits it.
     shell.args(["-c", "ulimit -Sn 64; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_emofed")]);
-    shell.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path()).env_clear();
+    shell.args(["serve", "--print-links", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path()).env_clear();
     let program = Program::spawn(shell);
     let limit = proc_line(&program, "limits", "Max open files");
     let numbers: Vec<&str> = limit.split_whitespace().filter(|word| word.parse::<u64>().is_ok()).collect();

@@ -172,7 +172,12 @@ impl Aggregator {
 
 fn serve(folder: &Path, port: u16) -> Process {
     let mut command = Command::new(path_from_env("EMOFED_BIN"));
-    command.arg("serve").arg("--data").arg(folder.join("data")).arg("--dist").arg(path_from_env("EMOFED_DIST"));
+    command
+        .args(["serve", "--print-links"])
+        .arg("--data")
+        .arg(folder.join("data"))
+        .arg("--dist")
+        .arg(path_from_env("EMOFED_DIST"));
     command.arg("--config").arg(folder.join("emofed.toml")).args(["--listen", &format!("127.0.0.1:{port}")]);
     // Classes of two.
     command.arg("--allow-few-contributors");
