@@ -22,7 +22,7 @@ pub use labeller::Labeller;
 pub use loss::kl_divergence;
 #[cfg(not(target_arch = "wasm32"))]
 pub use parallel_trainer::ParallelTrainer;
-pub use personal_head::{HeadTuning, tune_head};
+pub use personal_head::{HeadTuning, PersonalHead, tune_head};
 pub use pseudo_label::{PseudoLabel, pseudo_label};
 pub use strategy::Strategy;
 pub use trainer::Trainer;

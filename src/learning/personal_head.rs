@@ -1,8 +1,12 @@
 //! A head of the student's own: the linear layer tuned on the student's clips alone, over the global model's LSTM. It never
 //! leaves the tab (as in FedPer, Arivazhagan et al. 2019, and FedRep, Collins et al. 2021).
 
-use super::{Adam, AdamSettings, Clip};
+use std::collections::VecDeque;
+
+use super::{Adam, AdamSettings, Labeller};
+use crate::emotion::EMOTIONS;
 use crate::model::vfer::{HIDDEN, Parameters, Vfer, softmax};
+use crate::protocol::LearningSettings;
 use crate::random::SplitMix64;
 
 /// How a head is tuned.
@@ -18,28 +22,26 @@ pub struct HeadTuning {
     pub seed: u64,
 }
 
-/// `vfer` with a head tuned on `clips`, KL divergence from their targets; the LSTM stays as it is. Without clips, `vfer`.
-/// The same model, clips and settings give the same bits.
-pub fn tune_head(vfer: &Vfer, clips: &[Clip], tuning: &HeadTuning) -> Vfer {
-    // The LSTM does not change, so that each clip runs through it once.
-    let hidden: Vec<[f32; HIDDEN]> = clips.iter().map(|clip| vfer.last_hidden(&clip.features)).collect();
+/// `vfer` with a head tuned on clips of which `hidden` is the LSTM's last state and `targets` what they show, by the KL
+/// divergence; the LSTM stays as it is. Without clips, `vfer`. The same input gives the same bits.
+pub fn tune_head(vfer: &Vfer, hidden: &[[f32; HIDDEN]], targets: &[[f32; EMOTIONS]], tuning: &HeadTuning) -> Vfer {
     let mut tuned = vfer.clone();
     let mut adam = Adam::new(AdamSettings::with_learning_rate(tuning.learning_rate));
     let mut gradient = Parameters::zeros();
     let mut random = SplitMix64::new(tuning.seed);
-    let mut order: Vec<usize> = (0..clips.len()).collect();
+    let mut order: Vec<(&[f32; HIDDEN], &[f32; EMOTIONS])> = hidden.iter().zip(targets).collect();
     for _ in 0..tuning.epochs {
         random.shuffle(&mut order);
         for batch in order.chunks(tuning.batch_size.max(1)) {
             gradient.head.fill(0.0);
             gradient.head_bias.fill(0.0);
-            for &clip in batch {
-                let probabilities = softmax(&tuned.head(&hidden[clip]));
+            for (hidden, targets) in batch {
+                let probabilities = softmax(&tuned.head(hidden));
                 let rows = gradient.head.as_chunks_mut::<HIDDEN>().0.iter_mut().zip(&mut gradient.head_bias);
-                for ((row, bias), (probability, target)) in rows.zip(probabilities.iter().zip(clips[clip].target)) {
+                for ((row, bias), (probability, target)) in rows.zip(probabilities.iter().zip(*targets)) {
                     let error = (probability - target) / batch.len() as f32;
                     *bias += error;
-                    row.iter_mut().zip(&hidden[clip]).for_each(|(sum, value)| *sum += error * value);
+                    row.iter_mut().zip(*hidden).for_each(|(sum, value)| *sum += error * value);
                 }
             }
             // Where the gradient is zero, Adam moves nothing.
@@ -49,11 +51,85 @@ pub fn tune_head(vfer: &Vfer, clips: &[Clip], tuning: &HeadTuning) -> Vfer {
     tuned
 }
 
+/// What the recipe `personal-head` does in a tab: it labels every clip softly, with the image head's preference divided
+/// out, and keeps a head tuned on the newest of them. What is contributed to the class has nothing to do with it.
+#[derive(Clone, Debug, Default)]
+pub struct PersonalHead {
+    labeller: Labeller,
+    /// Newest last.
+    clips: VecDeque<OwnClip>,
+}
+
+#[derive(Clone, Debug)]
+struct OwnClip {
+    /// `[frames, FEATURES]`.
+    features: Vec<f32>,
+    target: [f32; EMOTIONS],
+    /// Of the global model in use.
+    hidden: [f32; HIDDEN],
+}
+
+impl PersonalHead {
+    /// With fewer clips there is no head.
+    const MINIMUM_CLIPS: usize = 4;
+    /// Older ones go.
+    const MAXIMUM_CLIPS: usize = 50;
+
+    /// How its clips are labelled, whatever the class's settings are.
+    pub fn labels() -> LearningSettings {
+        LearningSettings {
+            video_share: 0.5,
+            soft_labels: true,
+            confidence_threshold: 0.0,
+            prior_correction: 1.0,
+            ..LearningSettings::default()
+        }
+    }
+
+    /// How its head is tuned.
+    pub fn tuning() -> HeadTuning {
+        HeadTuning { learning_rate: 1e-3, epochs: 5, batch_size: 8, seed: 0 }
+    }
+
+    /// How many clips it has.
+    pub fn clips(&self) -> usize {
+        self.clips.len()
+    }
+
+    /// Takes in a clip: `features` `[frames, FEATURES]`, the image head's probabilities of its `frames`, and what the global
+    /// model `vfer` says of it. One that cannot be labelled is left out.
+    pub fn add(&mut self, vfer: &Vfer, features: Vec<f32>, frames: &[[f32; EMOTIONS]], opinion: &[f32; EMOTIONS]) {
+        let Some(label) = self.labeller.label(frames, opinion, &Self::labels()) else { return };
+        let hidden = vfer.last_hidden(&features);
+        self.clips.push_back(OwnClip { features, target: label.target(true), hidden });
+        if self.clips.len() > Self::MAXIMUM_CLIPS {
+            self.clips.pop_front();
+        }
+    }
+
+    /// Follows a new global model. Labels stay as they were given.
+    pub fn rebase(&mut self, vfer: &Vfer) {
+        for clip in &mut self.clips {
+            clip.hidden = vfer.last_hidden(&clip.features);
+        }
+    }
+
+    /// The global model `vfer` with the student's own head, once there are enough clips.
+    pub fn tuned(&self, vfer: &Vfer) -> Option<Vfer> {
+        if self.clips.len() < Self::MINIMUM_CLIPS {
+            return None;
+        }
+        let hidden: Vec<[f32; HIDDEN]> = self.clips.iter().map(|clip| clip.hidden).collect();
+        let targets: Vec<[f32; EMOTIONS]> = self.clips.iter().map(|clip| clip.target).collect();
+        Some(tune_head(vfer, &hidden, &targets, &Self::tuning()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Trainer;
     use super::*;
-    use crate::emotion::EMOTIONS;
+    use crate::learning::Clip;
     use crate::model::vfer::FEATURES;
 
     fn clips(count: usize) -> Vec<Clip> {
@@ -66,12 +142,18 @@ mod tests {
         (0..count).map(&mut clip).collect()
     }
 
+    fn tune(vfer: &Vfer, clips: &[Clip], tuning: &HeadTuning) -> Vfer {
+        let hidden: Vec<_> = clips.iter().map(|clip| vfer.last_hidden(&clip.features)).collect();
+        let targets: Vec<_> = clips.iter().map(|clip| clip.target).collect();
+        tune_head(vfer, &hidden, &targets, tuning)
+    }
+
     #[test]
     fn it_is_training_with_the_lstm_held_still() {
         let clips = clips(10);
         let tuning = HeadTuning { learning_rate: 1e-2, epochs: 3, batch_size: clips.len(), seed: 1 };
         let vfer = Vfer::random(1);
-        let tuned = tune_head(&vfer, &clips, &tuning);
+        let tuned = tune(&vfer, &clips, &tuning);
         let mut trainer = Trainer::new(vfer.clone(), AdamSettings::with_learning_rate(1e-2));
         for _ in 0..3 {
             trainer.step_amended(&clips.iter().collect::<Vec<_>>(), |_, gradient| {
@@ -90,7 +172,7 @@ mod tests {
         let clips = clips(12);
         let tuning = HeadTuning { learning_rate: 1e-2, epochs: 50, batch_size: 4, seed: 1 };
         let vfer = Vfer::random(1);
-        let tuned = tune_head(&vfer, &clips, &tuning);
+        let tuned = tune(&vfer, &clips, &tuning);
         let named = |vfer: &Vfer| {
             let is_right = |clip: &&Clip| {
                 let found = vfer.probabilities(&clip.features);
@@ -100,7 +182,29 @@ mod tests {
             clips.iter().filter(is_right).count()
         };
         assert!(named(&tuned) > named(&vfer) + 4, "{} of 12, {} before", named(&tuned), named(&vfer));
-        assert_eq!(tuned, tune_head(&vfer, &clips, &tuning));
-        assert_eq!(tune_head(&vfer, &[], &tuning), vfer);
+        assert_eq!(tuned, tune(&vfer, &clips, &tuning));
+        assert_eq!(tune(&vfer, &[], &tuning), vfer);
+    }
+
+    #[test]
+    fn a_tab_has_a_head_of_its_newest_clips_over_whatever_model_is_global() {
+        let [first, second] = [Vfer::random(1), Vfer::random(2)];
+        let mut own = PersonalHead::default();
+        let clips = clips(PersonalHead::MAXIMUM_CLIPS + 3);
+        for (index, clip) in clips.iter().enumerate() {
+            assert_eq!(own.tuned(&first).is_some(), index >= PersonalHead::MINIMUM_CLIPS);
+            own.add(&first, clip.features.clone(), &[clip.target], &[0.1; EMOTIONS]);
+        }
+        assert_eq!(own.clips(), PersonalHead::MAXIMUM_CLIPS);
+        let over_first = own.tuned(&first).unwrap();
+        assert_eq!(over_first.parameters.slices()[..4], first.parameters.slices()[..4]);
+        assert_ne!(over_first.parameters.head, first.parameters.head);
+        own.rebase(&second);
+        let over_second = own.tuned(&second).unwrap();
+        let hidden: Vec<_> = clips[3..].iter().map(|clip| second.last_hidden(&clip.features)).collect();
+        let targets: Vec<_> = own.clips.iter().map(|clip| clip.target).collect();
+        assert_eq!(over_second, tune_head(&second, &hidden, &targets, &PersonalHead::tuning()));
+        own.add(&second, clips[0].features.clone(), &[[f32::NAN; EMOTIONS]], &[0.1; EMOTIONS]);
+        assert_eq!(own.tuned(&second).unwrap(), over_second, "what cannot be labelled is left out");
     }
 }

@@ -193,10 +193,23 @@ pub struct ModelCard {
     pub metrics: std::collections::BTreeMap<String, f64>,
 }
 
+/// What a tab does with its clips beside contributing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recipe {
+    /// Nothing: the class's model is the student's (the paper).
+    #[default]
+    Paper,
+    /// Each tab keeps a head of its own over the class's model, which never leaves it: `learning::PersonalHead`.
+    PersonalHead,
+}
+
 /// How a tab makes a client update. The defaults are the paper's where it gives a value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LearningSettings {
+    /// What a tab does with its clips beside contributing.
+    pub recipe: Recipe,
     /// A clip is kept if the largest mean probability reaches this (paper: 0.5).
     pub confidence_threshold: f64,
     /// Adam's learning rate in local fine-tuning (paper: 1e-5).
@@ -235,6 +248,7 @@ pub struct LearningSettings {
 impl Default for LearningSettings {
     fn default() -> Self {
         Self {
+            recipe: Recipe::Paper,
             confidence_threshold: 0.5,
             learning_rate: 1e-5,
             adam_epsilon: 1e-8,

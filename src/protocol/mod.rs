@@ -14,7 +14,7 @@ pub use instructor::{
 };
 pub use manifest::{
     BackboneKind, BackboneRef, BlobRef, CapturePlan, Deployment, Fate, HeldOutEvaluation, LearningSettings,
-    MINIMUM_CONTRIBUTORS, Manifest, ModelCard, ModelOrigin, ModelVersion, OpenRound, RECENT_ROUNDS, RoundFate,
+    MINIMUM_CONTRIBUTORS, Manifest, ModelCard, ModelOrigin, ModelVersion, OpenRound, RECENT_ROUNDS, Recipe, RoundFate,
 };
 pub use problem::{Problem, ProblemCode};
 pub use update::{ClientUpdate, MAX_CLIPS, UpdateError, UpdateLimits};

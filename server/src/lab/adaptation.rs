@@ -173,6 +173,8 @@ pub fn methods() -> Result<Vec<Method>, LabError> {
 
 #[cfg(test)]
 mod tests {
+    use emofed::learning::{HeadTuning, PersonalHead};
+
     use super::*;
 
     #[test]
@@ -184,6 +186,10 @@ mod tests {
         assert!(methods.len() > 10 && methods.iter().all(is_usable));
         let paper = papers_method();
         assert!(methods.iter().all(|method| Method { name: paper.name.clone(), ..method.clone() } != paper));
+        let recipe = methods.iter().find(|method| method.name.starts_with("personal-head")).unwrap();
+        let HeadTuning { learning_rate, epochs, .. } = PersonalHead::tuning();
+        assert_eq!(recipe.personal, Some(Personal::Head { learning_rate, epochs }));
+        assert_eq!((recipe.rounds, &recipe.learning), (0, &PersonalHead::labels()), "what the tab does was measured");
         assert!(Method::parse_list("[[method]]\nround = 1").unwrap_err().contains("round"));
         assert!(Method::parse_list("method = []").unwrap_err().contains("no [[method]]"));
     }

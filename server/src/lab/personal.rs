@@ -47,7 +47,9 @@ impl Personal {
             Self::Head { learning_rate, epochs } => {
                 let (batch_size, seed) = (learning.batch_size, learning.seed);
                 let tuning = HeadTuning { learning_rate: *learning_rate, epochs: *epochs, batch_size, seed };
-                probabilities(&tune_head(vfer, &kept, &tuning), &subject.test)
+                let hidden: Vec<_> = kept.iter().map(|clip| vfer.last_hidden(&clip.features)).collect();
+                let targets: Vec<_> = kept.iter().map(|clip| clip.target).collect();
+                probabilities(&tune_head(vfer, &hidden, &targets, &tuning), &subject.test)
             }
             Self::Prototypes { weight } => {
                 let prototypes = Prototypes::of(vfer, &kept);
