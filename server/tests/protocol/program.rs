@@ -45,7 +45,7 @@ impl Program {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.student.split("/?").next().unwrap())
+        format!("{}{path}", self.student.split("/#").next().unwrap())
     }
 
     fn code(&self) -> &str {
