@@ -103,7 +103,7 @@ impl Desk {
         };
         Interval::new(POLL_MS, refresh.clone()).forget();
         // It lives as long as the page.
-        std::mem::forget(Events::follow(refresh));
+        std::mem::forget(Events::observe(refresh));
         let desk = self.clone();
         dom::on("open-round", "click", move |_| desk.confirm(Order::Open));
         let desk = self.clone();

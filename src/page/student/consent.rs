@@ -33,16 +33,18 @@ impl Student {
                 _ => EngineChoice::Auto,
             };
             let class_code = code.value().trim().to_uppercase();
-            student.join(Remembered { class_code, engine, contribute: false, paused: false });
+            student.join(Remembered { class_code, engine, contribute: false, paused: false, pause_key: true });
         });
         dom::on("decline", "click", |_| {
             dom::show("problem", false);
             dom::show("consent", false);
             dom::show("declined", true);
+            dom::focus("declined-title");
         });
         dom::on("reconsider", "click", |_| {
             dom::show("declined", false);
             dom::show("consent", true);
+            dom::focus("consent-title");
         });
         dom::get::<HtmlButtonElement>("join").set_disabled(false);
         spawn_local(async {
@@ -62,8 +64,7 @@ impl Student {
         dom::show("starting", false);
         dom::show("classroom", false);
         dom::show("consent", true);
-        // Focus is a courtesy; a browser that refuses it does no harm.
-        let _ = dom::get::<HtmlInputElement>("class-code").focus();
+        dom::focus("class-code");
     }
 }
 

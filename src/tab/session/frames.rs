@@ -61,6 +61,11 @@ impl View {
         probabilities
     }
 
+    /// A frame was looked at without trouble.
+    pub(super) fn no_complaint(&mut self) {
+        self.complaint = None;
+    }
+
     /// Whether this is not what was wrong with the frame before.
     pub(super) fn is_new_complaint(&mut self, words: &str) -> bool {
         self.complaint.replace(words.to_owned()).as_deref() != Some(words)
@@ -147,7 +152,6 @@ impl Session {
         let models = models.ok_or_else(|| TabError::Frame("models are not loaded yet".to_owned()))?;
         let frames_per_second = self.view.borrow_mut().count_frame();
         let frame = self.view.borrow_mut().pixels(bitmap)?;
-        self.view.borrow_mut().complaint = None;
         let mut report = FrameReport {
             at_ms,
             face: None,

@@ -2,11 +2,16 @@
 //!
 //! Run by `make test`, one test at a time: each drives whole browsers.
 
+mod accessibility;
 mod bad_input;
+mod camera;
 mod continuous;
 mod engine;
+mod forgetting;
 mod harness;
 mod network;
+mod opting_out;
+mod quiet;
 mod recording;
 mod rounds;
 mod wire;
