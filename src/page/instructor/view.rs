@@ -84,10 +84,9 @@ fn model_row(model: &ModelVersion, current: Option<u64>) -> Element {
     ]);
     let action = dom::element("td", if current == Some(model.version) { "current" } else { "" });
     if current != Some(model.version) {
-        let button = dom::element("button", "Roll back to this");
+        let button = dom::element("button", &format!("Roll back to version {}", model.version));
         let _ = button.set_attribute("type", "button");
         let _ = button.set_attribute("data-version", &model.version.to_string());
-        let _ = button.set_attribute("aria-label", &format!("Roll back to version {}", model.version));
         dom::append(&action, &[&button]);
     }
     dom::append(&row, &[&action]);
