@@ -81,7 +81,11 @@ impl Student {
         let student = self.clone();
         dom::on("camera-retry", "click", move |_| student.start_camera());
         let student = self.clone();
-        dom::on("device", "change", move |_| student.start_camera());
+        dom::on("device", "change", move |_| {
+            // Another camera's pictures are no part of the clip.
+            student.tell(&ToWorker::CameraPaused);
+            student.start_camera();
+        });
         self.wire_pictures();
     }
 
