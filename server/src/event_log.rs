@@ -1,7 +1,8 @@
 //! Events for the tabs that listen, with a short memory for those that reconnect.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use emofed::protocol::Event;
 use tokio::sync::broadcast;
@@ -22,6 +23,16 @@ pub struct Numbered {
 pub struct EventLog {
     state: Mutex<State>,
     sender: broadcast::Sender<Numbered>,
+    observers: Arc<AtomicUsize>,
+}
+
+/// Listens without being counted, as long as it is kept.
+pub struct Observer(Arc<AtomicUsize>);
+
+impl Drop for Observer {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 struct State {
@@ -33,7 +44,7 @@ impl EventLog {
     /// An empty log. Ids start at the time in microseconds, so that a restart never repeats one.
     pub fn new(now_s: u64) -> Self {
         let state = State { next_id: now_s.saturating_mul(1_000_000), past: VecDeque::new() };
-        Self { state: Mutex::new(state), sender: broadcast::channel(REMEMBERED).0 }
+        Self { state: Mutex::new(state), sender: broadcast::channel(REMEMBERED).0, observers: Arc::default() }
     }
 
     /// Adds an event and wakes who listens.
@@ -56,9 +67,15 @@ impl EventLog {
         (missed.unwrap_or_default(), self.sender.subscribe())
     }
 
-    /// How many listen.
+    /// One of those who listen is an observer.
+    pub fn observe(&self) -> Observer {
+        self.observers.fetch_add(1, Ordering::Relaxed);
+        Observer(self.observers.clone())
+    }
+
+    /// How many listen who are no observers.
     pub fn listeners(&self) -> usize {
-        self.sender.receiver_count()
+        self.sender.receiver_count().saturating_sub(self.observers.load(Ordering::Relaxed))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -81,5 +98,15 @@ mod tests {
         log.push(Event::ModelPublished { version: 4 });
         assert_eq!(later.try_recv().unwrap().id, 3);
         assert!(log.subscribe(None).0.is_empty());
+    }
+
+    #[test]
+    fn observers_are_not_counted() {
+        let log = EventLog::new(0);
+        let (_, _tab) = log.subscribe(None);
+        let (observer, later) = (log.observe(), log.subscribe(None).1);
+        assert_eq!(log.listeners(), 1);
+        drop((observer, later));
+        assert_eq!(log.listeners(), 1);
     }
 }

@@ -6,13 +6,8 @@ use super::network::{Activation, Network, Prologue};
 use super::{Face, Frame, ModelError, cpu};
 use crate::weights::Weights;
 
-/// Pixels on each side of the input. The package offers multiples of 32 and takes 416 by default, for faces in a
-/// crowd. In front of a laptop a face fills a fifth of the picture or more; 320 still finds those of a tenth, for
-/// 60 % of the work.
-const INPUT: usize = 320;
-
-/// Cells on each side of the output.
-const CELLS: usize = INPUT / 32;
+/// Pixels of the input for each cell of the output, on each side.
+const CELL: usize = 32;
 
 /// Channels after each convolution.
 const CHANNELS: [usize; 6] = [16, 32, 64, 128, 256, 512];
@@ -28,46 +23,120 @@ const BOX_VALUES: usize = 5;
 const MEAN: [f32; 3] = [117.001, 114.697, 97.404];
 
 /// A box with a lower score is no face.
-const MINIMUM_SCORE: f32 = 0.5;
+pub const MINIMUM_SCORE: f32 = 0.5;
 
 /// Boxes that overlap by more (intersection over union) are the same face.
 const SAME_FACE: f32 = 0.4;
 
+/// How large a picture the network sees, in pixels on each side. The package offers multiples of 32 and takes 416 by default,
+/// for faces in a crowd. It misses faces that are much smaller or larger than its anchors, so that one size does not
+/// find all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputSize {
+    /// For what is around a face that was found before: half the work of [`Self::Middle`].
+    Small = 224,
+    /// In front of a laptop a face fills a fifth of the picture or more; this still finds those of a tenth.
+    Middle = 320,
+    /// For small faces: 1.7 times the work of [`Self::Middle`].
+    Large = 416,
+}
+
+impl InputSize {
+    const ALL: [Self; 3] = [Self::Small, Self::Middle, Self::Large];
+
+    /// Pixels on each side.
+    pub fn pixels(self) -> usize {
+        self as usize
+    }
+
+    fn cells(self) -> usize {
+        self.pixels() / CELL
+    }
+}
+
 /// Finds faces in frames, on the CPU: it is a hundredth of EmoNet's work.
 pub struct FaceDetector {
-    engine: cpu::Engine,
+    engines: [cpu::Engine; InputSize::ALL.len()],
 }
 
 impl FaceDetector {
-    /// Puts [`network`] on the CPU.
+    /// Puts [`network`] on the CPU, for each [`InputSize`].
     ///
     /// # Errors
     /// A tensor is missing, misshapen or not finite.
     pub fn load(weights: &Weights) -> Result<Self, ModelError> {
-        Ok(Self { engine: cpu::Engine::new(&network(weights)?) })
+        let engine = |size| network(weights, size).map(|network| cpu::Engine::new(&network));
+        let [small, middle, large] = InputSize::ALL;
+        Ok(Self { engines: [engine(small)?, engine(middle)?, engine(large)?] })
     }
 
-    /// The faces in `frame`, the largest first. Boxes may reach over the frame's edge.
+    /// What may be a face in the whole of `frame`, with scores above `minimum_score`, the largest first. Boxes may reach over
+    /// the frame's edge.
     ///
     /// # Errors
     /// The network computed something that is not finite.
-    pub fn detect(&self, frame: &Frame) -> Result<Vec<Face>, ModelError> {
-        let values = check_output(self.engine.run(&frame.letterbox(INPUT)).swap_remove(0))?;
-        let pixels_per_cell = frame.width.max(frame.height) as f32 / CELLS as f32;
-        let mut faces = distinct(decode(&values, pixels_per_cell));
-        faces.sort_by(|a, b| area(b).total_cmp(&area(a)));
+    pub fn detect(&self, frame: &Frame, size: InputSize, minimum_score: f32) -> Result<Vec<Face>, ModelError> {
+        let scale = frame.width.max(frame.height) as f32 / size.pixels() as f32;
+        self.run(&frame.letterbox(size.pixels()), size, minimum_score, [0.0; 2], scale)
+    }
+
+    /// The same in a square of the frame that is `side` pixels wide, around the point `centre`.
+    ///
+    /// # Errors
+    /// As for [`Self::detect`].
+    pub fn detect_near(
+        &self,
+        frame: &Frame,
+        centre: [f32; 2],
+        side: f32,
+        size: InputSize,
+        minimum_score: f32,
+    ) -> Result<Vec<Face>, ModelError> {
+        let corner = centre.map(|middle| middle - side / 2.0);
+        let square = Face { x: corner[0], y: corner[1], width: side, height: side, score: 1.0 };
+        let crop = frame.square_crop(&square, 0.0, size.pixels());
+        self.run(&crop, size, minimum_score, corner, side / size.pixels() as f32)
+    }
+
+    /// Faces in `planes`, whose corner is at `corner` in the frame and whose pixels are `scale` of the frame's wide.
+    fn run(
+        &self,
+        planes: &[f32],
+        size: InputSize,
+        minimum_score: f32,
+        corner: [f32; 2],
+        scale: f32,
+    ) -> Result<Vec<Face>, ModelError> {
+        let [small, middle, large] = &self.engines;
+        let engine = match size {
+            InputSize::Small => small,
+            InputSize::Middle => middle,
+            InputSize::Large => large,
+        };
+        let values = check_output(engine.run(planes).swap_remove(0))?;
+        let mut faces = distinct(decode(&values, size.cells(), minimum_score));
+        for face in &mut faces {
+            let pixels = CELL as f32 * scale;
+            *face = Face {
+                x: corner[0] + face.x * pixels,
+                y: corner[1] + face.y * pixels,
+                width: face.width * pixels,
+                height: face.height * pixels,
+                score: face.score,
+            };
+        }
+        faces.sort_by(|a, b| b.area().total_cmp(&a.area()));
         Ok(faces)
     }
 }
 
-/// From a letterboxed frame, RGB in [0, 1], to five boxes for each of 10×10 cells. Reads `conv0.…` to `conv5.…` and
-/// `conv8.…`.
+/// From a frame, RGB in [0, 1], to five boxes for each of its cells. Reads `conv0.…` to `conv5.…` and `conv8.…`.
 ///
 /// # Errors
 /// A tensor is missing, misshapen or not finite.
-pub fn network(weights: &Weights) -> Result<Network, ModelError> {
+pub fn network(weights: &Weights, size: InputSize) -> Result<Network, ModelError> {
     let loader = Loader::new(weights)?;
-    let mut network = Network::new(INPUT, 3);
+    let mut network = Network::new(size.pixels(), 3);
     let mean = MEAN.map(|value| -value / 255.0).to_vec();
     let centred = Prologue { affine: Some((vec![1.0; 3], mean)), relu: false };
     let leaky = Activation::LeakyRelu(0.1);
@@ -88,29 +157,23 @@ pub fn network(weights: &Weights) -> Result<Network, ModelError> {
     Ok(network)
 }
 
-/// The boxes in the network's output `[10, 10, 25]` that are likely faces.
-fn decode(values: &[f32], pixels_per_cell: f32) -> Vec<Face> {
-    let plane = CELLS * CELLS;
+/// The boxes in the network's output `[cells, cells, 25]` with a score above `minimum_score`, in cells.
+fn decode(values: &[f32], cells: usize, minimum_score: f32) -> Vec<Face> {
+    let plane = cells * cells;
     let sigmoid = |value: f32| 1.0 / (1.0 + (-value).exp());
     let mut faces = Vec::new();
     for (anchor, size) in ANCHORS.iter().enumerate() {
         for cell in 0..plane {
             let value = |index: usize| values[(cell * ANCHORS.len() + anchor) * BOX_VALUES + index];
             let score = sigmoid(value(4));
-            if score <= MINIMUM_SCORE {
+            if score <= minimum_score {
                 continue;
             }
             let width = value(2).exp() * size[0];
             let height = value(3).exp() * size[1];
-            let centre_x = (cell % CELLS) as f32 + sigmoid(value(0));
-            let centre_y = (cell / CELLS) as f32 + sigmoid(value(1));
-            faces.push(Face {
-                x: (centre_x - width / 2.0) * pixels_per_cell,
-                y: (centre_y - height / 2.0) * pixels_per_cell,
-                width: width * pixels_per_cell,
-                height: height * pixels_per_cell,
-                score,
-            });
+            let centre_x = (cell % cells) as f32 + sigmoid(value(0));
+            let centre_y = (cell / cells) as f32 + sigmoid(value(1));
+            faces.push(Face { x: centre_x - width / 2.0, y: centre_y - height / 2.0, width, height, score });
         }
     }
     faces
@@ -121,22 +184,11 @@ fn distinct(mut candidates: Vec<Face>) -> Vec<Face> {
     candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut faces: Vec<Face> = Vec::new();
     for candidate in candidates {
-        if faces.iter().all(|face| overlap(face, &candidate) <= SAME_FACE) {
+        if faces.iter().all(|face| face.overlap(&candidate) <= SAME_FACE) {
             faces.push(candidate);
         }
     }
     faces
-}
-
-/// Intersection over union.
-fn overlap(a: &Face, b: &Face) -> f32 {
-    let shared = |a: f32, a_length: f32, b: f32, b_length: f32| ((a + a_length).min(b + b_length) - a.max(b)).max(0.0);
-    let intersection = shared(a.x, a.width, b.x, b.width) * shared(a.y, a.height, b.y, b.height);
-    intersection / (area(a) + area(b) - intersection)
-}
-
-fn area(face: &Face) -> f32 {
-    face.width * face.height
 }
 
 #[cfg(test)]
@@ -148,12 +200,6 @@ mod tests {
     }
 
     #[test]
-    fn overlap_is_intersection_over_union() {
-        assert!((overlap(&face(0.0, 10.0, 1.0), &face(5.0, 10.0, 1.0)) - 1.0 / 3.0).abs() < 1e-6);
-        assert_eq!(overlap(&face(0.0, 10.0, 1.0), &face(20.0, 10.0, 1.0)), 0.0);
-    }
-
-    #[test]
     fn the_better_of_two_boxes_stays() {
         let kept = distinct(vec![face(1.0, 10.0, 0.6), face(0.0, 10.0, 0.9), face(30.0, 10.0, 0.7)]);
         assert_eq!(kept, [face(0.0, 10.0, 0.9), face(30.0, 10.0, 0.7)]);
@@ -161,14 +207,14 @@ mod tests {
 
     #[test]
     fn decodes_a_box_where_the_cell_and_anchor_say() {
-        let mut values = vec![-10.0; ANCHORS.len() * BOX_VALUES * CELLS * CELLS];
-        let (anchor, cell) = (2, 3 * CELLS + 4);
+        let mut values = vec![-10.0; ANCHORS.len() * BOX_VALUES * 10 * 10];
+        let (anchor, cell) = (2, 3 * 10 + 4);
         for (index, value) in [0.0, 0.0, 0.0, 0.0, 10.0].into_iter().enumerate() {
             values[(cell * ANCHORS.len() + anchor) * BOX_VALUES + index] = value;
         }
-        let [found] = decode(&values, 64.0)[..] else { panic!("one box") };
-        assert!((found.x + found.width / 2.0 - 4.5 * 64.0).abs() < 1e-3);
-        assert!((found.y + found.height / 2.0 - 3.5 * 64.0).abs() < 1e-3);
-        assert!((found.width - 2.882459 * 64.0).abs() < 1e-3);
+        let [found] = decode(&values, 10, MINIMUM_SCORE)[..] else { panic!("one box") };
+        assert!((found.x + found.width / 2.0 - 4.5).abs() < 1e-3);
+        assert!((found.y + found.height / 2.0 - 3.5).abs() < 1e-3);
+        assert!((found.width - 2.882459).abs() < 1e-3);
     }
 }

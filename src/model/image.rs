@@ -33,6 +33,32 @@ pub struct Face {
     pub score: f32,
 }
 
+impl Face {
+    /// Its middle, in pixels.
+    pub fn centre(&self) -> [f32; 2] {
+        [self.x + self.width / 2.0, self.y + self.height / 2.0]
+    }
+
+    /// Its longer side, in pixels.
+    pub fn side(&self) -> f32 {
+        self.width.max(self.height)
+    }
+
+    /// In pixels.
+    pub fn area(&self) -> f32 {
+        self.width * self.height
+    }
+
+    /// Intersection over union.
+    pub fn overlap(&self, other: &Self) -> f32 {
+        let shared =
+            |a: f32, a_length: f32, b: f32, b_length: f32| ((a + a_length).min(b + b_length) - a.max(b)).max(0.0);
+        let intersection =
+            shared(self.x, self.width, other.x, other.width) * shared(self.y, self.height, other.y, other.height);
+        intersection / (self.area() + other.area() - intersection)
+    }
+}
+
 /// Why bytes are not a frame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
@@ -89,7 +115,7 @@ impl Frame {
     /// The square has the face's centre and its longer side, with `margin` of that side added on each of the four
     /// sides. Bilinear; beyond the frame its edge pixels repeat.
     pub fn square_crop(&self, face: &Face, margin: f32, size: usize) -> Vec<f32> {
-        let side = face.width.max(face.height) * (1.0 + 2.0 * margin);
+        let side = face.side() * (1.0 + 2.0 * margin);
         let step = side / size as f32;
         let columns = taps(face.x + (face.width - side) / 2.0, step, size, self.width);
         let rows = taps(face.y + (face.height - side) / 2.0, step, size, self.height);
@@ -191,6 +217,13 @@ mod tests {
         let inner = Face { x: 1.0, y: 1.0, width: 2.0, height: 2.0, score: 1.0 };
         let whole = Face { x: 0.0, y: 0.0, width: 4.0, height: 4.0, score: 1.0 };
         assert_eq!(ramp(4, 4).square_crop(&inner, 0.5, 4), ramp(4, 4).square_crop(&whole, 0.0, 4));
+    }
+
+    #[test]
+    fn overlap_is_intersection_over_union() {
+        let face = |x: f32| Face { x, y: 0.0, width: 10.0, height: 10.0, score: 1.0 };
+        assert!((face(0.0).overlap(&face(5.0)) - 1.0 / 3.0).abs() < 1e-6);
+        assert_eq!(face(0.0).overlap(&face(20.0)), 0.0);
     }
 
     #[test]

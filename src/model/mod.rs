@@ -11,16 +11,19 @@ pub mod detector;
 pub mod device;
 pub mod emonet;
 mod error;
+pub mod face_track;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod image;
 pub mod lite;
 mod loader;
 pub mod network;
+mod one_euro;
 pub mod vfer;
 
 pub use backbone::{Backbone, Extraction};
 pub use detector::FaceDetector;
 pub use device::Device;
 pub use error::ModelError;
+pub use face_track::{FaceTrack, Sighting, TrackedFace};
 pub use image::{CROP_MARGIN, DARK, Face, Frame, ImageError, SMALLEST_SIDE};

@@ -18,6 +18,17 @@ pub fn show(id: &str, shown: bool) {
     get::<HtmlElement>(id).set_hidden(!shown);
 }
 
+/// Moves the focus to the element with this id, as where what had it is hidden now. It is a courtesy; a browser that refuses does
+/// no harm.
+pub fn focus(id: &str) {
+    let _ = get::<HtmlElement>(id).focus();
+}
+
+/// Whether the element with this id has the focus.
+pub fn has_focus(id: &str) -> bool {
+    document().active_element().is_some_and(|element| element.id() == id)
+}
+
 /// Sets the text of the element with this id, unless it says that already: a status is read out only when it changes.
 pub fn text(id: &str, text: &str) {
     let element: Element = get(id);

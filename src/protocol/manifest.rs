@@ -273,7 +273,7 @@ impl Default for LearningSettings {
 pub struct CapturePlan {
     /// Most frames a second to look at; a slower tab looks at fewer.
     pub max_frames_per_second: f64,
-    /// Length of a clip.
+    /// Length of a clip; where frames come too seldom for `minimum_frames`, up to four times as long.
     pub clip_ms: u64,
     /// A clip with fewer frames than this is dropped.
     pub minimum_frames: usize,

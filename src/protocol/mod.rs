@@ -40,6 +40,8 @@ pub mod path {
     pub const ME: &str = "/api/v1/participants/me";
     /// `GET`: server-sent [`super::Event`]s.
     pub const EVENTS: &str = "/api/v1/events";
+    /// The same for who is no tab of the class, and so is not counted as one: the instructor's page.
+    pub const EVENTS_FOR_OBSERVERS: &str = "/api/v1/events?observer=true";
 
     /// `GET`: an immutable blob by its SHA-256 in lower-case hexadecimal.
     pub fn blob(sha256: &str) -> String {

@@ -16,6 +16,7 @@ use crate::protocol::path;
 pub struct Events(Rc<Stream>);
 
 struct Stream {
+    path: &'static str,
     hint: Box<dyn Fn()>,
     source: RefCell<Option<(EventSource, [EventListener; 3])>>,
     backoff: RefCell<Backoff>,
@@ -25,7 +26,17 @@ struct Stream {
 impl Events {
     /// Subscribes; `hint` is called for each event. In a browser without `EventSource` it is never called.
     pub fn follow(hint: impl Fn() + 'static) -> Self {
+        Self::follow_at(path::EVENTS, hint)
+    }
+
+    /// The same as one who is not counted among the tabs of the class.
+    pub fn observe(hint: impl Fn() + 'static) -> Self {
+        Self::follow_at(path::EVENTS_FOR_OBSERVERS, hint)
+    }
+
+    fn follow_at(path: &'static str, hint: impl Fn() + 'static) -> Self {
         let stream = Rc::new(Stream {
+            path,
             hint: Box::new(hint),
             source: RefCell::default(),
             backoff: RefCell::default(),
@@ -45,7 +56,7 @@ impl Drop for Events {
 impl Stream {
     fn open(self: &Rc<Self>) {
         self.close();
-        let Ok(source) = EventSource::new(path::EVENTS) else { return };
+        let Ok(source) = EventSource::new(self.path) else { return };
         let on = |event: &'static str, action: fn(&Rc<Self>)| {
             let stream = Rc::downgrade(self);
             EventListener::new(&source, event, move |_| {

@@ -15,6 +15,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{Event, MessageEvent, Worker, WorkerOptions, WorkerType};
 
 use super::js;
+use super::patience::{Patience, tells_of_silence};
 use crate::emotion::EMOTIONS;
 use crate::model::Extraction;
 use crate::protocol::BackboneKind;
@@ -31,8 +32,6 @@ const TIMED_MS: f64 = 150.0;
 const MOST_TIMED_FRAMES: usize = 40;
 /// Compiling pipelines on a software adapter takes its time.
 const LOAD_TIMEOUT_MS: u32 = 180_000;
-/// A device that is silent for so long is taken for lost.
-const EXTRACT_TIMEOUT_MS: u32 = 120_000;
 
 /// Ids of the two answers that are not to a frame.
 const LISTENING: u32 = 0;
@@ -69,6 +68,7 @@ pub struct Extractor {
     waiting: Rc<RefCell<Waiting>>,
     next_id: Cell<u32>,
     in_flight: Cell<usize>,
+    patience: Cell<Patience>,
     /// The side of the square crops it takes, in pixels.
     pub input_size: usize,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
@@ -130,6 +130,7 @@ impl Extractor {
             waiting,
             next_id: Cell::new(LOADED + 1),
             in_flight: Cell::new(0),
+            patience: Cell::default(),
             input_size: 0,
             _on_message: on_message,
             _on_error: on_error,
@@ -174,12 +175,16 @@ impl Extractor {
         js::set(&request, "id", &id.into());
         let crops = Float32Array::from(crops);
         js::set(&request, "crops", &crops);
-        let extracted = answer(&self.waiting, id, EXTRACT_TIMEOUT_MS);
+        let asked_ms = js::now_ms();
+        let extracted = answer(&self.waiting, id, self.patience.get().limit_ms());
         self.post(&request, &crops.buffer())?;
         self.in_flight.set(self.in_flight.get() + 1);
         let extracted = extracted.await;
         self.in_flight.set(self.in_flight.get() - 1);
         let extracted = extracted?;
+        let mut patience = self.patience.get();
+        patience.learn(js::now_ms() - asked_ms);
+        self.patience.set(patience);
         let floats = |key| js::get(&extracted, key).map(|value| Float32Array::new(&value).to_vec()).unwrap_or_default();
         let probabilities = floats("probabilities").as_chunks::<EMOTIONS>().0.to_vec();
         Ok(Extraction { features: floats("features"), logits: floats("logits"), probabilities })
@@ -217,15 +222,26 @@ fn answer(
     if let Some(reason) = lost {
         waiting.borrow_mut().lose(&reason);
     }
-    let timeout = Timeout::new(timeout_ms, {
-        let waiting = waiting.clone();
-        move || waiting.borrow_mut().lose(&format!("no answer for {} s", timeout_ms / 1_000))
-    });
+    let timeout: Rc<RefCell<Option<Timeout>>> = Rc::default();
+    watch(&timeout, waiting, timeout_ms);
     async move {
         let answer = JsFuture::from(promise).await.map_err(|reason| js::words(&reason));
-        drop(timeout);
+        timeout.take();
         answer
     }
+}
+
+/// Takes the worker for lost after `timeout_ms` of silence. A timer that slept starts again.
+fn watch(timeout: &Rc<RefCell<Option<Timeout>>>, waiting: &Rc<RefCell<Waiting>>, timeout_ms: u32) {
+    let (started_ms, waiting, slot) = (js::now_ms(), waiting.clone(), Rc::downgrade(timeout));
+    let timer = Timeout::new(timeout_ms, move || {
+        if tells_of_silence(timeout_ms, js::now_ms() - started_ms) {
+            waiting.borrow_mut().lose(&format!("no answer for {} s", timeout_ms / 1_000));
+        } else if let Some(timeout) = slot.upgrade() {
+            watch(&timeout, &waiting, timeout_ms);
+        }
+    });
+    *timeout.borrow_mut() = Some(timer);
 }
 
 fn receive(waiting: &mut Waiting, data: &JsValue) {

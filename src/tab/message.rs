@@ -161,7 +161,7 @@ pub struct FaceBox {
 pub struct FrameReport {
     /// The frame's time, as the page gave it.
     pub at_ms: f64,
-    /// The largest face.
+    /// The square around the face that is followed.
     pub face: Option<FaceBox>,
     /// How many faces there are.
     pub faces: usize,

@@ -8,6 +8,7 @@ pub mod backoff;
 pub mod clips;
 pub mod ledger;
 pub mod message;
+pub mod patience;
 pub mod probe;
 pub mod schedule;
 pub mod segment;

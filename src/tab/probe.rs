@@ -95,7 +95,10 @@ pub async fn probe() -> Probe {
     let Some(gpu) = js::get(&js_sys::global(), "navigator").and_then(|navigator| js::get(&navigator, "gpu")) else {
         return Probe::NoWebGpu;
     };
-    let Some(adapter) = js::call(&gpu, "requestAdapter", &[]).await else { return Probe::NoAdapter };
+    // As wgpu asks for it later (`model/gpu/card.rs`): on a machine with two, the other one might come.
+    let options = js_sys::Object::new();
+    js::set(&options, "powerPreference", &"high-performance".into());
+    let Some(adapter) = js::call(&gpu, "requestAdapter", &[options.into()]).await else { return Probe::NoAdapter };
     let info = js::get(&adapter, "info").unwrap_or(JsValue::UNDEFINED);
     let text = |key| js::get(&info, key).and_then(|value| value.as_string()).filter(|text| !text.is_empty());
     let name = text("description")

@@ -19,15 +19,40 @@ impl Segment {
     }
 }
 
+/// A face in a frame, as the backbone sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeenFace {
+    /// Another number is another person.
+    pub identity: u64,
+    /// IFER probabilities.
+    pub probabilities: [f32; EMOTIONS],
+    /// Of the backbone.
+    pub features: Vec<f32>,
+}
+
+/// How many times as long as planned a clip may take to get its least number of frames.
+pub const LONGEST: u64 = 4;
+
+/// The fewest frames a second that make clips.
+pub fn slowest_frames_per_second(plan: &CapturePlan) -> f64 {
+    plan.minimum_frames as f64 / ((LONGEST * plan.clip_ms) as f64 / 1_000.0)
+}
+
 /// Collects frames and says when a clip is complete.
 ///
-/// A clip ends after `clip_ms`, or where the face is gone for longer than `face_lost_ms`; one with fewer than
+/// A clip ends after `clip_ms` and `minimum_frames` frames, whichever is later, but after [`LONGEST`] times `clip_ms` at the
+/// latest; where the face is gone for longer than `face_lost_ms`; and where another face comes. One with fewer than
 /// `minimum_frames` frames is dropped without a word, since nothing can be said about it.
 #[derive(Debug, Default)]
 pub struct Segmenter {
     segment: Segment,
+    identity: u64,
     started_ms: f64,
     last_face_ms: f64,
+    /// When a frame came last, with a face or without.
+    last_ms: Option<f64>,
+    /// The time between the last two frames.
+    usual_gap_ms: Option<f64>,
 }
 
 impl Segmenter {
@@ -37,27 +62,26 @@ impl Segmenter {
     }
 
     /// Adds a frame with a face. Returns the clip that ended before it, if one did.
-    pub fn face(
-        &mut self,
-        at_ms: f64,
-        features: &[f32],
-        probabilities: [f32; EMOTIONS],
-        plan: &CapturePlan,
-    ) -> Option<Segment> {
-        let over = at_ms - self.started_ms >= plan.clip_ms as f64 || self.face_lost(at_ms, plan);
+    pub fn face(&mut self, at_ms: f64, face: &SeenFace, plan: &CapturePlan) -> Option<Segment> {
+        let is_lost = self.face_lost(at_ms, plan);
+        let over = is_lost || self.is_complete(at_ms, plan) || face.identity != self.identity;
         let ended = if over { self.end(plan) } else { None };
         if self.segment.frames() == 0 {
             self.started_ms = at_ms;
+            self.identity = face.identity;
         }
         self.last_face_ms = at_ms;
-        self.segment.features.extend_from_slice(features);
-        self.segment.probabilities.push(probabilities);
+        self.segment.features.extend_from_slice(&face.features);
+        self.segment.probabilities.push(face.probabilities);
+        self.tick(at_ms);
         ended
     }
 
     /// A frame without a face. Returns the clip that this ends, if it does.
     pub fn no_face(&mut self, at_ms: f64, plan: &CapturePlan) -> Option<Segment> {
-        if self.face_lost(at_ms, plan) { self.end(plan) } else { None }
+        let ended = if self.face_lost(at_ms, plan) { self.end(plan) } else { None };
+        self.tick(at_ms);
+        ended
     }
 
     /// Ends the clip being collected, as when the camera is paused.
@@ -66,8 +90,29 @@ impl Segmenter {
         (segment.frames() >= plan.minimum_frames.max(1)).then_some(segment)
     }
 
+    /// The next frame begins anew: the time until it comes is the pause's.
+    pub fn pause(&mut self) {
+        (self.last_ms, self.usual_gap_ms) = (None, None);
+    }
+
+    fn is_complete(&self, at_ms: f64, plan: &CapturePlan) -> bool {
+        let (lasted_ms, planned_ms) = (at_ms - self.started_ms, plan.clip_ms as f64);
+        let has_enough = self.segment.frames() >= plan.minimum_frames;
+        lasted_ms >= planned_ms && (has_enough || lasted_ms >= LONGEST as f64 * planned_ms)
+    }
+
+    /// Whether the face was gone too long. Where frames come seldom, that none came is no absence; how often they come is not
+    /// known with the first one.
     fn face_lost(&self, at_ms: f64, plan: &CapturePlan) -> bool {
-        self.segment.frames() > 0 && at_ms - self.last_face_ms > plan.face_lost_ms as f64
+        let lost_ms = plan.face_lost_ms as f64;
+        let patience_ms = self.usual_gap_ms.map_or(LONGEST as f64 * lost_ms, |gap_ms| lost_ms.max(2.0 * gap_ms));
+        self.segment.frames() > 0 && at_ms - self.last_face_ms > patience_ms
+    }
+
+    fn tick(&mut self, at_ms: f64) {
+        if let Some(last_ms) = self.last_ms.replace(at_ms) {
+            self.usual_gap_ms = Some(at_ms - last_ms);
+        }
     }
 }
 
@@ -78,18 +123,22 @@ mod tests {
     const PLAN: CapturePlan =
         CapturePlan { max_frames_per_second: 10.0, clip_ms: 1_000, minimum_frames: 3, face_lost_ms: 500 };
 
+    fn seen(identity: u64, at_ms: f64) -> SeenFace {
+        SeenFace { identity, probabilities: [0.0; EMOTIONS], features: vec![at_ms as f32] }
+    }
+
     fn feed(segmenter: &mut Segmenter, times: impl IntoIterator<Item = f64>) -> Vec<usize> {
-        times
-            .into_iter()
-            .filter_map(|at| segmenter.face(at, &[at as f32], [0.0; EMOTIONS], &PLAN))
-            .map(|clip| clip.frames())
-            .collect()
+        times.into_iter().filter_map(|at| segmenter.face(at, &seen(1, at), &PLAN)).map(|clip| clip.frames()).collect()
+    }
+
+    fn at_intervals_of(gap_ms: f64, frames: u32) -> impl Iterator<Item = f64> {
+        (0..frames).map(move |index| f64::from(index) * gap_ms)
     }
 
     #[test]
     fn cuts_by_time_and_keeps_every_frame() {
         let mut segmenter = Segmenter::default();
-        let ended = feed(&mut segmenter, (0..25).map(|i| f64::from(i) * 100.0));
+        let ended = feed(&mut segmenter, at_intervals_of(100.0, 25));
         assert_eq!(ended, [10, 10]);
         assert_eq!(segmenter.current().frames(), 5);
         assert_eq!(segmenter.current().features[0], 2_000.0);
@@ -99,7 +148,9 @@ mod tests {
     fn a_short_gap_is_bridged_and_a_long_one_cuts() {
         let mut segmenter = Segmenter::default();
         assert!(feed(&mut segmenter, [0.0, 100.0, 200.0]).is_empty());
-        assert_eq!(segmenter.no_face(600.0, &PLAN), None);
+        for at in [300.0, 400.0, 500.0, 600.0, 700.0] {
+            assert_eq!(segmenter.no_face(at, &PLAN), None);
+        }
         assert_eq!(segmenter.no_face(701.0, &PLAN).map(|clip| clip.frames()), Some(3));
         assert_eq!(segmenter.no_face(900.0, &PLAN), None);
     }
@@ -116,5 +167,32 @@ mod tests {
         feed(&mut segmenter, [0.0, 100.0]);
         assert_eq!(segmenter.end(&PLAN), None);
         assert_eq!(segmenter.current().frames(), 0);
+    }
+
+    #[test]
+    fn slow_frames_make_longer_clips_up_to_a_bound() {
+        assert_eq!(feed(&mut Segmenter::default(), at_intervals_of(500.0, 10)), [3, 3, 3]);
+        assert_eq!(feed(&mut Segmenter::default(), at_intervals_of(1_000.0, 7)), [3, 3]);
+        // Two frames in four seconds: too few, however long.
+        assert!(feed(&mut Segmenter::default(), at_intervals_of(2_000.0, 20)).is_empty());
+        assert_eq!(slowest_frames_per_second(&PLAN), 0.75);
+    }
+
+    #[test]
+    fn another_face_begins_another_clip() {
+        let mut segmenter = Segmenter::default();
+        feed(&mut segmenter, at_intervals_of(100.0, 4));
+        let ended = segmenter.face(400.0, &seen(2, 400.0), &PLAN);
+        assert_eq!(ended.map(|clip| clip.features), Some(vec![0.0, 100.0, 200.0, 300.0]));
+        assert_eq!(segmenter.current().features, [400.0]);
+    }
+
+    #[test]
+    fn a_pause_says_nothing_of_how_often_frames_come() {
+        let mut segmenter = Segmenter::default();
+        feed(&mut segmenter, [0.0, 100.0]);
+        segmenter.end(&PLAN);
+        segmenter.pause();
+        assert_eq!(feed(&mut segmenter, [60_000.0, 61_000.0, 62_000.0, 63_000.0]), [3]);
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use emofed::emotion::Emotion;
+use emofed::model::detector::{InputSize, MINIMUM_SCORE};
 use emofed::model::{Backbone, Device, Face, FaceDetector, Frame};
 use emofed::protocol::BackboneKind;
 use emofed_server::import::{ImportError, emonet, lite};
@@ -162,7 +163,7 @@ async fn boxes_and_probabilities_equal_the_packages() {
         view(&portrait, (100.0, 30.0), (320, 240), 1.2, false, 1.0),
     ];
     for (index, (scene, peer)) in scenes.iter().zip(ask_peer(&scenes)).enumerate() {
-        let found = detector.detect(scene).unwrap();
+        let found = detector.detect(scene, InputSize::Middle, MINIMUM_SCORE).unwrap();
         assert_eq!(found.len(), peer.faces.len(), "scene {index}");
         assert!(!found.is_empty(), "scene {index} shows a face");
         let allowed = 0.02 * scene.width.max(scene.height) as f32;
@@ -201,7 +202,7 @@ async fn the_portrait_smiles() {
     let backbone = Backbone::load(BackboneKind::Lite, &pack.backbone, &Device::Cpu).unwrap();
     let detector = FaceDetector::load(&pack.detector).unwrap();
     let portrait = portrait();
-    let face = detector.detect(&portrait).unwrap()[0];
+    let face = detector.detect(&portrait, InputSize::Middle, MINIMUM_SCORE).unwrap()[0];
     let crop = portrait.square_crop(&face, 0.0, backbone.input_size());
     let probabilities = backbone.extract(&crop).await.unwrap().probabilities[0];
     assert!(probabilities[Emotion::Happiness.index()] > 0.9, "{probabilities:?}");

@@ -4,20 +4,30 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use emofed::protocol::{Problem, ProblemCode};
 use futures::{Stream, StreamExt as _, stream};
+use serde::Deserialize;
 use tokio_stream::wrappers::BroadcastStream;
 
 use super::{App, access};
 use crate::error::ServeError;
 use crate::event_log::Numbered;
 
+/// Who listens.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Listener {
+    /// No tab of the class: it is not counted as one.
+    observer: bool,
+}
+
 pub(super) async fn events(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Query(listener): Query<Listener>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ServeError> {
     // Half of all connections at the most, so that there is room for everything else.
@@ -29,11 +39,12 @@ pub(super) async fn events(
         Problem { retry_after_s: Some(60), ..problem }
     })?;
     let last_id = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
+    let observer = listener.observer.then(|| app.class.events().observe());
     let (missed, later) = app.class.events().subscribe(last_id);
     // A listener that lags loses events, not state: the next one makes it read the manifest.
     let later = BroadcastStream::new(later).filter_map(|event| async { event.ok() });
     let events = stream::iter(missed).chain(later).map(move |event| {
-        let _counts_as_long_as_the_stream = &place;
+        let _as_long_as_the_stream = (&place, &observer);
         Ok(sse(&event))
     });
     let mut stopping = app.stopping.clone();

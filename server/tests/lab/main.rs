@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
 mod bad_input;
 mod crema_d;
+mod face_track;
 mod ferplus;
 mod pipeline;
 mod program;

@@ -56,7 +56,7 @@ fn token_in_address() -> Option<String> {
 /// Follows events, but not while nobody looks: a browser has only so many connections for all its tabs.
 fn follow_while_visible(refresh: impl Fn() + Clone + 'static) {
     let follow =
-        move || (document().visibility_state() != VisibilityState::Hidden).then(|| Events::follow(refresh.clone()));
+        move || (document().visibility_state() != VisibilityState::Hidden).then(|| Events::observe(refresh.clone()));
     let mut events = follow();
     EventListener::new(&document(), "visibilitychange", move |_| {
         // What is open is closed first.

@@ -88,8 +88,8 @@ fn model_row(model: &ModelVersion, current: Option<u64>) -> Element {
     ]);
     let action = dom::element("td", if current == Some(model.version) { "current" } else { "" });
     if current != Some(model.version) {
-        let label = format!("Roll back to version {}", model.version);
-        let button = row_button("Roll back to this", &label, "data-version", &model.version.to_string());
+        let text = format!("Roll back to version {}", model.version);
+        let button = row_button(&text, "data-version", &model.version.to_string());
         dom::append(&action, &[&button]);
     }
     dom::append(&row, &[&action]);
@@ -97,9 +97,9 @@ fn model_row(model: &ModelVersion, current: Option<u64>) -> Element {
 }
 
 /// A button in a table's row, which says in an attribute what it is for.
-fn row_button(text: &str, label: &str, attribute: &str, value: &str) -> Element {
+fn row_button(text: &str, attribute: &str, value: &str) -> Element {
     let button = dom::element("button", text);
-    for (name, value) in [("type", "button"), ("aria-label", label), (attribute, value)] {
+    for (name, value) in [("type", "button"), (attribute, value)] {
         // The names are constants that are allowed.
         let _ = button.set_attribute(name, value);
     }
@@ -119,8 +119,8 @@ pub fn participants(participants: &[ParticipantSummary]) {
             let joined = participant.joined_at_s.map_or_else(|| "–".to_owned(), time);
             let row = row(&[&participant.id, &joined]);
             let action = dom::element("td", "");
-            let label = format!("Revoke participant {}", participant.id);
-            dom::append(&action, &[&row_button("Revoke", &label, "data-participant", &participant.id)]);
+            let label = format!("Revoke {}", participant.id);
+            dom::append(&action, &[&row_button(&label, "data-participant", &participant.id)]);
             dom::append(&row, &[&action]);
             row
         })

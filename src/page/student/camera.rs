@@ -20,6 +20,10 @@ use crate::tab::message::ToWorker;
 /// What a track that ends by itself means.
 const LOST: &str = "The camera was unplugged, or another program took it.";
 
+/// What a muted track means.
+const MUTED: &str =
+    "The camera gives no picture: its switch or cover, or another program, holds it back. It goes on by itself.";
+
 /// The one owner of the camera. Each start and each stop begins a new generation; what was asked for in an earlier one is
 /// stopped when it comes.
 #[derive(Default)]
@@ -27,14 +31,14 @@ pub struct Camera {
     generation: Cell<u64>,
     stream: RefCell<Option<MediaStream>>,
     since_ms: Cell<f64>,
-    ended: RefCell<Vec<EventListener>>,
+    listeners: RefCell<Vec<EventListener>>,
 }
 
 impl Camera {
     /// Turns the camera off, also where it is still being opened.
     pub fn stop(&self) {
         self.generation.set(self.generation.get() + 1);
-        self.ended.borrow_mut().clear();
+        self.listeners.borrow_mut().clear();
         if let Some(stream) = self.stream.take() {
             stop_tracks(&stream);
         }
@@ -50,6 +54,11 @@ impl Camera {
     /// Since when it is on, in milliseconds on the page's monotonic clock.
     pub fn since_ms(&self) -> f64 {
         self.since_ms.get()
+    }
+
+    /// What was seen before now is old.
+    pub fn begin_anew(&self) {
+        self.since_ms.set(frames::now_ms());
     }
 
     /// The generation of now.
@@ -72,7 +81,12 @@ impl Student {
         let student = self.clone();
         dom::on("camera-retry", "click", move |_| student.start_camera());
         let student = self.clone();
-        dom::on("device", "change", move |_| student.start_camera());
+        dom::on("device", "change", move |_| {
+            // Another camera's pictures are no part of the clip.
+            student.tell(&ToWorker::CameraPaused);
+            student.start_camera();
+        });
+        self.wire_pictures();
     }
 
     /// Asks for the camera, unless it is paused.
@@ -104,15 +118,19 @@ impl Student {
         }
         for track in stream.get_video_tracks().iter() {
             let student = self.clone();
-            let ended = EventListener::once(&track.unchecked_into::<MediaStreamTrack>(), "ended", move |_| {
-                student.camera_failed(LOST);
-            });
-            self.camera.ended.borrow_mut().push(ended);
+            let track = track.unchecked_into::<MediaStreamTrack>();
+            let ended = EventListener::once(&track, "ended", move |_| student.camera_failed(LOST));
+            let student = self.clone();
+            let muted = EventListener::new(&track, "mute", move |_| student.camera_rests(MUTED));
+            let student = self.clone();
+            let unmuted = EventListener::new(&track, "unmute", move |_| student.camera_goes_on());
+            self.camera.listeners.borrow_mut().extend([ended, muted, unmuted]);
         }
         let video: HtmlVideoElement = dom::get("camera");
         video.set_src_object(Some(&stream));
         *self.camera.stream.borrow_mut() = Some(stream);
-        self.camera.since_ms.set(frames::now_ms());
+        self.camera.begin_anew();
+        self.pictures.begin();
         self.camera.show_sign();
         self.view.borrow().looking();
         if let Ok(playing) = video.play() {
@@ -123,6 +141,20 @@ impl Student {
             list_devices(&self.camera, generation).await;
             self.pump();
         }
+    }
+
+    /// The camera is on, and gives no pictures: the clip ends.
+    pub(super) fn camera_rests(&self, words: &str) {
+        self.camera.begin_anew();
+        self.pictures.rest();
+        self.tell(&ToWorker::CameraPaused);
+        self.view.borrow_mut().rests(words);
+    }
+
+    fn camera_goes_on(self: &Rc<Self>) {
+        self.pictures.begin();
+        self.view.borrow().looking();
+        self.pump();
     }
 
     fn camera_failed(&self, words: &str) {

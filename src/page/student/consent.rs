@@ -39,16 +39,19 @@ impl Student {
                 _ => EngineChoice::Auto,
             };
             let class_code = code.value().trim().to_uppercase();
-            student.agree(Remembered { tab: new_tab(), class_code, engine, contribute: false, paused: false });
+            let tab = new_tab();
+            student.agree(Remembered { tab, class_code, engine, contribute: false, paused: false, pause_key: true });
         });
         dom::on("decline", "click", |_| {
             dom::show("problem", false);
             dom::show("consent", false);
             dom::show("declined", true);
+            dom::focus("declined-title");
         });
         dom::on("reconsider", "click", |_| {
             dom::show("declined", false);
             dom::show("consent", true);
+            dom::focus("consent-title");
         });
         dom::get::<HtmlButtonElement>("join").set_disabled(false);
         spawn_local(async {
@@ -70,8 +73,7 @@ impl Student {
             dom::show(section, false);
         }
         dom::show("consent", true);
-        // Focus is a courtesy; a browser that refuses it does no harm.
-        let _ = dom::get::<HtmlInputElement>("class-code").focus();
+        dom::focus("class-code");
     }
 }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use gloo::timers::callback::Timeout;
 use gloo::utils::{document, window};
-use js_sys::{Array, Object, Promise, Reflect};
+use js_sys::{Array, Object, Reflect};
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{HtmlVideoElement, ImageBitmap, ImageBitmapOptions, VisibilityState};
@@ -18,6 +18,8 @@ use crate::page::dom;
 const LONGEST_SIDE: u32 = 640;
 /// How soon to look again when the video has no picture yet.
 const NOT_YET_MS: u32 = 100;
+/// So many pictures in a row that cannot be read are told of.
+const UNREADABLE: u32 = 10;
 
 /// Paces frames.
 #[derive(Default)]
@@ -30,6 +32,8 @@ pub struct Pump {
     last_ms: Cell<f64>,
     interval_ms: Cell<f64>,
     next: RefCell<Option<Timeout>>,
+    /// Pictures that could not be read, in a row.
+    unreadable: Cell<u32>,
 }
 
 impl Pump {
@@ -66,10 +70,10 @@ impl Pump {
 }
 
 impl Student {
-    /// Sends the next frame when it is due, if everything is ready for it.
+    /// Sends the next frame when it is due, if everything is ready for it and the camera shows something new.
     pub(super) fn pump(self: &Rc<Self>) {
         let pump = &self.frames;
-        if !pump.wanted.get() || pump.is_full() || !self.camera.is_on() || !is_watched() {
+        if !self.is_ready_for_frame() || !self.pictures.is_fresh() {
             return;
         }
         let wait_ms = (pump.last_ms.get() + pump.interval_ms.get() - now_ms()).max(0.0);
@@ -93,29 +97,48 @@ impl Student {
         *self.frames.next.borrow_mut() = Some(next);
     }
 
+    fn is_ready_for_frame(&self) -> bool {
+        self.frames.wanted.get() && !self.frames.is_full() && self.camera.is_on() && is_watched()
+    }
+
     async fn send_frame(self: &Rc<Self>) {
         let pump = &self.frames;
-        if !pump.wanted.get() || !self.camera.is_on() || pump.is_full() || !is_watched() {
+        if !self.is_ready_for_frame() {
             return;
         }
+        self.pictures.take();
         pump.in_flight.set(pump.in_flight.get() + 1);
         let at_ms = now_ms();
         pump.last_ms.set(at_ms);
         let generation = self.camera.generation();
-        let sent = match grab().await {
+        let grabbed = grab().await;
+        self.count_unreadable(grabbed.as_ref().err());
+        let sent = match grabbed {
             // No picture follows the word that the camera is paused.
-            Some(frame) if !self.camera.is_current(generation) || !is_watched() => {
+            Ok(Some(frame)) if !self.camera.is_current(generation) || !is_watched() => {
                 frame.close();
                 false
             }
-            Some(frame) => self.worker.borrow().as_ref().is_some_and(|worker| worker.send_frame(&frame, at_ms)),
-            None => false,
+            Ok(Some(frame)) => self.worker.borrow().as_ref().is_some_and(|worker| worker.send_frame(&frame, at_ms)),
+            Ok(None) | Err(_) => false,
         };
         if sent {
             self.pump();
         } else {
             pump.answered();
             self.pump_in(NOT_YET_MS);
+        }
+    }
+
+    /// A picture was read, or not: `error`. One may fail while the camera changes; many have to be told of, once.
+    fn count_unreadable(&self, error: Option<&JsValue>) {
+        let Some(error) = error else { return self.frames.unreadable.set(0) };
+        let count = self.frames.unreadable.get() + 1;
+        self.frames.unreadable.set(count);
+        if count == UNREADABLE {
+            let words = error.dyn_ref::<js_sys::Error>().map_or_else(|| format!("{error:?}"), |e| e.message().into());
+            let message = format!("The camera's pictures cannot be read ({words}).");
+            dom::problem(&message, "Pause and resume the camera, or choose another one.");
         }
     }
 }
@@ -126,19 +149,21 @@ pub(super) fn is_watched() -> bool {
 }
 
 /// The picture that the video shows now, if it shows one.
-async fn grab() -> Option<ImageBitmap> {
+///
+/// # Errors
+/// The browser's, if it cannot be read.
+async fn grab() -> Result<Option<ImageBitmap>, JsValue> {
     let video: HtmlVideoElement = dom::get("camera");
     let (width, height) = (video.video_width(), video.video_height());
     if width == 0 || height == 0 || video.ready_state() < 2 {
-        return None;
+        return Ok(None);
     }
     let scale = (f64::from(LONGEST_SIDE) / f64::from(width.max(height))).min(1.0);
     let options = ImageBitmapOptions::new();
     options.set_resize_width((f64::from(width) * scale).round().max(1.0) as u32);
     options.set_resize_height((f64::from(height) * scale).round().max(1.0) as u32);
-    let promise: Promise =
-        window().create_image_bitmap_with_html_video_element_and_image_bitmap_options(&video, &options).ok()?;
-    JsFuture::from(promise).await.ok()?.dyn_into().ok()
+    let made = window().create_image_bitmap_with_html_video_element_and_image_bitmap_options(&video, &options)?;
+    JsFuture::from(made).await?.dyn_into().map(Some)
 }
 
 /// A frame as the worker expects it.

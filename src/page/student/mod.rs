@@ -7,6 +7,7 @@ mod forget;
 mod frames;
 mod lead;
 mod ledger;
+mod pictures;
 mod progress;
 mod remember;
 mod view;
@@ -38,6 +39,7 @@ struct Student {
     lead: lead::Lead,
     camera: Camera,
     frames: frames::Pump,
+    pictures: pictures::Pictures,
     view: RefCell<View>,
 }
 
@@ -52,6 +54,7 @@ pub fn run() {
         lead: lead::Lead::default(),
         camera: Camera::default(),
         frames: frames::Pump::default(),
+        pictures: pictures::Pictures::default(),
         view: RefCell::new(View::new()),
     });
     student.wire_consent();
@@ -83,6 +86,7 @@ impl Student {
         dom::show("elsewhere", false);
         dom::show("starting", true);
         dom::show("classroom", true);
+        dom::focus("starting-title");
         self.show_pause();
         self.start_worker();
         self.start_camera();
@@ -104,6 +108,7 @@ impl Student {
         }
         dom::show("model-version", false);
         dom::text("left-text", words);
+        dom::focus("left-title");
     }
 
     fn wire_classroom(self: &Rc<Self>) {
@@ -119,6 +124,12 @@ impl Student {
         let student = self.clone();
         dom::on("pause", "click", move |_| student.toggle_pause());
         let student = self.clone();
+        dom::on("pause-key", "change", move |_| {
+            let on = dom::get::<HtmlInputElement>("pause-key").checked();
+            student.remember(|choice| choice.pause_key = on);
+            student.show_pause();
+        });
+        let student = self.clone();
         EventListener::new(&document(), "keydown", move |event| {
             let Some(key) = event.dyn_ref::<KeyboardEvent>() else { return };
             let typing = document().active_element().is_some_and(|element| {
@@ -126,7 +137,8 @@ impl Student {
                     && element.get_attribute("role").as_deref() != Some("switch")
             });
             let plain = !(key.ctrl_key() || key.alt_key() || key.meta_key() || key.repeat());
-            if key.key().eq_ignore_ascii_case("p") && plain && !typing && student.choice.borrow().is_some() {
+            let wanted = student.choice.borrow().as_ref().is_some_and(|choice| choice.pause_key);
+            if key.key().eq_ignore_ascii_case("p") && plain && !typing && wanted {
                 student.toggle_pause();
             }
         })
@@ -136,6 +148,7 @@ impl Student {
             let visible = frames::is_watched();
             student.tell(&ToWorker::Visible { on: visible });
             if visible {
+                student.pictures.begin();
                 student.pump();
             } else {
                 student.tell(&ToWorker::CameraPaused);
@@ -187,7 +200,11 @@ impl Student {
     fn show_pause(&self) {
         let paused = self.is_paused();
         dom::attribute("pause", "aria-pressed", if paused { "true" } else { "false" });
-        dom::text("pause", if paused { "Resume camera (P)" } else { "Pause camera (P)" });
+        let has_key = self.choice.borrow().as_ref().is_none_or(|choice| choice.pause_key);
+        dom::get::<HtmlInputElement>("pause-key").set_checked(has_key);
+        dom::attribute("pause", "aria-keyshortcuts", if has_key { "p" } else { "" });
+        let key = if has_key { " (P)" } else { "" };
+        dom::text("pause", &format!("{} camera{key}", if paused { "Resume" } else { "Pause" }));
     }
 
     fn remember(&self, change: impl FnOnce(&mut Remembered)) {

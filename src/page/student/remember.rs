@@ -20,6 +20,13 @@ pub struct Remembered {
     pub contribute: bool,
     /// Whether the camera is paused.
     pub paused: bool,
+    /// Whether the key P pauses.
+    #[serde(default = "on")]
+    pub pause_key: bool,
+}
+
+fn on() -> bool {
+    true
 }
 
 /// A name for a tab in which the student agrees.

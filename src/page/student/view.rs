@@ -11,6 +11,7 @@ use crate::page::{dom, status};
 use crate::protocol::{Manifest, ModelOrigin, ModelVersion};
 use crate::tab::ledger::Ledger;
 use crate::tab::message::{Asset, ClipReport, ConnectionReport, EngineReport, FaceBox, FrameReport, FromWorker};
+use crate::tab::segment::slowest_frames_per_second;
 
 /// What is said while the aggregator does not answer.
 const AWAY: &str = "The aggregator does not answer. The models go on working here, and nothing is lost.";
@@ -66,7 +67,11 @@ impl View {
     /// What was seen in a frame.
     pub fn frame(&mut self, report: &FrameReport) {
         self.face_box(report.face.as_ref());
+        let is_too_slow = report.faces > 0 && self.is_too_slow(report.frames_per_second);
         let words = match (report.dark, report.faces) {
+            _ if is_too_slow => {
+                "Your face is in the picture, but too few frames a second are looked at: no clips come of it."
+            }
             (true, _) => "It is too dark to see anything. Turn on a light, or uncover the camera.",
             (_, 0) => "No face. Move into the picture.",
             (_, 1) => "Your face is in the picture.",
@@ -79,16 +84,27 @@ impl View {
         self.bars.show(report.image, report.video);
     }
 
+    fn is_too_slow(&self, frames_per_second: f64) -> bool {
+        let slowest = self.manifest.as_ref().map(|manifest| slowest_frames_per_second(&manifest.capture));
+        frames_per_second > 0.0 && slowest.is_some_and(|slowest| frames_per_second < slowest)
+    }
+
     /// The camera is on, and nothing was looked at yet.
     pub fn looking(&self) {
         status::show("face-status", "Looking for a face …");
     }
 
-    /// The camera shows nothing.
+    /// The camera is off.
     pub fn no_picture(&mut self) {
+        self.rests("The camera is off.");
+    }
+
+    /// The camera shows nothing, for the reason in `words`.
+    pub fn rests(&mut self, words: &str) {
         self.face_box(None);
+        self.bars.show(None, None);
         dom::text("fps", "–");
-        status::show("face-status", "The camera is off.");
+        status::show("face-status", words);
     }
 
     /// Everything that is only shown.

@@ -163,14 +163,20 @@ impl Student {
                 self.view.borrow_mut().manifest(*manifest);
             }
             FromWorker::FramesWanted => {
+                // Who waited at the heading goes on; who is elsewhere stays there.
+                let waited = dom::has_focus("starting-title");
                 dom::show("starting", false);
+                if waited {
+                    dom::focus("stage-title");
+                }
                 self.frames.want();
                 self.pump();
             }
             FromWorker::Frame(report) => {
                 self.frames.answered();
                 // A picture of before a pause says nothing of now.
-                if self.camera.is_on() && report.at_ms >= self.camera.since_ms() {
+                let shows = self.camera.is_on() && !self.pictures.stands_still();
+                if shows && report.at_ms >= self.camera.since_ms() {
                     self.view.borrow_mut().frame(&report);
                 }
                 self.pump();

@@ -6,18 +6,19 @@ use web_sys::{ImageBitmap, OffscreenCanvas, OffscreenCanvasRenderingContext2d};
 use super::{Central, Session, post};
 use crate::learning::{Clip, Labeller};
 use crate::model::vfer::Stream;
-use crate::model::{CROP_MARGIN, DARK, Extraction, Face, Frame, SMALLEST_SIDE};
+use crate::model::{CROP_MARGIN, DARK, Extraction, Face, FaceTrack, Frame, SMALLEST_SIDE};
 use crate::protocol::Manifest;
 use crate::tab::clips::ClipStore;
 use crate::tab::error::TabError;
 use crate::tab::js;
 use crate::tab::message::{ClipReport, FaceBox, FrameReport, FromWorker};
-use crate::tab::segment::{Segment, Segmenter};
+use crate::tab::segment::{SeenFace, Segment, Segmenter};
 
 /// What the session knows of the camera.
 #[derive(Default)]
 pub(super) struct View {
     pub(super) clips: ClipStore,
+    track: FaceTrack,
     labeller: Labeller,
     segmenter: Segmenter,
     live: Option<Live>,
@@ -58,6 +59,11 @@ impl View {
         live.frames = segment.frames();
         self.live = Some(live);
         probabilities
+    }
+
+    /// A frame was looked at without trouble.
+    pub(super) fn no_complaint(&mut self) {
+        self.complaint = None;
     }
 
     /// Whether this is not what was wrong with the frame before.
@@ -109,8 +115,8 @@ impl View {
 /// What was seen in a frame.
 struct Sight {
     report: FrameReport,
-    /// Of the largest face.
-    extraction: Option<Extraction>,
+    /// Whose face it is, and what the backbone says of it.
+    seen: Option<(u64, Extraction)>,
 }
 
 impl Session {
@@ -123,16 +129,18 @@ impl Session {
         let turn = self.turns.enter();
         let sight = self.see(bitmap, at_ms).await;
         turn.await;
-        let Sight { mut report, extraction } = sight?;
+        let Sight { mut report, seen } = sight?;
         let manifest = self.manifest()?;
-        let seen = extraction.and_then(|seen| Some((*seen.probabilities.first()?, seen.features)));
-        let Some((probabilities, features)) = seen else {
+        let seen = seen.and_then(|(identity, seen)| {
+            Some(SeenFace { identity, probabilities: *seen.probabilities.first()?, features: seen.features })
+        });
+        let Some(face) = seen else {
             let ended = self.view.borrow_mut().segmenter.no_face(at_ms, &manifest.capture);
             self.finish_clip(ended, &manifest);
             return Ok(report);
         };
-        report.image = Some(probabilities);
-        let ended = self.view.borrow_mut().segmenter.face(at_ms, &features, probabilities, &manifest.capture);
+        report.image = Some(face.probabilities);
+        let ended = self.view.borrow_mut().segmenter.face(at_ms, &face, &manifest.capture);
         self.finish_clip(ended, &manifest);
         let central = self.central.borrow().clone();
         report.video = central.map(|central| self.view.borrow_mut().watch(&central));
@@ -144,7 +152,6 @@ impl Session {
         let models = models.ok_or_else(|| TabError::Frame("models are not loaded yet".to_owned()))?;
         let frames_per_second = self.view.borrow_mut().count_frame();
         let frame = self.view.borrow_mut().pixels(bitmap)?;
-        self.view.borrow_mut().complaint = None;
         let mut report = FrameReport {
             at_ms,
             face: None,
@@ -154,23 +161,31 @@ impl Session {
             video: None,
             frames_per_second,
         };
-        let faces = if report.dark { Vec::new() } else { models.detector.detect(&frame)? };
-        report.faces = faces.len();
-        let Some(face) = faces.first() else { return Ok(Sight { report, extraction: None }) };
-        report.face = Some(fractions(face, &frame));
+        if report.dark {
+            return Ok(Sight { report, seen: None });
+        }
+        let sighting = self.view.borrow_mut().track.look(&models.detector, &frame, at_ms)?;
+        report.faces = sighting.faces;
+        let Some(face) = sighting.face else { return Ok(Sight { report, seen: None }) };
+        report.face = Some(fractions(&face.square, &frame));
 
-        let crop = frame.square_crop(face, CROP_MARGIN, models.engine.input_size());
+        let crop = frame.square_crop(&face.square, CROP_MARGIN, models.engine.input_size());
         let extracted = models.engine.extract(&crop).await?;
         if let Some(engine) = extracted.fell_back {
             post(&FromWorker::Engine(engine));
         }
-        Ok(Sight { report, extraction: Some(extracted.extraction) })
+        Ok(Sight { report, seen: Some((face.identity, extracted.extraction)) })
     }
 
     /// Ends the clip being collected, as when the camera is paused.
     pub(super) fn end_clip(&self) {
         // The time until the next frame is the pause's, not the camera's.
-        self.view.borrow_mut().last_frame_ms = None;
+        {
+            let mut view = self.view.borrow_mut();
+            view.last_frame_ms = None;
+            view.track.forget();
+            view.segmenter.pause();
+        }
         if let Ok(manifest) = self.manifest() {
             let ended = self.view.borrow_mut().segmenter.end(&manifest.capture);
             self.finish_clip(ended, &manifest);

@@ -165,13 +165,19 @@ async fn on_frame(session: Option<Rc<Session>>, frame: ImageBitmap, at_ms: f64) 
     };
     let report = match session {
         None => nothing(0.0),
-        Some(session) => session.look(&frame, at_ms).await.unwrap_or_else(|error| {
-            let mut view = session.view.borrow_mut();
-            if view.is_new_complaint(&error.to_string()) {
-                problem(error.report(false));
+        Some(session) => match session.look(&frame, at_ms).await {
+            Ok(report) => {
+                session.view.borrow_mut().no_complaint();
+                report
             }
-            nothing(view.frames_per_second())
-        }),
+            Err(error) => {
+                let mut view = session.view.borrow_mut();
+                if view.is_new_complaint(&error.to_string()) {
+                    problem(error.report(false));
+                }
+                nothing(view.frames_per_second())
+            }
+        },
     };
     frame.close();
     post(&FromWorker::Frame(report));

@@ -96,6 +96,16 @@ impl Aggregator {
         self.process.kill();
     }
 
+    /// Stops it where it is: it accepts connections, and says nothing.
+    pub fn freeze(&self) {
+        self.process.signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.process.signal("CONT");
+    }
+
     /// Starts it again on the same folder and port.
     pub async fn restart(&mut self) {
         self.kill();

@@ -10,6 +10,7 @@ use thirtyfour::{ChromiumLikeCapabilities, DesiredCapabilities, LoggingPrefsLogL
 use tokio::time::sleep;
 
 use super::camera::Film;
+use super::path_from_env;
 use super::process::{Process, family, free_port, kill_all};
 use super::proxy::Proxy;
 
@@ -205,6 +206,16 @@ impl Browser {
         answer.unwrap_or_else(|error| panic!("{method} failed: {error}"))
     }
 
+    /// What axe-core finds wrong with what the page shows now: rule and elements.
+    pub async fn accessibility_violations(&self) -> Vec<String> {
+        let file = path_from_env("EMOFED_NODE_MODULES").join("axe-core/axe.min.js");
+        let axe = std::fs::read_to_string(&file)
+            .unwrap_or_else(|error| panic!("{}: {error}; way out: `make setup`", file.display()));
+        let run = "return axe.run().then(found => found.violations.map(violation =>
+            violation.id + ': ' + violation.nodes.map(node => node.target.join(' ')).join(', ')))";
+        self.script(&format!("{axe};\n{run}")).await
+    }
+
     /// A picture of the window, as PNG.
     pub async fn screenshot(&self) -> Vec<u8> {
         self.driver.screenshot_as_png().await.expect("the browser takes a picture")
@@ -229,6 +240,16 @@ impl Browser {
         kill_all(&gpu);
     }
 
+    /// What pages wrote to the console as errors, but for requests that failed, which the browser writes there.
+    async fn console_errors(session_url: &str) -> Result<Vec<String>, reqwest::Error> {
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build()?;
+        let url = format!("{session_url}/se/log");
+        let log: Value = client.post(url).json(&json!({ "type": "browser" })).send().await?.json().await?;
+        let entries = log["value"].as_array().into_iter().flatten();
+        let errors = entries.filter(|entry| entry["level"] == "SEVERE" && entry["source"] != "network");
+        Ok(errors.map(|entry| entry["message"].to_string()).collect())
+    }
+
     /// Prints what the page shows and what it wrote to the console.
     async fn print_state(session_url: &str) -> Result<(), reqwest::Error> {
         let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build()?;
@@ -246,6 +267,18 @@ impl Browser {
             eprintln!("{} {}", entry["level"].as_str().unwrap_or_default(), entry["message"]);
         }
         Ok(())
+    }
+}
+
+impl Browser {
+    fn last_console_errors(&self) -> Vec<String> {
+        let session_url = self.session_url.clone();
+        // The test's own runtime cannot be waited for here.
+        let read = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime can be started").block_on(Self::console_errors(&session_url))
+        });
+        read.join().expect("reading the console does not panic").expect("the browser tells its console")
     }
 }
 
@@ -269,9 +302,11 @@ impl Drop for Browser {
                 eprintln!("{} {} ({} bytes) → {status}", exchange.method, exchange.url, exchange.body.len());
             }
         }
+        let errors = if std::thread::panicking() { Vec::new() } else { self.last_console_errors() };
         // Chromium leaves chromedriver's process group, so it has to be found by its profile.
         let ids: Vec<u32> = family(&self.profile_argument).into_iter().map(|(id, _)| id).collect();
         kill_all(&ids);
         let _ = self.driver.clone().leak();
+        assert!(errors.is_empty(), "the console has errors: {errors:#?}");
     }
 }

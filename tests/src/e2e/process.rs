@@ -35,6 +35,12 @@ impl Process {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// Sends it the signal of this name (`STOP`, `CONT`).
+    pub(super) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(status.is_ok_and(|status| status.success()), "SIG{name} could not be sent");
+    }
+
     /// Kills it at once (SIGKILL) and waits until it is gone.
     pub(super) fn kill(&mut self) {
         // Either fails only where it has ended already.

@@ -6,6 +6,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Either, Full};
@@ -16,6 +17,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinHandle};
 
 /// Where [`super::browser::Browser`] sends what Chromium asks for on its own account (updates of its components, the state of its
@@ -37,19 +39,25 @@ pub struct Exchange {
     pub status: Option<StatusCode>,
     /// The answer's headers.
     pub response_headers: HeaderMap,
+    /// When it came.
+    pub at: Instant,
+    /// The browser broke it off before there was an answer.
+    pub broken_off: bool,
 }
 
-/// What happens to a file on its way to the browser.
+/// What happens on the way between the browser and the aggregator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Damage {
     /// One bit in the middle is flipped.
     Flip,
     /// The second half is missing.
     Truncate,
-    /// There is a 503 in its place.
-    Unavailable,
     /// It does not come, and the connection stays open.
     Silence,
+    /// The request waits, until [`Proxy::release`].
+    Hold,
+    /// There is a 503 in its place, as from a proxy whose origin is away; the origin hears nothing.
+    Unavailable,
 }
 
 /// The running proxy; it stops when dropped.
@@ -70,6 +78,7 @@ struct Shared {
     connections: Vec<AbortHandle>,
     down: bool,
     damage: Vec<DamagePlan>,
+    held: Arc<Notify>,
 }
 
 struct DamagePlan {
@@ -115,7 +124,14 @@ impl Proxy {
         }
     }
 
-    /// Damages the answer to the next `times` requests for `path`.
+    /// Lets go on what is held, and damages nothing any more.
+    pub fn release(&self) {
+        let mut shared = self.state.lock();
+        shared.damage.clear();
+        shared.held.notify_waiters();
+    }
+
+    /// Does `damage` to the next `times` requests for `path`, or their answers.
     pub fn damage(&self, damage: Damage, path: impl Into<String>, times: usize) {
         self.damage_later(damage, path, 0, times);
     }
@@ -171,7 +187,10 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Response
         body: body.clone(),
         status: None,
         response_headers: HeaderMap::new(),
+        at: Instant::now(),
+        broken_off: false,
     });
+    let _broken_off_if_dropped = Unanswered { state: Arc::clone(&state), index };
     if state.lock().down {
         return Err(NoAnswer::Down);
     }
@@ -179,15 +198,42 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Response
         refusal()
     } else {
         head.headers.remove("proxy-connection");
-        let path = head.uri.path().to_owned();
-        let response = state.client.request(Request::from_parts(head, Full::new(body))).await?;
-        match state.planned_damage(&path) {
-            Some(damage) => damaged(response, damage).await?,
-            None => response.map(Either::Left),
+        let planned = state.planned_damage(head.uri.path());
+        if planned == Some(Damage::Hold) {
+            let held = Arc::clone(&state.lock().held);
+            held.notified().await;
+        }
+        if planned == Some(Damage::Unavailable) {
+            unavailable()
+        } else {
+            let response = state.client.request(Request::from_parts(head, Full::new(body))).await?;
+            match planned {
+                Some(damage @ (Damage::Flip | Damage::Truncate | Damage::Silence)) => damaged(response, damage).await?,
+                _ => response.map(Either::Left),
+            }
         }
     };
     state.answered(index, &response);
     Ok(response)
+}
+
+/// Notes that a request is over without an answer.
+struct Unanswered {
+    state: Arc<State>,
+    index: usize,
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        let exchange = &mut self.state.lock().exchanges[self.index];
+        exchange.broken_off = exchange.status.is_none();
+    }
+}
+
+fn unavailable() -> Response<Body> {
+    let mut response = Response::new(Either::Right(Full::from("the origin is away")));
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response
 }
 
 fn refusal() -> Response<Body> {
@@ -204,11 +250,7 @@ async fn damaged(response: Response<Incoming>, damage: Damage) -> Result<Respons
         Damage::Flip => bytes[middle] ^= 1,
         Damage::Truncate => bytes.truncate(middle),
         Damage::Silence => std::future::pending().await,
-        Damage::Unavailable => {
-            head = Response::<()>::default().into_parts().0;
-            head.status = StatusCode::SERVICE_UNAVAILABLE;
-            bytes.clear();
-        }
+        Damage::Hold | Damage::Unavailable => {}
     }
     head.headers.insert(CONTENT_LENGTH, bytes.len().into());
     Ok(Response::from_parts(head, Either::Right(Full::from(bytes))))
@@ -246,6 +288,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
+    use std::time::Duration;
 
     use super::*;
 
@@ -307,6 +350,24 @@ mod tests {
         proxy.damage_later(Damage::Unavailable, "/file", 1, 1);
         assert_eq!(get("/file").await.unwrap().status(), StatusCode::OK);
         assert_eq!(get("/file").await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    #[tokio::test]
+    async fn holds_and_refuses_and_sees_what_is_broken_off() {
+        let (proxy, origin) = (Proxy::start().await.unwrap(), origin(b"abcd").await);
+        let client = client(&proxy);
+        let get = || client.get(format!("http://{origin}/file")).timeout(Duration::from_millis(300)).send();
+        proxy.damage(Damage::Unavailable, "/file", 1);
+        assert_eq!(get().await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+        proxy.damage(Damage::Hold, "/file", 2);
+        assert!(get().await.is_err());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(proxy.exchanges()[1].broken_off && !proxy.exchanges()[0].broken_off);
+        let (held, ()) = tokio::join!(get(), async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            proxy.release();
+        });
+        assert_eq!(held.unwrap().status(), StatusCode::OK);
     }
 
     #[tokio::test]

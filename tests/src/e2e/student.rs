@@ -140,6 +140,23 @@ impl Student {
         self.browser.wait::<bool>(&format!("{count} kept clips"), 120, &enough).await;
     }
 
+    /// How many clips have ended, kept or not, of those that are still listed.
+    pub async fn clips_listed(&self) -> usize {
+        self.browser.script("return document.querySelectorAll('#clip-list > li').length").await
+    }
+
+    /// Waits until the update's state is `state`, and returns the words about it.
+    pub async fn wait_for_upload_state(&self, state: &str) -> String {
+        let shown = format!("document.querySelector('#upload[data-state={state}]')?.innerText");
+        self.browser.wait(&format!("the update to be {state}"), 60, &shown).await
+    }
+
+    /// Checks that the element with this id has the focus.
+    pub async fn assert_focus(&self, id: &str) {
+        let focused = format!("document.activeElement?.id === {id:?}");
+        self.browser.wait::<bool>(&format!("the focus on #{id}"), 5, &focused).await;
+    }
+
     /// Waits until the tab uses version `version` of the central model or a later one.
     pub async fn wait_for_version(&self, version: u64) {
         let adopted = format!("+document.querySelector('#model-version').dataset.version >= {version}");
@@ -176,8 +193,7 @@ impl Student {
     pub async fn assert_no_clips_for(&self, seconds: u64) {
         self.wait_for_frames().await;
         sleep(Duration::from_secs(seconds)).await;
-        let clips: u64 = self.browser.script("return document.querySelectorAll('#clip-list > li').length").await;
-        assert_eq!(clips, 0);
+        assert_eq!(self.clips_listed().await, 0);
     }
 
     /// Waits until the page says whether the aggregator answers.

@@ -2,14 +2,19 @@
 //!
 //! Run by `make test`, one test at a time: each drives whole browsers.
 
+mod accessibility;
 mod bad_input;
+mod camera;
 mod continuous;
 mod device;
 mod engine;
+mod forgetting;
 mod harness;
 mod ledger;
 mod loading;
 mod network;
+mod opting_out;
+mod quiet;
 mod recording;
 mod rounds;
 mod tabs;

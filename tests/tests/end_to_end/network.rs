@@ -1,11 +1,16 @@
 //! An aggregator that goes away, a tab that is reloaded, an instructor who decides otherwise.
 
+use std::time::{Duration, Instant};
+
+use emofed::protocol::path;
 use emofed_tests::e2e::aggregator::Aggregator;
 use emofed_tests::e2e::browser::Camera;
 use emofed_tests::e2e::camera::Film;
+use emofed_tests::e2e::proxy::Damage;
 use emofed_tests::e2e::student::Student;
 use hyper::Method;
 use serde_json::json;
+use tokio::time::sleep;
 
 const CAMERA: Camera = Camera::Granted(Film::Portrait(4));
 
@@ -65,6 +70,33 @@ async fn the_instructor_closes_a_round_and_rolls_back() {
     aggregator.instruct(&format!("models/{}/restore", before.model.version), json!({})).await;
     student.wait_for_version(before.model.version + 2).await;
     assert_eq!(aggregator.manifest().await.model.vfer, before.model.vfer);
+}
+
+#[tokio::test]
+async fn a_silent_aggregator_is_noticed_and_a_refused_event_stream_opened_again() {
+    let aggregator = Aggregator::start().await;
+    let student = Student::open(aggregator.student_link(), "cpu", CAMERA).await;
+    student.browser().proxy().damage(Damage::Unavailable, path::EVENTS, 1);
+    student.consent().await;
+    student.wait_for_expressions().await;
+    let streams = || {
+        let exchanges = student.browser().proxy().exchanges();
+        let streams = exchanges.iter().filter(|exchange| exchange.url.path() == path::EVENTS);
+        streams.filter_map(|exchange| exchange.status).map(|status| status.as_u16()).collect::<Vec<_>>()
+    };
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while streams() != [503, 200] {
+        assert!(Instant::now() < deadline, "{:?}", streams());
+        sleep(Duration::from_millis(200)).await;
+    }
+
+    aggregator.freeze();
+    let frozen = Instant::now();
+    student.wait_for_connection(false).await;
+    // The next request comes within 6 s and is given 15 s.
+    assert!(frozen.elapsed() < Duration::from_secs(24), "{:?}", frozen.elapsed());
+    aggregator.thaw();
+    student.wait_for_connection(true).await;
 }
 
 /// How often this student's browser joined the class.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use emofed::emotion::EMOTIONS;
-use emofed::model::{Backbone, CROP_MARGIN, DARK, Device, Face, FaceDetector, Frame, SMALLEST_SIDE};
+use emofed::model::{Backbone, CROP_MARGIN, DARK, Device, Face, FaceDetector, FaceTrack, Frame, SMALLEST_SIDE};
 use futures::executor::block_on;
 
 use super::Crop;
@@ -46,6 +46,8 @@ impl Extractor {
             Ok(frames) => frames,
             Err(error) => return complaint(error),
         };
+        let mut track = FaceTrack::default();
+        let interval_ms = 1_000.0 / sampling.frames_per_second;
         let unit = 3 * self.backbone.input_size() * self.backbone.input_size();
         let mut extract = |crops: &mut Vec<f32>| -> Result<(), LabError> {
             let extraction = block_on(self.backbone.extract(crops))?;
@@ -72,7 +74,8 @@ impl Extractor {
                     format!("{}×{} pixels are too few: {smallest} each way are needed", frame.width, frame.height);
                 return Ok(Err((ComplaintKind::Unreadable, words)));
             }
-            let Some(crop) = self.crop(&frame)? else { continue };
+            let at_ms = (seen - 1) as f64 * interval_ms;
+            let Some(crop) = self.crop(&frame, &mut track, at_ms)? else { continue };
             crops.extend(crop);
             if crops.len() == BATCH * unit {
                 extract(&mut crops)?;
@@ -88,8 +91,9 @@ impl Extractor {
         })
     }
 
-    /// `[3, input_size, input_size]` of the largest face, as the tab crops it, or of the whole picture.
-    fn crop(&self, frame: &Frame) -> Result<Option<Vec<f32>>, LabError> {
+    /// `[3, input_size, input_size]` of the followed face, as the tab crops it, or of the whole picture. A clip of the lab goes
+    /// on with another face, since its votes are of all of it.
+    fn crop(&self, frame: &Frame, track: &mut FaceTrack, at_ms: f64) -> Result<Option<Vec<f32>>, LabError> {
         let size = self.backbone.input_size();
         let Some(detector) = &self.detector else {
             let whole = Face { x: 0.0, y: 0.0, width: frame.width as f32, height: frame.height as f32, score: 1.0 };
@@ -98,8 +102,8 @@ impl Extractor {
         if frame.mean_luminance() < DARK {
             return Ok(None);
         }
-        let faces = detector.detect(frame)?;
-        Ok(faces.first().map(|face| frame.square_crop(face, CROP_MARGIN, size)))
+        let face = track.look(detector, frame, at_ms)?.face;
+        Ok(face.map(|face| frame.square_crop(&face.square, CROP_MARGIN, size)))
     }
 }
 

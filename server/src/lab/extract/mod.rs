@@ -184,6 +184,7 @@ fn provenance(list: &SourceList, settings: &Settings, engines: Option<Engines<'_
             "frames_per_second": frames_per_second,
             "max_width": MAX_WIDTH,
             "crop": settings.crop,
+            "followed": searched,
             "crop_margin": searched.then_some(CROP_MARGIN),
             "dark_below": searched.then_some(DARK),
             "filming": filmed.then(|| json!({ "seconds": film_seconds, "seed": seed })),
