@@ -184,8 +184,10 @@ pub struct ClipReport {
     pub mean: [f32; EMOTIONS],
     /// The emotion that is largest in `mean`.
     pub label: Emotion,
-    /// VFER probabilities of the whole clip.
+    /// Probabilities of the whole clip by the video model that is shown.
     pub video: [f32; EMOTIONS],
+    /// Clips behind the student's own head, by the recipe of that name, once there is one.
+    pub own_head_clips: Option<usize>,
     /// Whether it is confident enough to learn from.
     pub kept: bool,
     /// Clips waiting to be learned from.

@@ -26,6 +26,8 @@ pub struct View {
     pub progress: Progress,
     manifest: Option<Manifest>,
     adopted: Option<u64>,
+    /// Clips behind the student's own head, where there is one.
+    own_head_clips: Option<usize>,
     kept: u32,
 }
 
@@ -35,7 +37,7 @@ impl View {
         dom::get::<Element>("clip-list").set_text_content(None);
         ledger::show(&Ledger::default());
         let (bars, progress) = (Bars::new(), Progress::default());
-        let view = Self { bars, progress, manifest: None, adopted: None, kept: 0 };
+        let view = Self { bars, progress, manifest: None, adopted: None, own_head_clips: None, kept: 0 };
         view.face_box(None);
         view
     }
@@ -155,6 +157,10 @@ impl View {
     }
 
     fn clip(&mut self, report: &ClipReport) {
+        if self.own_head_clips != report.own_head_clips {
+            self.own_head_clips = report.own_head_clips;
+            self.model();
+        }
         self.kept += u32::from(report.kept);
         dom::text("clips-kept", &self.kept.to_string());
         dom::text("clips-dropped", &report.dropped.to_string());
@@ -186,7 +192,10 @@ impl View {
         dom::text("model-version", &format!("Model {version}"));
         dom::show("model-version", true);
         if manifest.model.version == version {
-            dom::text("model-report", &lineage(&manifest.model));
+            let own = self.own_head_clips.map(|clips| {
+                format!(". What is shown here is by a head of your own, from your last {clips} clips; it never leaves this tab")
+            });
+            dom::text("model-report", &(lineage(&manifest.model) + &own.unwrap_or_default()));
         }
     }
 }

@@ -1,13 +1,16 @@
 //! From a frame of the camera to features, probabilities and clips.
 
+use std::rc::Rc;
+
 use wasm_bindgen::JsCast as _;
 use web_sys::{ImageBitmap, OffscreenCanvas, OffscreenCanvasRenderingContext2d};
 
+use super::personal::Personal;
 use super::{Central, Session, post};
 use crate::learning::{Clip, Labeller};
-use crate::model::vfer::Stream;
+use crate::model::vfer::{Stream, Vfer};
 use crate::model::{CROP_MARGIN, DARK, Extraction, Face, FaceTrack, Frame, SMALLEST_SIDE};
-use crate::protocol::Manifest;
+use crate::protocol::{Manifest, Recipe};
 use crate::tab::clips::ClipStore;
 use crate::tab::error::TabError;
 use crate::tab::js;
@@ -20,6 +23,7 @@ pub(super) struct View {
     pub(super) clips: ClipStore,
     track: FaceTrack,
     labeller: Labeller,
+    personal: Personal,
     segmenter: Segmenter,
     live: Option<Live>,
     canvas: Option<(OffscreenCanvas, OffscreenCanvasRenderingContext2d)>,
@@ -41,20 +45,30 @@ impl View {
     pub(super) fn forget_clips(&mut self) {
         self.clips.clear();
         self.labeller = Labeller::default();
+        self.personal = Personal::default();
         self.segmenter = Segmenter::default();
         self.live = None;
     }
 
+    /// The model that is shown: the class's, or by the recipe with the student's own head.
+    fn shown(&mut self, central: &Central, recipe: Recipe) -> Rc<Vfer> {
+        match recipe {
+            Recipe::Paper => central.vfer.clone(),
+            Recipe::PersonalHead => self.personal.shown(central),
+        }
+    }
+
     /// VFER probabilities of the clip so far: one step a frame, unless the model or the clip is new.
-    fn watch(&mut self, central: &Central) -> [f32; 6] {
+    fn watch(&mut self, central: &Central, recipe: Recipe) -> [f32; 6] {
+        // Another head goes on from the same LSTM's state.
+        let shown = self.shown(central, recipe);
         let segment = self.segmenter.current();
         let features = segment.features.len() / segment.frames().max(1);
         let goes_on = self.live.take().filter(|live| live.version == central.version && live.frames < segment.frames());
-        let mut live =
-            goes_on.unwrap_or_else(|| Live { version: central.version, frames: 0, stream: central.vfer.stream() });
+        let mut live = goes_on.unwrap_or_else(|| Live { version: central.version, frames: 0, stream: shown.stream() });
         let mut probabilities = [0.0; 6];
         for frame in segment.features.chunks_exact(features.max(1)).skip(live.frames) {
-            probabilities = central.vfer.step(&mut live.stream, frame);
+            probabilities = shown.step(&mut live.stream, frame);
         }
         live.frames = segment.frames();
         self.live = Some(live);
@@ -143,7 +157,7 @@ impl Session {
         let ended = self.view.borrow_mut().segmenter.face(at_ms, &face, &manifest.capture);
         self.finish_clip(ended, &manifest);
         let central = self.central.borrow().clone();
-        report.video = central.map(|central| self.view.borrow_mut().watch(&central));
+        report.video = central.map(|central| self.view.borrow_mut().watch(&central, manifest.learning.recipe));
         Ok(report)
     }
 
@@ -198,10 +212,20 @@ impl Session {
         let Some(segment) = ended else { return };
         let learning = &manifest.learning;
         let central = self.central.borrow().clone();
-        let video = central.map_or([0.0; 6], |central| central.vfer.probabilities(&segment.features));
+        let opinion = |vfer: Rc<Vfer>| vfer.probabilities(&segment.features);
+        // Labels for the class are the class's model's matter, whatever is shown.
+        let video = central.as_ref().map_or([0.0; 6], |central| opinion(central.vfer.clone()));
         let label = self.view.borrow_mut().labeller.label(&segment.probabilities, &video, learning);
         let Some(label) = label else { return };
         let frames = segment.frames();
+        let mut shown = video;
+        let mut own_head_clips = None;
+        if let (Recipe::PersonalHead, Some(central)) = (learning.recipe, &central) {
+            let mut view = self.view.borrow_mut();
+            shown = opinion(view.personal.shown(central));
+            view.personal.learn(central, &segment, &video);
+            own_head_clips = view.personal.clips();
+        }
         let (waiting, dropped) = {
             let clips = &mut self.view.borrow_mut().clips;
             if label.confident {
@@ -215,7 +239,8 @@ impl Session {
             frames,
             mean: label.mean,
             label: label.emotion,
-            video,
+            video: shown,
+            own_head_clips,
             kept: label.confident,
             waiting,
             dropped,

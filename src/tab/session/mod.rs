@@ -1,12 +1,13 @@
 //! The session worker: joins the class, looks at frames, learns, and keeps in step with the aggregator.
 //!
 //! One file per concern: [`assets`](self) fetches and verifies weights, `frames` looks, `sync` follows the
-//! aggregator, `contribute` trains and sends, `wish` says whether it may, `turns` keeps frames in order. Everything is one
+//! aggregator, `contribute` trains and sends, `personal` keeps a head for this tab alone, `wish` says whether it may, `turns` keeps frames in order. Everything is one
 //! thread; no borrow of a cell outlives an `await`.
 
 mod assets;
 mod contribute;
 mod frames;
+mod personal;
 mod sync;
 mod turns;
 mod wish;

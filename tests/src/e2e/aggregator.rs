@@ -53,6 +53,11 @@ impl Aggregator {
         CONFIGURATION.replace("minimum_clients = 2", "minimum_clients = 1")
     }
 
+    /// The configuration for a class whose tabs keep heads of their own.
+    pub fn with_own_heads() -> String {
+        CONFIGURATION.replace("[learning]", "[learning]\nrecipe = \"personal-head\"")
+    }
+
     /// The same with another `configuration` (TOML).
     pub async fn start_with(configuration: &str) -> Self {
         let folder = tempfile::tempdir().expect("the folder for temporary files can be written");

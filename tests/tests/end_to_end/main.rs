@@ -15,6 +15,7 @@ mod loading;
 mod network;
 mod opting_out;
 mod quiet;
+mod recipes;
 mod recording;
 mod rounds;
 mod tabs;
