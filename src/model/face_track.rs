@@ -15,6 +15,8 @@ use super::{Face, FaceDetector, Frame, ModelError};
 
 /// A box near the face's last place is the face, if its score is above this.
 const KEEP_SCORE: f32 = 0.2;
+/// What was found with [`InputSize::Large`] is a face, if its score from near is above this.
+const CONFIRMED_SCORE: f32 = 0.9;
 /// How far around the last place it is looked for: the side of the square, in sides of the face. In [`InputSize::Small`] a
 /// face is 107 pixels then, which is 3.3 cells, amid the detector's anchors. (From 2.5 on, two anchors compete.)
 const REGION: f32 = 2.1;
@@ -88,6 +90,9 @@ impl FaceTrack {
                 let mut boxes = Vec::new();
                 for size in self.search_sizes(near.is_some()) {
                     boxes = detector.detect(frame, *size, KEEP_SCORE)?;
+                    if *size == InputSize::Large {
+                        confirm(detector, frame, &mut boxes)?;
+                    }
                     if is_clear(&boxes) {
                         break;
                     }
@@ -151,6 +156,20 @@ impl FaceTrack {
         self.target = Some(target);
         Sighting { face: Some(face), faces: self.faces }
     }
+}
+
+/// Leaves what looks like a face from near, too: with the largest input, patterns do from afar.
+fn confirm(detector: &FaceDetector, frame: &Frame, boxes: &mut Vec<Face>) -> Result<(), ModelError> {
+    boxes.retain(|face| face.score > MINIMUM_SCORE);
+    let mut confirmed = Vec::new();
+    for face in boxes.drain(..) {
+        let near = detector.detect_near(frame, face.centre(), REGION * face.side(), InputSize::Small, MINIMUM_SCORE)?;
+        if near.iter().any(|other| other.score > CONFIRMED_SCORE && other.overlap(&face) > SAME_FACE) {
+            confirmed.push(face);
+        }
+    }
+    *boxes = confirmed;
+    Ok(())
 }
 
 /// Whether there is a face beyond doubt.
