@@ -15,8 +15,9 @@ use super::{Face, FaceDetector, Frame, ModelError};
 
 /// A box near the face's last place is the face, if its score is above this.
 const KEEP_SCORE: f32 = 0.2;
-/// What was found with [`InputSize::Large`] is a face, if its score from near is above this.
-const CONFIRMED_SCORE: f32 = 0.9;
+/// What was found with [`InputSize::Large`] is a face if it is one from near, too, in a square of so many sides. There, faces
+/// score above 0.7 and patterns that pass for faces from afar 0; at [`REGION`], some of those score 0.9.
+const CONFIRM_REGION: f32 = 3.2;
 /// How far around the last place it is looked for: the side of the square, in sides of the face. In [`InputSize::Small`] a
 /// face is 107 pixels then, which is 3.3 cells, amid the detector's anchors. (From 2.5 on, two anchors compete.)
 const REGION: f32 = 2.1;
@@ -163,8 +164,9 @@ fn confirm(detector: &FaceDetector, frame: &Frame, boxes: &mut Vec<Face>) -> Res
     boxes.retain(|face| face.score > MINIMUM_SCORE);
     let mut confirmed = Vec::new();
     for face in boxes.drain(..) {
-        let near = detector.detect_near(frame, face.centre(), REGION * face.side(), InputSize::Small, MINIMUM_SCORE)?;
-        if near.iter().any(|other| other.score > CONFIRMED_SCORE && other.overlap(&face) > SAME_FACE) {
+        let side = CONFIRM_REGION * face.side();
+        let near = detector.detect_near(frame, face.centre(), side, InputSize::Small, MINIMUM_SCORE)?;
+        if near.iter().any(|other| other.overlap(&face) > SAME_FACE) {
             confirmed.push(face);
         }
     }

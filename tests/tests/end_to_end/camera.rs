@@ -55,6 +55,7 @@ async fn pausing_while_the_camera_opens_leaves_it_off() {
     student.browser().click("#pause-key").await;
     assert!(student.browser().script::<bool>(key).await, "the key is off, and nothing changes");
     student.browser().reload().await;
+    student.wait_for_section("classroom").await;
     assert!(student.browser().script::<bool>(key).await, "and stays off");
     student.browser().click("#pause-key").await;
     assert!(!student.browser().script::<bool>(key).await, "the key is on");
