@@ -19,6 +19,7 @@ pub mod lite;
 mod loader;
 pub mod network;
 mod one_euro;
+mod steady;
 pub mod vfer;
 
 pub use backbone::{Backbone, Extraction};
@@ -27,3 +28,4 @@ pub use device::Device;
 pub use error::ModelError;
 pub use face_track::{FaceTrack, Sighting, TrackedFace};
 pub use image::{CROP_MARGIN, DARK, Face, Frame, ImageError, SMALLEST_SIDE};
+pub use steady::SteadyOpinion;

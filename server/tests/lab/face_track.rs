@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use emofed::emotion::{EMOTIONS, Emotion};
 use emofed::model::detector::{InputSize, MINIMUM_SCORE};
-use emofed::model::{Backbone, CROP_MARGIN, Device, Face, FaceTrack, Frame};
+use emofed::model::{Backbone, CROP_MARGIN, Device, Face, FaceTrack, Frame, SteadyOpinion};
 use emofed_server::lab::media::filming::Filming;
 use emofed_server::lab::media::video;
 use futures::executor::block_on;
@@ -71,6 +71,8 @@ struct Figures {
     side_changes: Vec<f32>,
     /// How often the image head names another emotion than in the frame before.
     flips: usize,
+    /// The same of what is shown.
+    shown_flips: usize,
     pairs: usize,
     finding: Duration,
     /// Sum of the probabilities.
@@ -80,22 +82,25 @@ struct Figures {
 impl Figures {
     fn of(film: &Film, backbone: &Backbone, mut find: impl FnMut(&Frame, f64) -> Option<Face>) -> Self {
         let mut figures = Self { frames: film.frames.len(), ..Self::default() };
-        let mut last: Option<(f32, usize)> = None;
+        let mut last: Option<(f32, [usize; 2])> = None;
+        let mut steady = SteadyOpinion::default();
         for (index, frame) in film.frames.iter().enumerate() {
             let started = Instant::now();
-            let face = find(frame, index as f64 * 1_000.0 / FRAMES_PER_SECOND);
+            let at_ms = index as f64 * 1_000.0 / FRAMES_PER_SECOND;
+            let face = find(frame, at_ms);
             figures.finding += started.elapsed();
             let this = face.map(|face| {
                 let crop = frame.square_crop(&face, CROP_MARGIN, backbone.input_size());
                 let probabilities = block_on(backbone.extract(&crop)).unwrap().probabilities[0];
                 figures.sum.iter_mut().zip(probabilities).for_each(|(sum, p)| *sum += p);
-                (face.side(), largest(&probabilities))
+                (face.side(), [largest(&probabilities), largest(&steady.push(1, at_ms, &probabilities))])
             });
             figures.found += usize::from(this.is_some());
-            if let (Some((side_before, label_before)), Some((side, label))) = (last, this) {
+            if let (Some((side_before, [label_before, shown_before])), Some((side, [label, shown]))) = (last, this) {
                 figures.pairs += 1;
                 figures.side_changes.push((side / side_before - 1.0).abs());
                 figures.flips += usize::from(label != label_before);
+                figures.shown_flips += usize::from(shown != shown_before);
             }
             last = this;
         }
@@ -107,6 +112,7 @@ impl Figures {
         self.found += other.found;
         self.side_changes.extend(other.side_changes);
         self.flips += other.flips;
+        self.shown_flips += other.shown_flips;
         self.pairs += other.pairs;
         self.finding += other.finding;
     }
@@ -117,6 +123,10 @@ impl Figures {
 
     fn flip_share(&self) -> f64 {
         self.flips as f64 / self.pairs as f64
+    }
+
+    fn shown_flip_share(&self) -> f64 {
+        self.shown_flips as f64 / self.pairs as f64
     }
 
     fn frame_ms(&self) -> f64 {
@@ -132,11 +142,12 @@ impl Figures {
 
     fn print(&self, what: &str) {
         println!(
-            "{what}: found in {:.3} of {} frames, side changes p95 {:.3}, label flips {:.3}, {:.2} ms a frame",
+            "{what}: found in {:.3} of {} frames, side changes p95 {:.3}, label flips {:.3}, of what is shown {:.3}, {:.2} ms a frame",
             self.found_share(),
             self.frames,
             self.side_change_p95(),
             self.flip_share(),
+            self.shown_flip_share(),
             self.frame_ms()
         );
     }
@@ -183,6 +194,7 @@ fn a_followed_face_is_found_and_steady() {
     assert!(alone.found_share() < 0.95 && alone.side_change_p95() > 0.05, "there is something to gain");
     assert!(followed.side_change_p95() <= 0.05, "the side changes by {}", followed.side_change_p95());
     assert!(followed.flip_share() <= 0.9 * alone.flip_share(), "flips: {}", followed.flip_share());
+    assert!(followed.shown_flip_share() <= 0.5 * alone.flip_share(), "flips shown: {}", followed.shown_flip_share());
     assert!(named[1] >= named[0], "{} named instead of {}", named[1], named[0]);
     assert!(followed.finding <= alone.finding.mul_f64(1.3), "{:?} instead of {:?}", followed.finding, alone.finding);
 }

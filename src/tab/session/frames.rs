@@ -9,7 +9,7 @@ use super::personal::Personal;
 use super::{Central, Session, post};
 use crate::learning::{Clip, Labeller};
 use crate::model::vfer::{Stream, Vfer};
-use crate::model::{CROP_MARGIN, DARK, Extraction, Face, FaceTrack, Frame, SMALLEST_SIDE};
+use crate::model::{CROP_MARGIN, DARK, Extraction, Face, FaceTrack, Frame, SMALLEST_SIDE, SteadyOpinion};
 use crate::protocol::{Manifest, Recipe};
 use crate::tab::clips::ClipStore;
 use crate::tab::error::TabError;
@@ -22,6 +22,7 @@ use crate::tab::segment::{SeenFace, Segment, Segmenter};
 pub(super) struct View {
     pub(super) clips: ClipStore,
     track: FaceTrack,
+    opinion: SteadyOpinion,
     labeller: Labeller,
     personal: Personal,
     segmenter: Segmenter,
@@ -153,7 +154,8 @@ impl Session {
             self.finish_clip(ended, &manifest);
             return Ok(report);
         };
-        report.image = Some(face.probabilities);
+        let shown = self.view.borrow_mut().opinion.push(face.identity, at_ms, &face.probabilities);
+        report.image = Some(shown);
         let ended = self.view.borrow_mut().segmenter.face(at_ms, &face, &manifest.capture);
         self.finish_clip(ended, &manifest);
         let central = self.central.borrow().clone();
