@@ -10,6 +10,7 @@ mod device;
 mod engine;
 mod forgetting;
 mod harness;
+mod instructor;
 mod ledger;
 mod loading;
 mod network;
