@@ -37,10 +37,10 @@ impl Aggregator {
     /// `POST /api/v1/participants`.
     ///
     /// # Errors
-    /// [`TabError::Refused`] with `wrong-class-code` or `rate-limited`, [`TabError::Unreachable`], or [`TabError::TimedOut`].
+    /// [`super::request::RequestError::Refused`] with `wrong-class-code` or `rate-limited`, [`RequestError::Unreachable`], or [`RequestError::TimedOut`].
     pub async fn join(&self, class_code: &str) -> Result<JoinResponse, TabError> {
         let body = serde_json::to_vec(&JoinRequest { class_code: class_code.to_owned() })
-            .map_err(|error| TabError::Answer(error.to_string()))?;
+            .map_err(|error| TabError::answer(error.to_string()))?;
         let call = Call { body: Some(("application/json", &body)), ..Call::new("POST", path::PARTICIPANTS, SHORT_MS) };
         let carried = Carried { class_code: true, ..Carried::default() };
         let answer = call.send_recorded(&self.book, carried, || {}).await?.accept().await?;
@@ -52,7 +52,7 @@ impl Aggregator {
     /// `GET /api/v1/manifest`; `None` if it has not changed since the last call.
     ///
     /// # Errors
-    /// [`TabError::Unreachable`], [`TabError::TimedOut`], [`TabError::Answer`], or [`TabError::Protocol`].
+    /// [`super::request::RequestError::Unreachable`], [`RequestError::TimedOut`], [`RequestError::Answer`], or [`TabError::Protocol`].
     pub async fn manifest(&self) -> Result<Option<Manifest>, TabError> {
         let known = self.manifest_tag.borrow().clone();
         let call = Call { known: known.as_deref(), ..Call::get(path::MANIFEST, SHORT_MS) };
@@ -76,8 +76,8 @@ impl Aggregator {
     /// `GET /blobs/{sha256}`. The hash is for the caller to check.
     ///
     /// # Errors
-    /// [`TabError::Unreachable`] where the transfer breaks off, [`TabError::TimedOut`] where it stands still,
-    /// [`TabError::Refused`] where there is no such blob.
+    /// [`super::request::RequestError::Unreachable`] where the transfer breaks off, [`RequestError::TimedOut`] where it stands still,
+    /// [`super::request::RequestError::Refused`] where there is no such blob.
     pub async fn blob(&self, blob: &BlobRef, progress: Progress<'_>) -> Result<Vec<u8>, TabError> {
         let answer = Call::get(path::blob(&blob.sha256), LONG_MS).send().await?.accept().await?;
         Ok(answer.bytes(blob.size, progress).await?)
@@ -87,8 +87,8 @@ impl Aggregator {
     /// it is sent; an error without that call means that it was not.
     ///
     /// # Errors
-    /// [`TabError::Refused`] with the reason, or [`TabError::Unreachable`] (also if it was broken off) and
-    /// [`TabError::TimedOut`]: then it is not known whether it arrived, and sending the same bytes again is safe.
+    /// [`super::request::RequestError::Refused`] with the reason, or [`RequestError::Unreachable`] (also if it was broken off) and
+    /// [`super::request::RequestError::TimedOut`]: then it is not known whether it arrived, and sending the same bytes again is safe.
     pub async fn send_update(
         &self,
         update: &ClientUpdate,

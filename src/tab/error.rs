@@ -4,27 +4,15 @@ use super::message::ProblemReport;
 use super::request::RequestError;
 use crate::learning::LearningError;
 use crate::model::ModelError;
-use crate::protocol::{Problem, ProblemCode};
+use crate::protocol::ProblemCode;
 use crate::weights::WeightsError;
 
 /// An error of the session worker.
 #[derive(Debug, thiserror::Error)]
 pub enum TabError {
-    /// The aggregator cannot be reached.
-    #[error("the aggregator does not answer: {0}")]
-    Unreachable(String),
-    /// The aggregator did not answer in time.
-    #[error("the aggregator did not answer within {limit_s} s")]
-    TimedOut {
-        /// The time it had, in seconds.
-        limit_s: u32,
-    },
-    /// The aggregator refused the call.
-    #[error("{0}")]
-    Refused(Problem),
-    /// The aggregator's answer makes no sense.
-    #[error("the aggregator's answer is not understood: {0}")]
-    Answer(String),
+    /// A request failed.
+    #[error(transparent)]
+    Request(#[from] RequestError),
     /// The aggregator speaks another version of the protocol.
     #[error("the aggregator speaks protocol {0}, this page {ours}", ours = crate::protocol::PROTOCOL)]
     Protocol(u32),
@@ -54,23 +42,17 @@ pub enum TabError {
     Frame(String),
 }
 
-impl From<RequestError> for TabError {
-    fn from(error: RequestError) -> Self {
-        match error {
-            RequestError::Unreachable(why) => Self::Unreachable(why),
-            RequestError::TimedOut { limit_s } => Self::TimedOut { limit_s },
-            RequestError::Refused(problem) => Self::Refused(problem),
-            RequestError::Answer(why) => Self::Answer(why),
-        }
-    }
-}
-
 impl TabError {
+    /// The aggregator's answer makes no sense.
+    pub fn answer(why: impl Into<String>) -> Self {
+        RequestError::Answer(why.into()).into()
+    }
+
     /// Whether waiting helps.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::TimedOut { .. } | Self::Script(_) => true,
-            Self::Refused(problem) => matches!(
+            Self::Request(RequestError::Unreachable(_) | RequestError::TimedOut { .. }) | Self::Script(_) => true,
+            Self::Request(RequestError::Refused(problem)) => matches!(
                 problem.code,
                 ProblemCode::RateLimited
                     | ProblemCode::StorageUnavailable
@@ -84,7 +66,7 @@ impl TabError {
     /// How long the aggregator asks to wait, in seconds.
     pub fn retry_after_s(&self) -> Option<u64> {
         match self {
-            Self::Refused(problem) => problem.retry_after_s,
+            Self::Request(RequestError::Refused(problem)) => problem.retry_after_s,
             _ => None,
         }
     }
@@ -92,7 +74,7 @@ impl TabError {
     /// The kind of refusal, where it is one.
     pub fn code(&self) -> Option<ProblemCode> {
         match self {
-            Self::Refused(problem) => Some(problem.code),
+            Self::Request(RequestError::Refused(problem)) => Some(problem.code),
             _ => None,
         }
     }
@@ -100,8 +82,10 @@ impl TabError {
     /// For the page: what happened, and the way out.
     pub fn report(&self, fatal: bool) -> ProblemReport {
         let way_out = match self {
-            Self::Unreachable(_) | Self::TimedOut { .. } | Self::Script(_) => "The page keeps trying by itself.",
-            Self::Refused(problem) => match problem.code {
+            Self::Request(RequestError::Unreachable(_) | RequestError::TimedOut { .. }) | Self::Script(_) => {
+                "The page keeps trying by itself."
+            }
+            Self::Request(RequestError::Refused(problem)) => match problem.code {
                 ProblemCode::WrongClassCode => "Check the code with your instructor and enter it again.",
                 ProblemCode::Unauthorized => "Reload the page and join again.",
                 _ => "Reload the page; if that does not help, tell your instructor.",
@@ -110,7 +94,7 @@ impl TabError {
             Self::Altered { .. } => "Check the connection, then reload the page; if it stays, tell your instructor.",
             Self::Frame(_) => "Pause and resume the camera.",
             Self::Engine(_) => "Close other tabs to free memory, then reload the page.",
-            Self::Answer(_) | Self::Weights(_) | Self::Model(_) | Self::Learning(_) => {
+            Self::Request(RequestError::Answer(_)) | Self::Weights(_) | Self::Model(_) | Self::Learning(_) => {
                 "Reload the page; if that does not help, tell your instructor."
             }
         };

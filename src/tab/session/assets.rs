@@ -58,7 +58,7 @@ impl Session {
 
     pub(super) async fn vfer(&self, manifest: &Manifest) -> Result<Vfer, TabError> {
         if manifest.model.backbone_sha256 != manifest.backbone.blob.sha256 {
-            return Err(TabError::Answer("the central model belongs to another backbone".to_owned()));
+            return Err(TabError::answer("the central model belongs to another backbone"));
         }
         let bytes = self.blob(Asset::Vfer, &manifest.model.vfer).await?;
         let weights = Weights::from_safetensors(&bytes)?;

@@ -140,7 +140,7 @@ impl Session {
     }
 
     async fn send(self: &Rc<Self>, consent: &Consent, round: &OpenRound, body: &[u8]) -> Result<(), TabError> {
-        let update = ClientUpdate::decode(body).map_err(|error| TabError::Answer(error.to_string()))?;
+        let update = ClientUpdate::decode(body).map_err(|error| TabError::answer(error.to_string()))?;
         let report = |state| {
             post(&FromWorker::Upload(UploadReport {
                 round: round.id,

@@ -284,7 +284,7 @@ impl Session {
     }
 
     fn manifest(&self) -> Result<Manifest, TabError> {
-        self.manifest.borrow().clone().ok_or_else(|| TabError::Answer("there is no manifest yet".to_owned()))
+        self.manifest.borrow().clone().ok_or_else(|| TabError::answer("there is no manifest yet"))
     }
 
     /// Loads whatever the manifest names and this session does not have yet.
