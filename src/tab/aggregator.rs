@@ -37,7 +37,7 @@ impl Aggregator {
     /// `POST /api/v1/participants`.
     ///
     /// # Errors
-    /// [`super::request::RequestError::Refused`] with `wrong-class-code` or `rate-limited`, [`RequestError::Unreachable`], or [`RequestError::TimedOut`].
+    /// [`TabError::Request`]: refused with `wrong-class-code` or `rate-limited`, or no answer.
     pub async fn join(&self, class_code: &str) -> Result<JoinResponse, TabError> {
         let body = serde_json::to_vec(&JoinRequest { class_code: class_code.to_owned() })
             .map_err(|error| TabError::answer(error.to_string()))?;
@@ -52,7 +52,7 @@ impl Aggregator {
     /// `GET /api/v1/manifest`; `None` if it has not changed since the last call.
     ///
     /// # Errors
-    /// [`super::request::RequestError::Unreachable`], [`RequestError::TimedOut`], [`RequestError::Answer`], or [`TabError::Protocol`].
+    /// [`TabError::Request`], or [`TabError::Protocol`].
     pub async fn manifest(&self) -> Result<Option<Manifest>, TabError> {
         let known = self.manifest_tag.borrow().clone();
         let call = Call { known: known.as_deref(), ..Call::get(path::MANIFEST, SHORT_MS) };
@@ -76,8 +76,7 @@ impl Aggregator {
     /// `GET /blobs/{sha256}`. The hash is for the caller to check.
     ///
     /// # Errors
-    /// [`super::request::RequestError::Unreachable`] where the transfer breaks off, [`RequestError::TimedOut`] where it stands still,
-    /// [`super::request::RequestError::Refused`] where there is no such blob.
+    /// [`TabError::Request`]: the transfer breaks off or stands still, or there is no such blob.
     pub async fn blob(&self, blob: &BlobRef, progress: Progress<'_>) -> Result<Vec<u8>, TabError> {
         let answer = Call::get(path::blob(&blob.sha256), LONG_MS).send().await?.accept().await?;
         Ok(answer.bytes(blob.size, progress).await?)
@@ -87,8 +86,8 @@ impl Aggregator {
     /// it is sent; an error without that call means that it was not.
     ///
     /// # Errors
-    /// [`super::request::RequestError::Refused`] with the reason, or [`RequestError::Unreachable`] (also if it was broken off) and
-    /// [`super::request::RequestError::TimedOut`]: then it is not known whether it arrived, and sending the same bytes again is safe.
+    /// [`TabError::Request`]: refused with the reason, or without an answer (also if it was broken off). Then it is not known
+    /// whether it arrived, and sending the same bytes again is safe.
     pub async fn send_update(
         &self,
         update: &ClientUpdate,
