@@ -5,13 +5,13 @@ use std::path::Path;
 
 use emofed::learning::Strategy;
 use emofed::protocol::{CapturePlan, Deployment, LearningSettings, MINIMUM_CONTRIBUTORS, RoundSettings, UpdateLimits};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::round::{ClassBounds, ClassConfig};
 use crate::serve::authority;
 
 /// `emofed serve --config FILE`, in TOML. Everything has a default.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// What the class is called.
@@ -39,7 +39,7 @@ pub struct Config {
 }
 
 /// What updates, rounds and the class may be at most.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Most clips that a participant may claim in a round.
@@ -273,6 +273,34 @@ mod tests {
         let nameless = format!("trusted_proxy = true\n{STATEMENT}");
         assert!(matches!(check(&nameless, "127.0.0.1:1"), Err(ConfigError::NoPublicOrigin)));
         assert!(check(&proxy, "127.0.0.1:1").is_ok());
+    }
+
+    #[test]
+    fn the_documentation_has_every_key_and_the_defaults() {
+        let document = include_str!("../../docs/CONFIGURATION.md");
+        let sample = document.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        let config: Config = toml::from_str(sample).unwrap();
+        config.check("0.0.0.0:1".parse().unwrap()).unwrap();
+        // Every option is given, so that all keys there are come back.
+        let keys = |table: &toml::Table| {
+            let mut keys = Vec::new();
+            for (key, value) in table {
+                match value {
+                    toml::Value::Table(below) => keys.extend(below.keys().map(|name| format!("{key}.{name}"))),
+                    _ => keys.push(key.clone()),
+                }
+            }
+            keys.sort();
+            keys
+        };
+        let documented: toml::Table = sample.parse().unwrap();
+        assert_eq!(keys(&documented), keys(&toml::Table::try_from(&config).unwrap()));
+        let reachable = UpdateLimits::reachable(&config.learning, config.limits.max_clips, 200_000).max_norm;
+        assert!((reachable - config.limits.max_norm.unwrap()).abs() < 0.01, "{reachable}");
+        let limits = Limits { max_norm: None, joins_per_address_per_hour: None, ..config.limits };
+        let without_options =
+            Config { class: None, trusted_proxy: false, public_origin: None, deployment: None, limits, ..config };
+        assert_eq!(without_options, Config::default());
     }
 
     #[test]
