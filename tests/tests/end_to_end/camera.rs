@@ -30,6 +30,7 @@ async fn pausing_while_the_camera_opens_leaves_it_off() {
         };";
     student.browser().script::<Value>(slow).await;
     student.consent().await;
+    student.wait_for_section("classroom").await;
     // Paused, resumed and paused again, while the first one is still being opened.
     student.browser().script::<Value>("for (let i = 0; i < 3; i++) document.querySelector('#pause').click();").await;
     let opened = "emofedStreams.length >= 2";
