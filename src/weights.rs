@@ -1,12 +1,14 @@
 //! Named tensors and their safetensors form: what models are loaded from and what travels.
 
 mod header;
+mod int8;
 
 use std::collections::{BTreeMap, HashMap};
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use self::header::{check_unique_keys, shown};
+pub use self::int8::{Int8Weights, Scales};
 
 /// A dense row-major `f32` tensor.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,6 +71,12 @@ pub enum WeightsError {
         /// The type that came.
         found: String,
     },
+    /// A tensor in eight bits has no usable scale, or a scale no tensor.
+    #[error("tensor `{}` and its scale do not fit: there must be one each, finite and not negative", shown(.name))]
+    Scale {
+        /// The tensor.
+        name: String,
+    },
     /// A tensor holds NaN or an infinity.
     #[error("tensor `{name}` is not finite at position {index}")]
     NotFinite {
@@ -88,6 +96,7 @@ impl WeightsError {
             | Self::Unexpected { name }
             | Self::Shape { name, .. }
             | Self::Type { name, .. }
+            | Self::Scale { name }
             | Self::NotFinite { name, .. } => Some(name),
         }
     }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::UpdateEncoding;
+
 /// `GET /api/v1/manifest`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -243,6 +245,8 @@ pub struct LearningSettings {
     pub adaptive_threshold: bool,
     /// Keep a clip only if the VFER names the same emotion as its pseudo label (as SAGE does); not in the paper.
     pub agreement: bool,
+    /// What the values of updates are written as.
+    pub update_encoding: UpdateEncoding,
 }
 
 impl Default for LearningSettings {
@@ -263,6 +267,7 @@ impl Default for LearningSettings {
             prior_correction: 0.0,
             adaptive_threshold: false,
             agreement: false,
+            update_encoding: UpdateEncoding::F32,
         }
     }
 }

@@ -17,7 +17,7 @@ pub use manifest::{
     MINIMUM_CONTRIBUTORS, Manifest, ModelCard, ModelOrigin, ModelVersion, OpenRound, RECENT_ROUNDS, Recipe, RoundFate,
 };
 pub use problem::{Problem, ProblemCode};
-pub use update::{ClientUpdate, MAX_CLIPS, UpdateError, UpdateLimits};
+pub use update::{ClientUpdate, MAX_CLIPS, UpdateEncoding, UpdateError, UpdateLimits};
 
 use serde::{Deserialize, Serialize};
 

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::LearningSettings;
-use crate::weights::{Weights, WeightsError};
+use crate::random::SplitMix64;
+use crate::weights::{Int8Weights, Scales, Weights, WeightsError};
 
 /// The one metadata entry of an update; its value is [`Header`] as JSON.
 const METADATA_KEY: &str = "emofed.update";
@@ -29,6 +30,22 @@ struct Header {
     round: u64,
     base_version: u64,
     clips: u32,
+    /// Of tensors in eight bits; absent with others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scales: Option<Scales>,
+}
+
+/// What an update's values are written as. The aggregator reads all of them, whatever the class asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UpdateEncoding {
+    /// As they are: four bytes a value.
+    #[default]
+    F32,
+    /// Rounded to the nearest, in two bytes.
+    F16,
+    /// One byte a value and a scale a tensor, rounded at random so that the mean is right: see [`Int8Weights`].
+    Int8,
 }
 
 /// Most clips that a tab keeps, and so most that an update stands for. 200 clips of 30 frames are 6 MB.
@@ -91,17 +108,24 @@ pub enum UpdateError {
 impl ClientUpdate {
     /// The safetensors body, values in F32.
     pub fn encode(&self) -> Vec<u8> {
-        self.delta.to_safetensors(Some(self.metadata()))
+        self.delta.to_safetensors(Some(self.metadata(None)))
     }
 
-    /// The safetensors body, values rounded to F16: half the bytes.
-    pub fn encode_f16(&self) -> Vec<u8> {
-        self.delta.to_safetensors_f16(Some(self.metadata()))
+    /// The safetensors body, values as `encoding` says; `seed` decides how [`UpdateEncoding::Int8`] rounds.
+    pub fn encode_as(&self, encoding: UpdateEncoding, seed: u64) -> Vec<u8> {
+        match encoding {
+            UpdateEncoding::F32 => self.encode(),
+            UpdateEncoding::F16 => self.delta.to_safetensors_f16(Some(self.metadata(None))),
+            UpdateEncoding::Int8 => {
+                let rounded = Int8Weights::round(&self.delta, &mut SplitMix64::new(seed));
+                rounded.to_safetensors(Some(self.metadata(Some(rounded.scales().clone()))))
+            }
+        }
     }
 
-    fn metadata(&self) -> HashMap<String, String> {
-        let header = Header { round: self.round, base_version: self.base_version, clips: self.clips };
-        let json = serde_json::to_string(&header).expect("three integers always serialize");
+    fn metadata(&self, scales: Option<Scales>) -> HashMap<String, String> {
+        let header = Header { round: self.round, base_version: self.base_version, clips: self.clips, scales };
+        let json = serde_json::to_string(&header).expect("numbers and names always serialize");
         HashMap::from([(METADATA_KEY.to_owned(), json)])
     }
 
@@ -116,7 +140,10 @@ impl ClientUpdate {
         if metadata.len() > 1 {
             return Err(UpdateError::Header("there is other metadata beside it".into()));
         }
-        let delta = Weights::from_safetensors(body)?;
+        let delta = match &header.scales {
+            Some(scales) => Weights::from_int8(body, scales)?,
+            None => Weights::from_safetensors(body)?,
+        };
         Ok(Self { round: header.round, base_version: header.base_version, clips: header.clips, delta })
     }
 
@@ -173,6 +200,46 @@ mod tests {
         let body = update().encode();
         assert_eq!(ClientUpdate::decode(&body).unwrap(), update());
         assert!(body.len() <= ClientUpdate::max_size(&model()));
+    }
+
+    #[test]
+    fn smaller_encodings_come_back_nearly_the_same() {
+        let mut random = SplitMix64::new(1);
+        let mut delta = Weights::new();
+        delta.insert("lstm.weight_ih_l0", Tensor::new([512, 256], (0..512 * 256).map(|_| random.signed()).collect()));
+        let update = ClientUpdate { delta, ..update() };
+        for (encoding, bytes, tolerance) in [
+            (UpdateEncoding::F32, 4.0, 0.0),
+            (UpdateEncoding::F16, 2.0, 5e-4),
+            (UpdateEncoding::Int8, 1.0, 1.0 / 127.0),
+        ] {
+            let body = update.encode_as(encoding, 3);
+            assert!((body.len() as f64 / update.delta.value_count() as f64 - bytes).abs() < 0.01, "{encoding:?}");
+            let read = ClientUpdate::decode(&body).unwrap();
+            assert_eq!((read.round, read.base_version, read.clips), (7, 3, 12));
+            let pairs = read.delta.iter().zip(update.delta.iter()).flat_map(|((_, a), (_, b))| {
+                a.values.iter().zip(&b.values).map(|(a, b)| (a - b).abs()).collect::<Vec<_>>()
+            });
+            assert!(pairs.fold(0.0, f32::max) <= tolerance, "{encoding:?}");
+            assert_eq!(body, update.encode_as(encoding, 3), "the same seed, the same bytes");
+        }
+        assert_ne!(update.encode_as(UpdateEncoding::Int8, 3), update.encode_as(UpdateEncoding::Int8, 4));
+    }
+
+    #[test]
+    fn a_norm_that_training_reached_is_within_the_limit_in_every_encoding() {
+        // Every value moved as far as it can, some a little less: the worst case for rounding.
+        let learning = LearningSettings::default();
+        let most = 3.17 * learning.learning_rate as f32;
+        let mut random = SplitMix64::new(1);
+        let mut delta = Weights::new();
+        delta.insert("w", Tensor::new([200_000], (0..200_000).map(|_| most * random.signed().signum()).collect()));
+        let limits = UpdateLimits::reachable(&learning, learning.batch_size as u32, 200_000);
+        let update = ClientUpdate { clips: 1, delta, ..update() };
+        for encoding in [UpdateEncoding::F32, UpdateEncoding::F16, UpdateEncoding::Int8] {
+            let read = ClientUpdate::decode(&update.encode_as(encoding, 1)).unwrap();
+            assert_eq!(read.validate(&update.delta, &limits), Ok(()), "{encoding:?}");
+        }
     }
 
     #[test]

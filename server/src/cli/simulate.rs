@@ -22,7 +22,7 @@ A sweep is TOML: settings that hold for all, and a [[variant]] with what differs
   [[variant]]
   name = 'skewed, FedAdam'
   skew = 0.3
-  encoding = 'f16'
+  learning.update_encoding = 'int8'  # or 'f16', 'f32'
   transport = 'http'       # over HTTP on loopback, as tabs do, instead of 'in-process'
   strategy = { name = 'fedadam', learning_rate = 1e-4, beta1 = 0.9, beta2 = 0.99, epsilon = 1e-6 }")]
 pub struct Arguments {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use emofed::learning::Strategy;
 use emofed::model::vfer::Vfer;
-use emofed::protocol::{ClientUpdate, LearningSettings, UpdateLimits};
+use emofed::protocol::{LearningSettings, UpdateLimits};
 use serde::{Deserialize, Serialize};
 
 use super::LabError;
@@ -124,7 +124,7 @@ fn adapt_once(dataset: &Dataset, split: &Split, vfer: &Vfer, method: &Method) ->
     let (mut after, mut others_after) = (of_students(vfer), others_before.clone());
     for round in 0..method.rounds {
         let learning = LearningSettings { seed: split.seed ^ u64::from(round), ..method.learning.clone() };
-        let outcome = federation.round(subjects.len(), &ClientUpdate::encode, |student, base| {
+        let outcome = federation.round(subjects.len(), &|_, update| update.encode(), |student, base| {
             fine_tune(base, &subjects[student].adaptation, &learning)
         })?;
         bytes += outcome.bytes;

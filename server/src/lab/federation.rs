@@ -54,8 +54,8 @@ pub struct RoundOutcome {
     pub phase: Phase,
 }
 
-/// How a client ships its update.
-pub type Encode<'a> = dyn Fn(&ClientUpdate) -> Vec<u8> + Sync + 'a;
+/// How a client, by its number, ships its update.
+pub type Encode<'a> = dyn Fn(usize, &ClientUpdate) -> Vec<u8> + Sync + 'a;
 
 impl Federation {
     /// Makes `base` the first global model.
@@ -156,7 +156,7 @@ impl Federation {
                     return Ok(());
                 }
                 let Some(LocalUpdate { delta, clips }) = update(client, &base)? else { continue };
-                let body = encode(&ClientUpdate { round, base_version, clips, delta });
+                let body = encode(client, &ClientUpdate { round, base_version, clips, delta });
                 bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
                 let counter = if self.delivery.send(client, round, body)? { &received } else { &refused };
                 counter.fetch_add(1, Ordering::Relaxed);
@@ -242,7 +242,7 @@ mod tests {
             let federation =
                 Federation::new(&base.to_weights(), &learning, UpdateLimits::default(), Strategy::FedAvg).unwrap();
             let outcome = federation
-                .round(students.len(), &ClientUpdate::encode, |student, base| {
+                .round(students.len(), &|_, update| update.encode(), |student, base| {
                     fine_tune(base, &students[student], &learning)
                 })
                 .unwrap();
@@ -267,7 +267,7 @@ mod tests {
         let federation =
             Federation::new(&base.to_weights(), &learning, UpdateLimits::default(), Strategy::FedAvg).unwrap();
         let outcome = federation
-            .round(4, &ClientUpdate::encode, |client, base| {
+            .round(4, &|_, update| update.encode(), |client, base| {
                 let mut delta = base.to_weights();
                 let factor = if client == 2 { f32::NAN } else { 0.001 };
                 delta.iter_mut().for_each(|(_, tensor)| tensor.values.iter_mut().for_each(|value| *value *= factor));

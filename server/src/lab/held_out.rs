@@ -65,7 +65,7 @@ impl AcceptanceCheck for HeldOutCheck {
 #[cfg(test)]
 mod tests {
     use emofed::learning::Strategy;
-    use emofed::protocol::{ClientUpdate, LearningSettings, UpdateLimits};
+    use emofed::protocol::{LearningSettings, UpdateLimits};
 
     use super::*;
     use crate::lab::federation::{Federation, fine_tune};
@@ -84,7 +84,7 @@ mod tests {
         let federation =
             Federation::with_acceptance_check(&weights, &learning, limits, Strategy::FedAvg, check).unwrap();
         let clips: Vec<&RatedClip> = world.clips.iter().collect();
-        federation.round(3, &ClientUpdate::encode, |_, base| fine_tune(base, &clips, &learning)).unwrap();
+        federation.round(3, &|_, update| update.encode(), |_, base| fine_tune(base, &clips, &learning)).unwrap();
         let version = federation.version();
         let evaluation = version.evaluation.unwrap();
         assert_eq!((version.version, evaluation.clips), (2, 12));

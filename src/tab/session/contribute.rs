@@ -74,7 +74,7 @@ impl Session {
                 let Some(update) = self.train(&consent, &round, &central, &manifest.learning).await? else {
                     return Ok(());
                 };
-                let body = update.encode();
+                let body = update.encode_as(manifest.learning.update_encoding, self.rounding_seed(round.id));
                 self.storage.save_pending(&body).await;
                 if !consent.holds() {
                     // It may have been saved after it was deleted.
@@ -88,6 +88,13 @@ impl Session {
         let sent = self.send(&consent, &round, &body).await;
         self.contribution.borrow_mut().sending = false;
         sent
+    }
+
+    /// Another one for each participant and round, so that errors of rounding do not add up; the same after a crash.
+    fn rounding_seed(&self, round: u64) -> u64 {
+        let saved = self.saved.borrow();
+        let id = saved.as_ref().and_then(|saved| saved.participant.get(..16));
+        round ^ id.and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default()
     }
 
     /// Fine-tunes a copy of the central VFER; `None` if there is not enough to learn from, the fate of the last update is not

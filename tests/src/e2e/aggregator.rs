@@ -58,6 +58,13 @@ impl Aggregator {
         CONFIGURATION.replace("[learning]", "[learning]\nrecipe = \"personal-head\"")
     }
 
+    /// The configuration for a class of one, whose rounds the test opens, and whose updates have a byte a value.
+    pub fn with_int8_updates() -> String {
+        Self::by_hand()
+            .replace("minimum_clients = 2", "minimum_clients = 1")
+            .replace("[learning]", "[learning]\nupdate_encoding = \"int8\"")
+    }
+
     /// The same with another `configuration` (TOML).
     pub async fn start_with(configuration: &str) -> Self {
         let folder = tempfile::tempdir().expect("the folder for temporary files can be written");

@@ -23,7 +23,7 @@ use crate::lab::synthetic::{World, skewed_shares};
 use crate::lab::train::evaluate;
 use crate::store::Phase;
 
-pub use settings::{Attack, Encoding, SimulationSettings};
+pub use settings::{Attack, SimulationSettings};
 
 /// Students whose test clips measure the models, and as many others.
 const MEASURED: usize = 60;
@@ -86,12 +86,12 @@ pub fn simulate(
     let federation = federation.over(settings.transport)?;
     let before = (macro_f1(&base, &students), macro_f1(&base, &others));
     let mut result = Simulated { settings: settings.clone(), before, rounds: Vec::new() };
-    let encode = |update: &ClientUpdate| match settings.encoding {
-        Encoding::F32 => update.encode(),
-        Encoding::F16 => update.encode_f16(),
-    };
     for round in 1..=settings.rounds {
         let started = Instant::now();
+        let encode = |student: usize, update: &ClientUpdate| {
+            let seed = settings.seed ^ (u64::from(round) << 32) ^ student as u64;
+            update.encode_as(settings.learning.update_encoding, seed)
+        };
         let outcome = federation.round(settings.students, &encode, |student, base| {
             let mut random = SplitMix64::new(settings.seed ^ ((u64::from(round) << 32) | student as u64));
             let takes_part = chance(settings.participation, &mut random);
@@ -187,6 +187,8 @@ fn attacked(mut update: LocalUpdate, attack: Attack, random: &mut SplitMix64) ->
 
 #[cfg(test)]
 mod tests {
+    use emofed::protocol::UpdateEncoding;
+
     use super::*;
     use crate::lab::transport::Transport;
 
@@ -222,11 +224,17 @@ mod tests {
     }
 
     #[test]
-    fn half_precision_halves_the_bytes_and_hardly_changes_the_model() {
-        let whole = simulate(&small(), |_| {}).unwrap();
-        let half = simulate(&SimulationSettings { encoding: Encoding::F16, ..small() }, |_| {}).unwrap();
-        let ratio = half.rounds[0].bytes as f64 / whole.rounds[0].bytes as f64;
-        assert!((0.49..0.52).contains(&ratio), "{ratio}");
-        assert!((half.rounds[1].others_macro_f1 - whole.rounds[1].others_macro_f1).abs() < 0.02);
+    fn smaller_encodings_hardly_change_the_model() {
+        let with = |update_encoding| {
+            let learning = LearningSettings { update_encoding, ..LearningSettings::default() };
+            simulate(&SimulationSettings { learning, ..small() }, |_| {}).unwrap()
+        };
+        let whole = with(UpdateEncoding::F32);
+        for (encoding, share) in [(UpdateEncoding::F16, 0.5), (UpdateEncoding::Int8, 0.25)] {
+            let smaller = with(encoding);
+            let ratio = smaller.rounds[0].bytes as f64 / whole.rounds[0].bytes as f64;
+            assert!((ratio - share).abs() < 0.02, "{ratio}");
+            assert!((smaller.rounds[1].others_macro_f1 - whole.rounds[1].others_macro_f1).abs() < 0.02, "{encoding:?}");
+        }
     }
 }

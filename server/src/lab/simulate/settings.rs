@@ -33,8 +33,6 @@ pub struct SimulationSettings {
     /// Concentration of the Dirichlet distribution of a student's emotions: 0.1 is nearly one emotion each, 100 nearly
     /// equal shares; absent, the emotions come in turn.
     pub skew: Option<f64>,
-    /// What updates' values are written as.
-    pub encoding: Encoding,
     /// How updates travel.
     pub transport: Transport,
     /// How tabs label and learn.
@@ -61,7 +59,6 @@ impl Default for SimulationSettings {
             hostile: 0.0,
             attack: Attack::SignFlip,
             skew: None,
-            encoding: Encoding::F32,
             transport: Transport::default(),
             learning: LearningSettings::default(),
             strategy: Strategy::FedAvg,
@@ -82,16 +79,6 @@ pub enum Attack {
     Noise,
     /// Weights that are not numbers.
     NotANumber,
-}
-
-/// What an update's values are written as. The aggregator reads both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Encoding {
-    /// As they are.
-    F32,
-    /// Rounded to the nearest, in half the bytes.
-    F16,
 }
 
 impl SimulationSettings {
