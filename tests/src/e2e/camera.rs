@@ -8,8 +8,6 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-const FRAMES_PER_SECOND: usize = 10;
-const FRAMES: usize = 6 * FRAMES_PER_SECOND;
 /// Middle of the portrait's face, in its pixels.
 const FACE: (f64, f64) = (225.0, 118.0);
 
@@ -18,6 +16,8 @@ const FACE: (f64, f64) = (225.0, 118.0);
 pub enum Film {
     /// The portrait, moving; another movement, light and side for each seed.
     Portrait(u64),
+    /// A portrait whose pictures come faster than models run on most machines: to measure how many they manage.
+    Quick,
     /// A part of the picture without a face.
     NoFace,
     /// Nothing: the lens is covered.
@@ -34,6 +34,16 @@ impl Film {
         if self == Self::Tiny { (64, 48) } else { (640, 480) }
     }
 
+    fn frames_per_second(self) -> usize {
+        if self == Self::Quick { 100 } else { 10 }
+    }
+
+    /// How many there are before it begins again.
+    fn frames(self) -> usize {
+        let seconds = if self == Self::Quick { 2 } else { 6 };
+        seconds * self.frames_per_second()
+    }
+
     /// Writes the film as y4m (C420jpeg) to `path`.
     ///
     /// # Errors
@@ -42,9 +52,11 @@ impl Film {
         let portrait = Portrait::load()?;
         let (width, height) = self.size();
         let mut file = BufWriter::new(File::create(path)?);
-        writeln!(file, "YUV4MPEG2 W{width} H{height} F{FRAMES_PER_SECOND}:1 Ip A1:1 C420jpeg")?;
-        for index in 0..FRAMES {
-            let time = index as f64 / FRAMES as f64;
+        let frames_per_second = self.frames_per_second();
+        writeln!(file, "YUV4MPEG2 W{width} H{height} F{frames_per_second}:1 Ip A1:1 C420jpeg")?;
+        let frames = self.frames();
+        for index in 0..frames {
+            let time = index as f64 / frames as f64;
             let rgb: Vec<[f64; 3]> = (0..width * height)
                 .map(|at| self.pixel(&portrait, time, (at % width) as f64, (at / width) as f64))
                 .collect();
@@ -60,6 +72,7 @@ impl Film {
         let (width, height) = (width as f64, height as f64);
         match self {
             Self::Black => [0.0; 3],
+            Self::Quick => Self::Portrait(1).pixel(portrait, time, x, y),
             Self::Portrait(seed) => {
                 let view = View::wandering(seed, time);
                 let x = if seed % 2 == 1 { width - 1.0 - x } else { x };
@@ -185,7 +198,7 @@ mod tests {
         let bytes = film(Film::Tiny);
         let header = b"YUV4MPEG2 W64 H48 F10:1 Ip A1:1 C420jpeg\n";
         assert!(bytes.starts_with(header));
-        assert_eq!(bytes.len(), header.len() + FRAMES * (b"FRAME\n".len() + 64 * 48 * 3 / 2));
+        assert_eq!(bytes.len(), header.len() + Film::Tiny.frames() * (b"FRAME\n".len() + 64 * 48 * 3 / 2));
     }
 
     #[test]

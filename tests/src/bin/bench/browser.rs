@@ -86,7 +86,7 @@ async fn frames_per_second(emonet: Option<&Path>) -> f64 {
     if let Some(file) = emonet {
         aggregator.import_emonet(file).await;
     }
-    let student = Student::join(aggregator.student_link(), Camera::Granted(Film::Portrait(1))).await;
+    let student = Student::join(aggregator.student_link(), Camera::Granted(Film::Quick)).await;
     student.wait_for_expressions().await;
     tokio::time::sleep(Duration::from_secs(20)).await;
     student.browser().script("return parseFloat(document.querySelector('#fps').innerText)").await
