@@ -41,7 +41,10 @@ impl Simd for Four {
         [0.0; 4]
     }
 
-    #[inline(always)]
+    // In wasm a function of its own: browsers optimise what is called often, and never what runs already, so that a frame in
+    // one large function would run unoptimised to its end.
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     fn call<O: Operation>(self, operation: O) -> O::Output {
         operation.run()
     }
