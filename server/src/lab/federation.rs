@@ -193,10 +193,7 @@ pub fn fine_tune(
     clips: &[&RatedClip],
     learning: &LearningSettings,
 ) -> Result<Option<LocalUpdate>, LabError> {
-    let kept = pseudo_labelled(base, clips, learning).into_iter();
-    let kept: Vec<Clip> = kept
-        .map(|(clip, label)| Clip { features: clip.features.clone(), target: label.target(learning.soft_labels) })
-        .collect();
+    let kept = training_clips(base, clips, learning);
     if kept.is_empty() {
         return Ok(None);
     }
@@ -204,6 +201,13 @@ pub fn fine_tune(
     let mut training = FineTune::new(base, kept, learning)?;
     while training.step()?.is_some() {}
     Ok(Some(LocalUpdate { delta: training.finish(), clips }))
+}
+
+/// What a tab would learn from: the clips that it would keep, with its targets.
+pub fn training_clips(base: &Vfer, clips: &[&RatedClip], learning: &LearningSettings) -> Vec<Clip> {
+    let kept = pseudo_labelled(base, clips, learning).into_iter();
+    kept.map(|(clip, label)| Clip { features: clip.features.clone(), target: label.target(learning.soft_labels) })
+        .collect()
 }
 
 /// The clips that a tab would keep, with the labels that it would give them.

@@ -7,7 +7,7 @@ use emofed::protocol::LearningSettings;
 use serde::{Deserialize, Serialize};
 
 use super::dataset::RatedClip;
-use super::federation::pseudo_labelled;
+use super::federation::training_clips;
 use super::split::AdaptationSubject;
 use super::train::probabilities;
 
@@ -38,10 +38,7 @@ impl Personal {
         subject: &AdaptationSubject,
         learning: &LearningSettings,
     ) -> Vec<[f32; EMOTIONS]> {
-        let kept: Vec<Clip> = pseudo_labelled(vfer, &subject.adaptation, learning)
-            .into_iter()
-            .map(|(clip, label)| Clip { features: clip.features.clone(), target: label.target(learning.soft_labels) })
-            .collect();
+        let kept = training_clips(vfer, &subject.adaptation, learning);
         match self {
             _ if kept.is_empty() => probabilities(vfer, &subject.test),
             Self::Head { learning_rate, epochs } => {
