@@ -1,8 +1,9 @@
 //! The frozen feature extractor with its image head (IFER), whichever a class uses.
 
+use super::executor::Executor;
 use super::loader::{check_input, check_output};
-use super::network::Network;
-use super::{Device, ModelError, cpu, emonet, emonet::EmoNet, lite, lite::Lite, vfer::softmax};
+use super::math::softmax;
+use super::{Device, ModelError, cpu, emonet, emonet::EmoNet, lite, lite::Lite};
 use crate::{emotion::EMOTIONS, protocol::BackboneKind, weights::Weights};
 
 /// A frozen feature extractor and image model.
@@ -10,31 +11,9 @@ pub struct Backbone {
     kind: BackboneKind,
     input_size: usize,
     feature_count: usize,
-    extractor: Engine,
+    extractor: Executor,
     /// So small that it runs on the CPU, wherever the extractor does.
-    head: cpu::Engine,
-}
-
-// One of them exists in a worker, for as long as it runs: their sizes do not matter.
-#[allow(clippy::large_enum_variant)]
-enum Engine {
-    Cpu(cpu::Engine),
-    #[cfg(feature = "gpu")]
-    Gpu(super::gpu::Engine),
-    #[cfg(feature = "burn")]
-    Burn(super::burn::Engine),
-}
-
-impl Engine {
-    fn new(network: &Network, device: &Device) -> Self {
-        match device {
-            Device::Cpu => Self::Cpu(cpu::Engine::new(network)),
-            #[cfg(feature = "gpu")]
-            Device::Gpu(card) => Self::Gpu(super::gpu::Engine::new(network, card)),
-            #[cfg(feature = "burn")]
-            Device::Burn(device) => Self::Burn(super::burn::Engine::new(network, device)),
-        }
-    }
+    head: cpu::Executor,
 }
 
 /// What a backbone sees in `n` crops.
@@ -71,10 +50,10 @@ impl Backbone {
         };
         Ok(Self {
             kind,
-            input_size: extractor.input.side,
-            feature_count: head.input.channels,
-            extractor: Engine::new(&extractor, device),
-            head: cpu::Engine::new(&head),
+            input_size: extractor.input().shape.height,
+            feature_count: head.input().shape.channels,
+            extractor: Executor::new(&extractor, device),
+            head: cpu::Executor::new(&head),
         })
     }
 
@@ -100,13 +79,7 @@ impl Backbone {
     pub async fn extract(&self, crops: &[f32]) -> Result<Extraction, ModelError> {
         let unit = 3 * self.input_size * self.input_size;
         check_input(crops, unit)?;
-        let features = match &self.extractor {
-            Engine::Cpu(engine) => crops.chunks_exact(unit).flat_map(|crop| engine.run(crop).swap_remove(0)).collect(),
-            #[cfg(feature = "gpu")]
-            Engine::Gpu(engine) => engine.run(crops).await?.swap_remove(0),
-            #[cfg(feature = "burn")]
-            Engine::Burn(engine) => engine.run(crops).await?.swap_remove(0),
-        };
+        let features = self.extractor.run(crops, unit).await?;
         let features = check_output(features)?;
         let logits = self.logits(&features)?;
         let probabilities = logits.chunks_exact(self.classes()).map(|row| self.probabilities(row)).collect();

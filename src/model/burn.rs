@@ -1,5 +1,7 @@
-//! Runs a [`Network`] on burn, one tensor operation after the other: the reference that the engines of our own are
-//! tested against.
+//! Executes a [`Graph`] on burn, one tensor operation after the other: the reference that our own executors are tested
+//! against.
+
+use std::collections::HashMap;
 
 use burn::tensor::activation::{leaky_relu, relu};
 use burn::tensor::module::{conv2d, interpolate, max_pool2d};
@@ -7,117 +9,129 @@ use burn::tensor::ops::{ConvOptions, InterpolateMode, InterpolateOptions, MaxPoo
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::ModelError;
-use super::network::{Activation, Convolution, Joint, Map, Network, Pass};
+use super::graph::{Activation, ConcatAdd, Convolution, FeatureMap, Graph, Liveness, Node, Op, Shape};
 
-/// A network with its weights on a device of burn's.
-pub struct Engine {
-    network: Network,
-    last_uses: Vec<usize>,
-    kernels: Vec<Kernel>,
+/// A graph with its weights on a device of burn's.
+pub struct Executor {
+    input: FeatureMap,
+    outputs: Vec<FeatureMap>,
+    nodes: Vec<Node<PreparedConvolution>>,
+    liveness: Liveness,
     device: Device,
 }
 
-struct Kernel {
+struct PreparedConvolution {
     weight: Tensor<4>,
     bias: Tensor<1>,
     affine: Option<(Tensor<4>, Tensor<4>)>,
+    prologue_relu: bool,
+    activation: Activation,
     options: ConvOptions<2>,
 }
 
-impl Engine {
+impl Executor {
     /// Puts the weights on `device`.
-    pub fn new(network: &Network, device: &Device) -> Self {
-        let mut kernels = Vec::new();
-        for pass in &network.passes {
-            if let Pass::Convolution { convolution, input, .. } = pass {
-                kernels.push(Kernel::new(&network.convolutions[*convolution], *input, device));
-            }
+    pub fn new(graph: &Graph, device: &Device) -> Self {
+        let prepare = |node: &Node| Node {
+            op: node.op.map_convolution(|convolution, input| PreparedConvolution::new(convolution, input, device)),
+            output: node.output,
+        };
+        Self {
+            input: graph.input(),
+            outputs: graph.outputs().to_vec(),
+            nodes: graph.nodes().iter().map(prepare).collect(),
+            liveness: Liveness::of(graph),
+            device: device.clone(),
         }
-        let mut network = network.clone();
-        network.convolutions.iter_mut().for_each(|convolution| convolution.weight = Vec::new());
-        Self { last_uses: network.last_uses(), network, kernels, device: device.clone() }
     }
 
-    /// Runs it on `planes` `[count, channels, side, side]` and returns its outputs, `[count, side, side, channels]` each.
+    /// Runs it on images, NCHW `[images, channels, height, width]`, and returns its outputs, NHWC `[images, height, width,
+    /// channels]` each.
     ///
     /// # Errors
     /// [`ModelError::Device`] if the device fails.
     pub async fn run(&self, planes: &[f32]) -> Result<Vec<Vec<f32>>, ModelError> {
-        let Network { input, maps, passes, outputs, .. } = &self.network;
-        let shape = [planes.len() / input.volume(), input.channels, input.side, input.side];
-        let mut values: Vec<Option<Tensor<4>>> = vec![None; maps.len()];
-        values[input.index] = Some(Tensor::from_data(TensorData::new(planes.to_vec(), shape), &self.device));
-        for (step, pass) in passes.iter().enumerate() {
-            let read = |map: &Map| values[map.index].clone().expect("a pass reads what an earlier one made");
-            let result = match pass {
-                Pass::Convolution { convolution, input, add, .. } => {
-                    let settings = &self.network.convolutions[*convolution];
-                    self.kernels[*convolution].run(settings, read(input), add.as_ref().map(read))
+        let Shape { height, width, channels } = self.input.shape;
+        let shape = [planes.len() / self.input.shape.elements(), channels, height, width];
+        let mut values: HashMap<usize, Tensor<4>> = HashMap::new();
+        values.insert(self.input.id, Tensor::from_data(TensorData::new(planes.to_vec(), shape), &self.device));
+        for (index, node) in self.nodes.iter().enumerate() {
+            let read = |map: &FeatureMap| values[&map.id].clone();
+            let result = match &node.op {
+                Op::Convolution { convolution, input, residual, .. } => {
+                    convolution.run(read(input), residual.as_ref().map(read))
                 }
-                Pass::MaxPool { input, stride: 2, .. } => {
-                    max_pool2d(read(input), MaxPoolOptions::new([2, 2]).with_ceil_mode(true))
+                Op::MaxPool { input, stride } => {
+                    // Padding is −∞; a row that is not needed at the end is not read.
+                    let options = MaxPoolOptions::new([2, 2]).with_stride([*stride; 2]);
+                    max_pool2d(read(input), options.with_padding_pairs([(0, 1), (0, 1)]))
                 }
-                Pass::MaxPool { input, .. } => {
-                    let keeping = MaxPoolOptions::new([2, 2]).with_stride([1, 1]);
-                    max_pool2d(read(input), keeping.with_padding_pairs([(0, 1), (0, 1)]))
-                }
-                Pass::AddUpsampled { low, high, .. } => {
+                Op::UpsampleAdd { low, high } => {
                     let twice = InterpolateOptions::new(InterpolateMode::Nearest).with_scale_factor([2.0, 2.0]);
-                    read(high) + interpolate(read(low), twice)
+                    let resized = interpolate(read(low), twice);
+                    let Shape { height, width, .. } = high.shape;
+                    read(high) + resized.slice_dim(2, 0..height).slice_dim(3, 0..width)
                 }
-                Pass::AddGated { gated, gate, add, .. } => read(add) + read(gated) * read(gate),
-                Pass::Mean { input, .. } => read(input).mean_dim(3).mean_dim(2),
+                Op::MultiplyAdd { input, gate, addend } => read(addend) + read(input) * read(gate),
+                Op::GlobalAveragePool { input } => read(input).mean_dim(3).mean_dim(2),
             };
-            if let Some(Joint { add, first, output }) = pass.joint() {
-                let channels = first..first + pass.output().channels;
-                let part = result.clone() + read(&add).slice_dim(1, channels);
-                let parts = values[output.index].take().into_iter().chain([part]).collect();
-                values[output.index] = Some(Tensor::cat(parts, 1));
+            if let Some(ConcatAdd { residual, channel_offset, output }) = node.op.concat() {
+                let channels = channel_offset..channel_offset + node.output.shape.channels;
+                let branch = result.clone() + read(&residual).slice_dim(1, channels);
+                let branches = values.remove(&output.id).into_iter().chain([branch]).collect();
+                values.insert(output.id, Tensor::cat(branches, 1));
             }
-            values[pass.output().index] = Some(result);
-            let unneeded = pass.inputs().into_iter().filter(|map| self.last_uses[map.index] == step);
-            unneeded.for_each(|map| values[map.index] = None);
+            values.insert(node.output.id, result);
+            for map in node.op.inputs() {
+                if self.liveness.last_access(map) == index {
+                    values.remove(&map.id);
+                }
+            }
         }
-        let mut read = Vec::with_capacity(outputs.len());
-        for map in outputs {
-            let output = values[map.index].take().ok_or_else(|| ModelError::Device("an output is missing".into()))?;
-            let data = output.permute([0, 2, 3, 1]).into_data_async().await;
+        let mut outputs = Vec::with_capacity(self.outputs.len());
+        for map in &self.outputs {
+            let data = values[&map.id].clone().permute([0, 2, 3, 1]).into_data_async().await;
             let data = data.map_err(|error| ModelError::Device(error.to_string()))?;
-            read.push(data.try_into_vec::<f32>().map_err(|error| ModelError::Device(error.to_string()))?);
+            outputs.push(data.try_into_vec::<f32>().map_err(|error| ModelError::Device(error.to_string()))?);
         }
-        Ok(read)
+        Ok(outputs)
     }
 }
 
-impl Kernel {
-    fn new(convolution: &Convolution, input: Map, device: &Device) -> Self {
-        let Convolution { outputs, size, stride, padding, depthwise, .. } = *convolution;
-        let (inputs, groups) = if depthwise { (1, input.channels) } else { (input.channels, 1) };
-        let mut options = ConvOptions::new([stride; 2], [0, 0], [1, 1], groups);
-        options.padding = [padding; 2];
-        let upload =
+impl PreparedConvolution {
+    fn new(c: &Convolution, input: Shape, device: &Device) -> Self {
+        let (group_channels, groups) = if c.depthwise { (1, input.channels) } else { (input.channels, 1) };
+        let mut options = ConvOptions::new([c.stride; 2], [0, 0], [1, 1], groups);
+        options.padding = [c.padding; 2];
+        let per_channel =
             |values: &[f32]| Tensor::from_data(TensorData::new(values.to_vec(), [1, values.len(), 1, 1]), device);
-        let affine = convolution.prologue.affine.as_ref().map(|(scale, shift)| (upload(scale), upload(shift)));
-        let weight = TensorData::new(convolution.weight.clone(), [outputs, inputs, size, size]);
-        let bias = TensorData::new(convolution.bias.clone(), [outputs]);
-        Self { weight: Tensor::from_data(weight, device), bias: Tensor::from_data(bias, device), affine, options }
+        let affine = c.prologue.affine.as_ref().map(|(scale, shift)| (per_channel(scale), per_channel(shift)));
+        let shape = [c.out_channels, group_channels, c.kernel_size, c.kernel_size];
+        Self {
+            weight: Tensor::from_data(TensorData::new(c.weight.clone(), shape), device),
+            bias: Tensor::from_data(TensorData::new(c.bias.clone(), [c.out_channels]), device),
+            affine,
+            prologue_relu: c.prologue.relu,
+            activation: c.activation,
+            options,
+        }
     }
 
-    fn run(&self, convolution: &Convolution, mut x: Tensor<4>, add: Option<Tensor<4>>) -> Tensor<4> {
+    fn run(&self, mut x: Tensor<4>, residual: Option<Tensor<4>>) -> Tensor<4> {
         if let Some((scale, shift)) = &self.affine {
             x = x * scale.clone() + shift.clone();
         }
-        if convolution.prologue.relu {
+        if self.prologue_relu {
             x = relu(x);
         }
         let mut y = conv2d(x, self.weight.clone(), Some(self.bias.clone()), self.options.clone());
-        if let Some(add) = add {
-            y = y + add;
+        if let Some(residual) = residual {
+            y = y + residual;
         }
-        match convolution.activation {
+        match self.activation {
             Activation::None => y,
             Activation::Relu => relu(y),
-            Activation::LeakyRelu(slope) => leaky_relu(y, f64::from(slope)),
+            Activation::LeakyRelu { slope } => leaky_relu(y, f64::from(slope)),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The tiny face detector of `@vladmandic/face-api` 1.7.15: a YOLO v2 with one class, five anchors and
 //! depthwise-separable convolutions.
 
+use super::graph::{Activation, Graph, GraphBuilder, Prologue, Shape};
 use super::loader::{Loader, check_output};
-use super::network::{Activation, Network, Prologue};
+use super::math::sigmoid;
 use super::{Face, Frame, ModelError, cpu};
 use crate::weights::Weights;
 
@@ -56,18 +57,18 @@ impl InputSize {
 
 /// Finds faces in frames, on the CPU: it is a hundredth of EmoNet's work.
 pub struct FaceDetector {
-    engines: [cpu::Engine; InputSize::ALL.len()],
+    executors: [cpu::Executor; InputSize::ALL.len()],
 }
 
 impl FaceDetector {
-    /// Puts [`network`] on the CPU, for each [`InputSize`].
+    /// Prepares [`graph`] on the CPU, for each [`InputSize`].
     ///
     /// # Errors
     /// A tensor is missing, misshapen or not finite.
     pub fn load(weights: &Weights) -> Result<Self, ModelError> {
-        let engine = |size| network(weights, size).map(|network| cpu::Engine::new(&network));
+        let executor = |size| graph(weights, size).map(|graph| cpu::Executor::new(&graph));
         let [small, middle, large] = InputSize::ALL;
-        Ok(Self { engines: [engine(small)?, engine(middle)?, engine(large)?] })
+        Ok(Self { executors: [executor(small)?, executor(middle)?, executor(large)?] })
     }
 
     /// What may be a face in the whole of `frame`, with scores above `minimum_score`, the largest first. Boxes may reach over
@@ -107,13 +108,13 @@ impl FaceDetector {
         corner: [f32; 2],
         scale: f32,
     ) -> Result<Vec<Face>, ModelError> {
-        let [small, middle, large] = &self.engines;
-        let engine = match size {
+        let [small, middle, large] = &self.executors;
+        let executor = match size {
             InputSize::Small => small,
             InputSize::Middle => middle,
             InputSize::Large => large,
         };
-        let values = check_output(engine.run(planes).swap_remove(0))?;
+        let values = check_output(executor.run(planes).swap_remove(0))?;
         let mut faces = distinct(decode(&values, size.cells(), minimum_score));
         for face in &mut faces {
             let pixels = CELL as f32 * scale;
@@ -134,33 +135,32 @@ impl FaceDetector {
 ///
 /// # Errors
 /// A tensor is missing, misshapen or not finite.
-pub fn network(weights: &Weights, size: InputSize) -> Result<Network, ModelError> {
+pub fn graph(weights: &Weights, size: InputSize) -> Result<Graph, ModelError> {
     let loader = Loader::new(weights)?;
-    let mut network = Network::new(size.pixels(), 3);
+    let mut graph = GraphBuilder::new(Shape::square(size.pixels(), 3));
     let mean = MEAN.map(|value| -value / 255.0).to_vec();
     let centred = Prologue { affine: Some((vec![1.0; 3], mean)), relu: false };
-    let leaky = Activation::LeakyRelu(0.1);
+    let leaky = Activation::LeakyRelu { slope: 0.1 };
     // The only one without padding.
-    let first = loader.convolution("conv0", [CHANNELS[0], 3, 3])?.strided(1, (0, 0));
-    let mut x = network.convolve(network.input, first.after(centred).then(leaky));
+    let first = loader.convolution("conv0", [CHANNELS[0], 3, 3])?.with_stride(1, (0, 0));
+    let mut x = graph.convolution(graph.input(), first.with_prologue(centred).with_activation(leaky));
     for index in 1..CHANNELS.len() {
         let name = format!("conv{index}");
         let [depthwise, pointwise] = loader.separable(&name, CHANNELS[index - 1], CHANNELS[index])?;
-        let halved = network.max_pool(x, 2);
-        let filtered = network.convolve(halved, depthwise);
-        x = network.convolve(filtered, pointwise.then(leaky));
+        let halved = graph.max_pool(x, 2);
+        let filtered = graph.convolution(halved, depthwise);
+        x = graph.convolution(filtered, pointwise.with_activation(leaky));
     }
     // The last pooling keeps the size.
-    x = network.max_pool(x, 1);
-    let boxes = loader.convolution("conv8", [ANCHORS.len() * BOX_VALUES, x.channels, 1])?;
-    network.outputs = vec![network.convolve(x, boxes)];
-    Ok(network)
+    x = graph.max_pool(x, 1);
+    let boxes = loader.convolution("conv8", [ANCHORS.len() * BOX_VALUES, x.shape.channels, 1])?;
+    let boxes = graph.convolution(x, boxes);
+    Ok(graph.finish(&[boxes])?)
 }
 
 /// The boxes in the network's output `[cells, cells, 25]` with a score above `minimum_score`, in cells.
 fn decode(values: &[f32], cells: usize, minimum_score: f32) -> Vec<Face> {
     let plane = cells * cells;
-    let sigmoid = |value: f32| 1.0 / (1.0 + (-value).exp());
     let mut faces = Vec::new();
     for (anchor, size) in ANCHORS.iter().enumerate() {
         for cell in 0..plane {

@@ -5,9 +5,9 @@
 pub enum Device {
     /// On the CPU, by kernels of our own.
     Cpu,
-    /// On a graphics card, by kernels of our own.
+    /// On a GPU, by kernels of our own.
     #[cfg(feature = "gpu")]
-    Gpu(super::gpu::Card),
+    Gpu(super::gpu::GpuContext),
     /// On a device of burn's: the reference that the others are tested against.
     #[cfg(feature = "burn")]
     Burn(burn::tensor::Device),

@@ -1,5 +1,6 @@
 //! Why a model cannot be loaded or run.
 
+use super::graph::GraphError;
 use crate::weights::WeightsError;
 
 /// Why a model cannot be loaded or run.
@@ -8,6 +9,9 @@ pub enum ModelError {
     /// The weights are not those of the model.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// The weights describe a graph that is not legal.
+    #[error("the weights do not make a model: {0}")]
+    Graph(#[from] GraphError),
     /// The weights name too few emotions.
     #[error("the weights tell {found} expressions apart; CREMA-D's six emotions need the model with {expected}")]
     Expressions {

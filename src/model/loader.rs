@@ -3,7 +3,7 @@
 use std::{cell::RefCell, collections::BTreeSet};
 
 use super::ModelError;
-use super::network::Convolution;
+use super::graph::Convolution;
 use crate::weights::Weights;
 
 /// Reads tensors by name and checks their shapes.
@@ -53,11 +53,15 @@ impl<'a> Loader<'a> {
         ])
     }
 
-    /// The filters `{name}.weight` `[outputs, inputs, size, size]` with `{name}.bias`.
-    pub fn convolution(&self, name: &str, [outputs, inputs, size]: [usize; 3]) -> Result<Convolution, ModelError> {
-        let weight = self.values(&format!("{name}.weight"), &[outputs, inputs, size, size])?;
+    /// The filters `{name}.weight` `[outputs, inputs, kernel_size, kernel_size]` with `{name}.bias`.
+    pub fn convolution(
+        &self,
+        name: &str,
+        [outputs, inputs, kernel_size]: [usize; 3],
+    ) -> Result<Convolution, ModelError> {
+        let weight = self.values(&format!("{name}.weight"), &[outputs, inputs, kernel_size, kernel_size])?;
         let bias = self.values(&format!("{name}.bias"), &[outputs])?;
-        Ok(Convolution::new(weight.to_vec(), bias.to_vec(), size))
+        Ok(Convolution::new(weight.to_vec(), bias.to_vec(), kernel_size))
     }
 
     /// All tensors that were read so far, without the prefix.

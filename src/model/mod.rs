@@ -1,7 +1,7 @@
 //! Models: the face detector, the frozen backbones with their image heads, and the VFER. No I/O.
 //!
-//! A backbone is a [`network::Network`], built from weights with everything folded that can be, and run by an engine:
-//! [`cpu`], anywhere; `gpu` (feature `gpu`), on a graphics card; `burn` (feature `burn`), the reference for both.
+//! A backbone is a [`graph::Graph`], built from weights with everything folded that can be, and run by an executor: [`cpu`],
+//! anywhere; `gpu` (feature `gpu`), on a GPU; `burn` (feature `burn`), the reference for both.
 
 mod backbone;
 #[cfg(feature = "burn")]
@@ -11,16 +11,20 @@ pub mod detector;
 pub mod device;
 pub mod emonet;
 mod error;
+mod executor;
 pub mod face_track;
+mod gemm;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+pub mod graph;
 pub mod image;
 pub mod lite;
 mod loader;
-pub mod network;
+mod math;
 mod one_euro;
 mod steady;
 pub mod vfer;
+mod winograd;
 
 pub use backbone::{Backbone, Extraction};
 pub use detector::FaceDetector;

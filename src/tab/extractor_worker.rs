@@ -14,7 +14,7 @@ use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
 
 use super::js;
 #[cfg(feature = "gpu")]
-use crate::model::gpu::{Card, Precision};
+use crate::model::gpu::{GpuContext, Precision};
 use crate::model::{Backbone, Device, ModelError};
 use crate::protocol::BackboneKind;
 use crate::weights::Weights;
@@ -82,7 +82,7 @@ async fn load(data: &JsValue) -> Result<(Backbone, Object), String> {
 
 #[cfg(feature = "gpu")]
 async fn device() -> Result<Device, ModelError> {
-    let card = Card::open(Precision::F16, |reason| {
+    let card = GpuContext::open(Precision::F16, |reason| {
         let lost = answer("lost");
         js::set(&lost, "reason", &format!("its device is gone: {reason}").into());
         post(&lost);

@@ -63,10 +63,10 @@ async fn emonet_official_from_f16_weights() {
 /// Checks a network as the tab uses it, and its inner values: features, all ten outputs of the head, the attention.
 async fn check(golden: &Value, weights: &Weights, device: &Device, cases: usize) {
     let backbone = Backbone::load(BackboneKind::Emonet, weights, device).unwrap();
-    let mut network = EmoNet::load(weights).unwrap();
-    network.extractor.outputs.push(network.attention);
+    let mut emonet = EmoNet::load(weights).unwrap();
+    emonet.extractor.add_output(emonet.attention).unwrap();
     let size = golden["config"]["input"].as_u64().unwrap() as usize;
-    assert_eq!((backbone.input_size(), backbone.feature_count()), (size, network.config.width));
+    assert_eq!((backbone.input_size(), backbone.feature_count()), (size, emonet.config.width));
     for case in golden["cases"].as_array().unwrap().iter().take(cases) {
         let image = input_image(case["image"].as_str().unwrap(), size);
         let extraction = backbone.extract(&image).await.unwrap();
@@ -75,28 +75,31 @@ async fn check(golden: &Value, weights: &Weights, device: &Device, cases: usize)
 
         let all_outputs: Vec<(String, Vec<Vec<f32>>)> = match device {
             Device::Cpu => {
-                let engine = |isa| cpu::Engine::with_isa(&network.extractor, isa);
-                Isa::available().into_iter().map(|isa| (format!("{isa:?}"), engine(isa).run(&image))).collect()
+                let executor = |isa| cpu::Executor::with_isa(&emonet.extractor, isa);
+                Isa::available().into_iter().map(|isa| (format!("{isa:?}"), executor(isa).run(&image))).collect()
             }
             #[cfg(feature = "gpu")]
-            Device::Gpu(card) => {
-                vec![("gpu".to_owned(), gpu::Engine::new(&network.extractor, card).run(&image).await.unwrap())]
+            Device::Gpu(context) => {
+                vec![("gpu".to_owned(), gpu::Executor::new(&emonet.extractor, context).run(&image).await.unwrap())]
             }
             Device::Burn(device) => {
-                vec![("burn".to_owned(), burn::Engine::new(&network.extractor, device).run(&image).await.unwrap())]
+                vec![("burn".to_owned(), burn::Executor::new(&emonet.extractor, device).run(&image).await.unwrap())]
             }
         };
-        for (engine, outputs) in all_outputs {
+        for (executor, outputs) in all_outputs {
             let [features, attention] = &outputs[..] else { panic!("two outputs") };
-            assert_close(&format!("features on {engine}"), features, &numbers(&case["features"]), TOLERANCE);
-            let head = cpu::Engine::new(&network.head).run(features).swap_remove(0);
+            assert_close(&format!("features on {executor}"), features, &numbers(&case["features"]), TOLERANCE);
+            let head = cpu::Executor::new(&emonet.head).run(features).swap_remove(0);
             let expected = [numbers(&case["expression"]), numbers(&case["valence_arousal"])].concat();
-            assert_close(&format!("head on {engine}"), &head, &expected, TOLERANCE);
+            assert_close(&format!("head on {executor}"), &head, &expected, TOLERANCE);
             let row = numbers(&case["attention_first_row"]);
-            assert_close(&format!("attention's first row on {engine}"), &attention[..row.len()], &row, TOLERANCE);
+            assert_close(&format!("attention's first row on {executor}"), &attention[..row.len()], &row, TOLERANCE);
             let sum: f64 = attention.iter().map(|value| f64::from(*value)).sum();
             let expected = case["attention_sum"].as_f64().unwrap();
-            assert!((sum - expected).abs() <= TOLERANCE * expected.abs(), "{engine}: attention {sum}, not {expected}");
+            assert!(
+                (sum - expected).abs() <= TOLERANCE * expected.abs(),
+                "{executor}: attention {sum}, not {expected}"
+            );
         }
     }
 }
@@ -128,11 +131,11 @@ async fn check_lite(device: &Device) {
     let images = ["image/0", "image/1"].map(|name| input_image(name, cpu.input_size())).concat();
     let (expected, found) = (cpu.extract(&images).await.unwrap(), other.extract(&images).await.unwrap());
     let widen = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>();
-    let network = Lite::load(&lite_weights()).unwrap().extractor;
+    let graph = Lite::load(&lite_weights()).unwrap().extractor;
     for isa in Isa::available() {
-        let engine = cpu::Engine::with_isa(&network, isa);
+        let executor = cpu::Executor::with_isa(&graph, isa);
         let pixels = images.len() / 2;
-        let features: Vec<f32> = images.chunks(pixels).flat_map(|image| engine.run(image).swap_remove(0)).collect();
+        let features: Vec<f32> = images.chunks(pixels).flat_map(|image| executor.run(image).swap_remove(0)).collect();
         assert_close(&format!("lite features on {isa:?}"), &features, &widen(&found.features), TOLERANCE);
     }
     assert_close("lite features", &found.features, &widen(&expected.features), TOLERANCE);
@@ -146,21 +149,22 @@ async fn emonet_official_on_the_cpu() {
 
 #[cfg(feature = "gpu")]
 #[wasm_bindgen_test(unsupported = tokio::test)]
-async fn both_backbones_on_a_graphics_card() {
-    let card = gpu::Card::open(gpu::Precision::F32, |reason| panic!("the card was lost: {reason}")).await.unwrap();
-    check(&tiny(), &weights(&tiny(), ""), &Device::Gpu(card.clone()), 2).await;
-    check_lite(&Device::Gpu(card)).await;
+async fn both_backbones_on_a_gpu() {
+    let context =
+        gpu::GpuContext::open(gpu::Precision::F32, |reason| panic!("the device was lost: {reason}")).await.unwrap();
+    check(&tiny(), &weights(&tiny(), ""), &Device::Gpu(context.clone()), 2).await;
+    check_lite(&Device::Gpu(context)).await;
 }
 
 /// Natively, since SwiftShader would take a minute, and knows no f16.
 #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
 #[tokio::test]
-async fn emonet_official_on_a_graphics_card() {
+async fn emonet_official_on_a_gpu() {
     let (golden, weights) = (official(), weights(&official(), ""));
     for (precision, tolerance) in [(gpu::Precision::F32, TOLERANCE), (gpu::Precision::F16, F16_TOLERANCE)] {
-        let card = gpu::Card::open(precision, |reason| panic!("the card was lost: {reason}")).await.unwrap();
-        assert_eq!(card.precision, precision, "this card knows no f16");
-        let backbone = Backbone::load(BackboneKind::Emonet, &weights, &Device::Gpu(card)).unwrap();
+        let context = gpu::GpuContext::open(precision, |reason| panic!("the device was lost: {reason}")).await.unwrap();
+        assert_eq!(context.precision, precision, "this adapter has no 16-bit floats");
+        let backbone = Backbone::load(BackboneKind::Emonet, &weights, &Device::Gpu(context)).unwrap();
         for case in golden["cases"].as_array().unwrap() {
             let image = input_image(case["image"].as_str().unwrap(), backbone.input_size());
             let extraction = backbone.extract(&image).await.unwrap();
@@ -172,12 +176,12 @@ async fn emonet_official_on_a_graphics_card() {
 
 #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
 #[tokio::test]
-async fn a_lost_card_is_an_error() {
-    let card = gpu::Card::open(gpu::Precision::F32, |_| {}).await.unwrap();
-    let backbone = Backbone::load(BackboneKind::Lite, &lite_weights(), &Device::Gpu(card.clone())).unwrap();
+async fn a_lost_device_is_an_error() {
+    let context = gpu::GpuContext::open(gpu::Precision::F32, |_| {}).await.unwrap();
+    let backbone = Backbone::load(BackboneKind::Lite, &lite_weights(), &Device::Gpu(context.clone())).unwrap();
     let image = input_image("image/0", backbone.input_size());
     backbone.extract(&image).await.unwrap();
-    card.lose();
+    context.destroy();
     assert!(matches!(backbone.extract(&image).await, Err(ModelError::Device(_))));
 }
 

@@ -87,10 +87,11 @@ impl Models {
 /// There is none, or emofed was built without.
 #[cfg(feature = "gpu")]
 pub fn graphics_card() -> Result<Device, LabError> {
-    use emofed::model::gpu::{Card, Precision};
+    use emofed::model::gpu::{GpuContext, Precision};
     // A lost card shows in the next frame's error, which ends the run.
-    let card =
-        futures::executor::block_on(Card::open(Precision::F32, |reason| tracing::warn!("graphics card: {reason}")))?;
+    let card = futures::executor::block_on(GpuContext::open(Precision::F32, |reason| {
+        tracing::warn!("graphics card: {reason}")
+    }))?;
     Ok(Device::Gpu(card))
 }
 

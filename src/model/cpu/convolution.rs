@@ -1,233 +1,166 @@
-//! Convolutions, each by the kernel that suits it.
+//! A convolution with packed weights, by the algorithm that is fastest for its shape.
 
 use std::ops::Range;
 
 use super::depthwise::Depthwise;
-use super::epilogue::Epilogue;
-use super::matrix::{Packed, Rows};
+use super::epilogue::FusedEpilogue;
+use super::source::Source;
 use super::winograd::Winograd;
-use crate::model::network::{Convolution, Map, Prologue};
-use crate::simd::{Simd, VECTORS, Vector, columns};
+use crate::model::gemm::{Gathered, PackedMatrix, gemm};
+use crate::model::graph::{Convolution, Shape};
+use crate::simd::{Simd, VECTORS, columns};
 
-/// Results that are worked on at a time.
-const BLOCK: usize = 56;
-/// Channels that are packed at a time.
-const PACKED: usize = 16;
+/// Rows of the product (results' pixels) that are computed in one go, so that their windows stay in the L1 cache.
+const BLOCK_ROWS: usize = 56;
+/// Channels that are packed in one call.
+const PACK_CHANNELS: usize = 16;
 
-/// A convolution, ready to run.
-pub(super) struct Kernel<S: Simd> {
-    /// What surrounds it; its weights are in `method`.
+/// A convolution, prepared for an instruction set and the shape of its input.
+pub(super) struct PreparedConvolution<S: Simd> {
+    simd: S,
+    /// Everything but the weights, which are in `algorithm`.
     convolution: Convolution,
-    input: Map,
-    method: Method<S>,
+    input: Shape,
+    algorithm: ConvAlgorithm<S>,
 }
 
-enum Method<S: Simd> {
+enum ConvAlgorithm<S: Simd> {
     Depthwise(Depthwise<S>),
     Winograd(Winograd<S>),
-    /// Rows of pixels, as the filter sees them, times the filters.
-    Matrix(Packed<S>),
+    /// One product of `[pixels, kernel_size² · in_channels]`, gathered, and `[kernel_size² · in_channels, out_channels]`.
+    ImplicitGemm(PackedMatrix<S>),
 }
 
-impl<S: Simd> Kernel<S> {
-    /// Packs the weights of `convolution` over `input`.
-    pub fn new(simd: S, convolution: &Convolution, input: Map) -> Self {
-        let method = if convolution.depthwise {
-            Method::Depthwise(Depthwise::new(simd, convolution))
-        } else if Winograd::<S>::suits(convolution, input) {
-            Method::Winograd(Winograd::new(simd, convolution, input))
+impl<S: Simd> PreparedConvolution<S> {
+    /// Chooses an algorithm and packs the weights for it.
+    pub fn new(simd: S, convolution: &Convolution, input: Shape) -> Self {
+        let algorithm = if convolution.depthwise {
+            ConvAlgorithm::Depthwise(Depthwise::new(simd, convolution))
+        } else if Winograd::<S>::pays(convolution, input) {
+            ConvAlgorithm::Winograd(Winograd::new(simd, convolution, input.channels))
         } else {
-            Method::Matrix(pack(simd, convolution, input.channels))
+            ConvAlgorithm::ImplicitGemm(pack(convolution, input.channels))
         };
-        let (bias, prologue) = (convolution.bias.clone(), convolution.prologue.clone());
-        Self { convolution: Convolution { weight: Vec::new(), bias, prologue, ..*convolution }, input, method }
+        Self { simd, convolution: convolution.without_weight(), input, algorithm }
     }
 
-    /// `out = activation(convolution(prologue(input)) + add)`.
+    /// `out = activation(convolution(prologue(input)) + residual)`.
     #[cfg_attr(target_arch = "x86_64", inline(always))]
-    pub fn run(&self, input: &[f32], add: Option<&[f32]>, out: &mut [f32], scratch: &mut Vec<f32>) {
+    pub fn run(&self, input: &[f32], residual: Option<&[f32]>, out: &mut [f32], scratch: &mut Vec<f32>) {
         let c = &self.convolution;
-        let Map { side, channels, .. } = self.input;
-        let source = Source { values: input, side, channels, prologue: &c.prologue };
-        let epilogue = Epilogue::new(c, add);
-        match &self.method {
-            Method::Depthwise(depthwise) => depthwise.run(c, &source, 0, out),
-            Method::Winograd(winograd) => winograd.run(c.outputs, &source, epilogue, out, scratch),
-            Method::Matrix(filters) => {
-                let (values, side) = if self.is_plain() {
-                    (input, side)
+        let source = Source { values: input, shape: self.input, prologue: &c.prologue };
+        let epilogue = FusedEpilogue::new(c, residual);
+        match &self.algorithm {
+            ConvAlgorithm::Depthwise(depthwise) => depthwise.run(c, &source, 0, out),
+            ConvAlgorithm::Winograd(winograd) => winograd.run(c.out_channels, &source, epilogue, out, scratch),
+            ConvAlgorithm::ImplicitGemm(weights) => {
+                let Shape { width, channels, .. } = self.input;
+                let (values, row) = if self.reads_pixels_as_they_are() {
+                    (input, width)
                 } else {
-                    (source.padded(c, scratch), side + c.padding.0 + c.padding.1)
+                    (source.padded(c, scratch), width + c.padding.0 + c.padding.1)
                 };
-                let across = (side - c.size) / c.stride + 1;
-                let (mut starts, mut y, mut x) = ([0; BLOCK], 0, 0);
-                for (block, out) in out.chunks_mut(BLOCK * c.outputs).enumerate() {
-                    let starts = &mut starts[..out.len() / c.outputs];
+                let out_width = c.output_length(width);
+                let (mut starts, mut y, mut x) = ([0; BLOCK_ROWS], 0, 0);
+                for (block, out) in out.chunks_mut(BLOCK_ROWS * c.out_channels).enumerate() {
+                    let starts = &mut starts[..out.len() / c.out_channels];
                     for start in starts.iter_mut() {
-                        *start = (y * side + x) * c.stride * channels;
+                        *start = (y * row + x) * c.stride * channels;
                         x += 1;
-                        if x == across {
+                        if x == out_width {
                             (y, x) = (y + 1, 0);
                         }
                     }
-                    // A row of the filter is in one piece; the next one is a row of the map further on.
-                    let left = Rows { values, starts, length: c.size * channels, pitch: side * channels };
-                    let epilogue = epilogue.from(block * BLOCK * c.outputs);
-                    filters.multiply(&left, Some(epilogue), out, c.outputs);
+                    // A row of the window is contiguous; the next one is a row of the feature map further on.
+                    let windows = Gathered { values, starts, length: c.kernel_size * channels, pitch: row * channels };
+                    let epilogue = epilogue.offset(block * BLOCK_ROWS * c.out_channels);
+                    gemm(self.simd, windows, weights.panels(), epilogue, out, c.out_channels);
                 }
             }
         }
     }
 
-    /// Whether it multiplies the pixels of its input as they are.
-    fn is_plain(&self) -> bool {
+    /// Whether it is 1×1 without stride, padding or prologue, so that rows of the product are the input's pixels.
+    fn reads_pixels_as_they_are(&self) -> bool {
         let c = &self.convolution;
-        (c.size, c.stride, c.padding) == (1, 1, (0, 0)) && !c.prologue.is_some()
+        (c.kernel_size, c.stride, c.padding) == (1, 1, (0, 0)) && c.prologue.is_identity()
     }
 
-    /// Whether [`Self::run_after`] can run it after `earlier`.
-    pub fn can_follow(&self, earlier: &Self) -> bool {
-        let is_depthwise = matches!(earlier.method, Method::Depthwise(_));
-        is_depthwise && matches!(self.method, Method::Matrix(_)) && self.is_plain() && self.input.side <= BLOCK
+    /// Whether [`Self::run_fused`] can run it together with `depthwise`, whose result it reads.
+    pub fn fuses_with(&self, depthwise: &Self) -> bool {
+        let is_depthwise = matches!(depthwise.algorithm, ConvAlgorithm::Depthwise(_));
+        let is_gemm = matches!(self.algorithm, ConvAlgorithm::ImplicitGemm(_));
+        is_depthwise && is_gemm && self.reads_pixels_as_they_are() && self.input.width <= BLOCK_ROWS
     }
 
-    /// [`Self::run`] on the result of `earlier`, of which only some rows are there at a time, so that they stay in the
-    /// nearest cache.
+    /// [`Self::run`] on the result of `depthwise`, of which only a few rows exist at a time, in the L1 cache.
     #[cfg_attr(target_arch = "x86_64", inline(always))]
-    pub fn run_after(
+    pub fn run_fused(
         &self,
-        earlier: &Self,
+        depthwise: &Self,
         input: &[f32],
-        add: Option<&[f32]>,
+        residual: Option<&[f32]>,
         out: &mut [f32],
         scratch: &mut Vec<f32>,
     ) {
-        let (Method::Depthwise(depthwise), Method::Matrix(filters)) = (&earlier.method, &self.method) else { return };
-        let Map { side, channels, .. } = earlier.input;
-        let source = Source { values: input, side, channels, prologue: &earlier.convolution.prologue };
-        let (across, outputs) = (self.input.side, self.convolution.outputs);
-        let epilogue = Epilogue::new(&self.convolution, add);
-        let starts: [usize; BLOCK] = std::array::from_fn(|place| place * channels);
-        let rows = BLOCK / across;
-        scratch.resize(scratch.len().max(BLOCK * channels), 0.0);
-        for (block, out) in out.chunks_mut(rows * across * outputs).enumerate() {
-            let pixels = out.len() / outputs;
+        let (ConvAlgorithm::Depthwise(kernels), ConvAlgorithm::ImplicitGemm(weights)) =
+            (&depthwise.algorithm, &self.algorithm)
+        else {
+            return;
+        };
+        let source = Source { values: input, shape: depthwise.input, prologue: &depthwise.convolution.prologue };
+        let Shape { width, channels, .. } = self.input;
+        let out_channels = self.convolution.out_channels;
+        let epilogue = FusedEpilogue::new(&self.convolution, residual);
+        let starts: [usize; BLOCK_ROWS] = std::array::from_fn(|pixel| pixel * channels);
+        let rows = BLOCK_ROWS / width;
+        scratch.resize(scratch.len().max(BLOCK_ROWS * channels), 0.0);
+        for (block, out) in out.chunks_mut(rows * width * out_channels).enumerate() {
+            let pixels = out.len() / out_channels;
             let between = &mut scratch[..pixels * channels];
-            depthwise.run(&earlier.convolution, &source, block * rows, between);
-            let left = Rows { values: between, starts: &starts[..pixels], length: channels, pitch: 0 };
-            filters.multiply(&left, Some(epilogue.from(block * rows * across * outputs)), out, outputs);
+            kernels.run(&depthwise.convolution, &source, block * rows, between);
+            let left = Gathered { values: between, starts: &starts[..pixels], length: channels, pitch: 0 };
+            let epilogue = epilogue.offset(block * rows * width * out_channels);
+            gemm(self.simd, left, weights.panels(), epilogue, out, out_channels);
         }
     }
 }
 
-/// The filters as a matrix `[size · size · channels, outputs]`.
-fn pack<S: Simd>(simd: S, c: &Convolution, channels: usize) -> Packed<S> {
-    let area = c.size * c.size;
-    let mut packed = Packed::with_rows(simd, area * channels, c.outputs);
-    for panel in (0..c.outputs).step_by(columns::<S>()) {
-        for tap in 0..area {
-            for first in (0..channels).step_by(PACKED) {
-                pack_some(c, channels, tap, first..channels.min(first + PACKED), panel, &mut packed);
+/// The weights as `[kernel_size² · in_channels, out_channels]`.
+fn pack<S: Simd>(c: &Convolution, in_channels: usize) -> PackedMatrix<S> {
+    let taps = c.kernel_size * c.kernel_size;
+    let mut packed = PackedMatrix::with_shape(taps * in_channels, c.out_channels);
+    for panel in (0..c.out_channels).step_by(columns::<S>()) {
+        for tap in 0..taps {
+            for first in (0..in_channels).step_by(PACK_CHANNELS) {
+                let channels = first..in_channels.min(first + PACK_CHANNELS);
+                pack_rows(c, in_channels, tap, channels, panel, &mut packed);
             }
         }
     }
     packed
 }
 
-/// The rows of `tap` and of some channels, in the panel of outputs from `panel` on. Not inlined, since browsers optimise
-/// what is called often.
+/// The rows of one tap and some input channels, in the panel that begins at output channel `panel`. Not inlined: browsers
+/// optimise functions that are called often.
 #[inline(never)]
-fn pack_some<S: Simd>(
+fn pack_rows<S: Simd>(
     c: &Convolution,
-    channels: usize,
+    in_channels: usize,
     tap: usize,
-    some: Range<usize>,
+    channels: Range<usize>,
     panel: usize,
-    packed: &mut Packed<S>,
+    packed: &mut PackedMatrix<S>,
 ) {
-    let area = c.size * c.size;
-    for channel in some {
+    let taps = c.kernel_size * c.kernel_size;
+    for channel in channels {
         let mut row = [S::zeros(); VECTORS];
         for (index, value) in row.iter_mut().flat_map(|lanes| lanes.as_mut()).enumerate() {
             let output = panel + index;
-            if output < c.outputs {
-                *value = c.weight[(output * channels + channel) * area + tap];
+            if output < c.out_channels {
+                *value = c.weight[(output * in_channels + channel) * taps + tap];
             }
         }
         packed.push(row);
-    }
-}
-
-/// A map as a convolution reads it.
-pub(super) struct Source<'a> {
-    /// `[side, side, channels]`.
-    pub values: &'a [f32],
-    pub side: usize,
-    pub channels: usize,
-    pub prologue: &'a Prologue,
-}
-
-impl Source<'_> {
-    /// A vector of channels of a pixel, after the prologue.
-    #[inline(always)]
-    pub fn vector<S: Simd>(&self, simd: S, y: usize, x: usize, channel: usize) -> S::Vector {
-        let mut values = simd.load_first(&self.values[(y * self.side + x) * self.channels + channel..]);
-        if let Some((scale, shift)) = &self.prologue.affine {
-            let (scale, shift) = (simd.load_first(&scale[channel..]), simd.load_first(&shift[channel..]));
-            values = shift.add_product(values, scale);
-        }
-        if self.prologue.relu { values.relu() } else { values }
-    }
-
-    /// The map after the prologue, with zeros around it.
-    #[cfg_attr(target_arch = "x86_64", inline(always))]
-    fn padded<'a>(&self, c: &Convolution, scratch: &'a mut Vec<f32>) -> &'a [f32] {
-        let (side, row) = (self.side + c.padding.0 + c.padding.1, self.side * self.channels);
-        let margin = c.padding.0 * self.channels;
-        scratch.clear();
-        scratch.resize(side * side * self.channels, 0.0);
-        let rows = scratch.chunks_exact_mut(side * self.channels).skip(c.padding.0);
-        for (padded, values) in rows.zip(self.values.chunks_exact(row)) {
-            let padded = &mut padded[margin..][..row];
-            padded.copy_from_slice(values);
-            if self.prologue.is_some() {
-                apply(self.prologue, padded);
-            }
-        }
-        scratch
-    }
-}
-
-/// `f32::max` is a call of a function in wasm, because of what it does to NaN.
-#[inline(always)]
-pub(super) fn relu(value: f32) -> f32 {
-    if value < 0.0 { 0.0 } else { value }
-}
-
-/// Changes the values of whole pixels.
-#[cfg_attr(target_arch = "x86_64", inline(always))]
-fn apply(prologue: &Prologue, values: &mut [f32]) {
-    if let Some((scale, shift)) = &prologue.affine {
-        match (scale.as_slice(), shift.as_slice()) {
-            // Of an image; known when compiling, so that the loop is one of vectors.
-            (&[a, b, c], &[d, e, f]) => {
-                let (scale, shift) = ([a, b, c], [d, e, f]);
-                for pixel in values.as_chunks_mut::<3>().0 {
-                    for i in 0..3 {
-                        pixel[i] = pixel[i] * scale[i] + shift[i];
-                    }
-                }
-            }
-            _ => {
-                for pixel in values.chunks_exact_mut(scale.len()) {
-                    for ((value, scale), shift) in pixel.iter_mut().zip(scale).zip(shift) {
-                        *value = *value * scale + shift;
-                    }
-                }
-            }
-        }
-    }
-    if prologue.relu {
-        values.iter_mut().for_each(|value| *value = relu(*value));
     }
 }

@@ -1,134 +1,167 @@
-//! Convolutions with one filter for each channel.
+//! Depthwise convolutions: a kernel of its own for each channel. Three loops, from the general to the fast one: scalar;
+//! vectors of channels, pixel by pixel; and, for 3×3 kernels where there are registers enough, along rows of results.
 
-use super::convolution::Source;
-use super::epilogue::Epilogue;
-use crate::model::network::{Activation, Convolution};
+use super::epilogue::FusedEpilogue;
+use super::source::{Source, relu};
+use crate::model::graph::{Activation, Convolution, Shape};
 use crate::simd::{Simd, Vector};
 
-/// Results next to each other that [`Filter::along`] works on at a time.
-const SOME: usize = 4;
-/// The most rows that a filter has.
-const MOST_ROWS: usize = 3;
+/// Neighbouring results that [`Kernel3x3::run_unit_stride`] computes at a time.
+const RESULTS: usize = 4;
+/// The largest kernel that is vectorised.
+const MAX_KERNEL_SIZE: usize = 3;
 
-/// Filters `[size, size, channels]`.
+/// Kernels `[kernel_size, kernel_size, channels]`.
 pub(super) struct Depthwise<S: Simd> {
     simd: S,
-    filters: Vec<f32>,
+    kernels: Vec<f32>,
+}
+
+/// Which rows (or columns) of a window are inside the feature map.
+struct Clipped {
+    /// First row of the kernel.
+    kernel_start: usize,
+    /// First row of the feature map.
+    start: usize,
+    /// Rows that are inside.
+    length: usize,
+}
+
+impl Clipped {
+    /// The window of result `position` along an axis of `length` pixels.
+    #[inline(always)]
+    fn new(c: &Convolution, position: usize, length: usize) -> Self {
+        let kernel_start = c.padding.0.saturating_sub(position * c.stride);
+        let start = position * c.stride + kernel_start - c.padding.0;
+        Self { kernel_start, start, length: (c.kernel_size - kernel_start).min(length - start) }
+    }
 }
 
 impl<S: Simd> Depthwise<S> {
-    pub fn new(simd: S, convolution: &Convolution) -> Self {
-        let area = convolution.size * convolution.size;
-        assert!(
-            convolution.size <= MOST_ROWS && convolution.outputs.is_multiple_of(S::LANES),
-            "depthwise filters are small and wide"
-        );
-        let weight = &convolution.weight;
-        let filters =
-            (0..area).flat_map(|place| (0..convolution.outputs).map(move |channel| weight[channel * area + place]));
-        Self { simd, filters: filters.collect() }
+    pub fn new(simd: S, c: &Convolution) -> Self {
+        let taps = c.kernel_size * c.kernel_size;
+        let kernels = (0..taps).flat_map(|tap| (0..c.out_channels).map(move |channel| c.weight[channel * taps + tap]));
+        Self { simd, kernels: kernels.collect() }
     }
 
-    /// Rows of `activation(convolution(source))`, from `first` on, as many as `out` holds.
+    /// Rows of `activation(convolution(source))` from `first_row` on, as many as `out` holds.
     #[cfg_attr(target_arch = "x86_64", inline(always))]
-    pub fn run(&self, c: &Convolution, source: &Source, first: usize, out: &mut [f32]) {
-        if S::LANES > 4 && (c.size, c.activation) == (3, Activation::None) {
-            match source.prologue.relu {
-                true => self.rows(c, source, first, out, |value| value.relu()),
-                false => self.rows(c, source, first, out, |value| value),
-            }
-            return;
-        }
-        if source.prologue.relu {
-            self.mix(c, source, first, out, |value| value.relu());
-        } else {
-            self.mix(c, source, first, out, |value| value);
+    pub fn run(&self, c: &Convolution, source: &Source, first_row: usize, out: &mut [f32]) {
+        let is_vectorised = c.kernel_size <= MAX_KERNEL_SIZE && c.out_channels.is_multiple_of(S::LANES);
+        let is_along_rows =
+            S::LANES > 4 && (c.kernel_size, c.activation) == (3, Activation::None) && source.shape.width >= 3;
+        match (is_vectorised, is_along_rows, source.prologue.relu) {
+            (false, ..) => self.scalar(c, source, first_row, out),
+            (true, false, false) => self.by_pixel(c, source, first_row, out, |value| value),
+            (true, false, true) => self.by_pixel(c, source, first_row, out, |value| value.relu()),
+            (true, true, false) => self.along_rows(c, source, first_row, out, |value| value),
+            (true, true, true) => self.along_rows(c, source, first_row, out, |value| value.relu()),
         }
     }
 
-    /// Sums the pixels under the filter, each `change`d, times the filter, and finishes the sums.
+    /// Any kernel size and number of channels.
+    fn scalar(&self, c: &Convolution, source: &Source, first_row: usize, out: &mut [f32]) {
+        let Shape { height, width, channels } = source.shape;
+        let out_width = c.output_length(width);
+        for (index, out) in out.iter_mut().enumerate() {
+            let (pixel, channel) = (index / channels, index % channels);
+            let rows = Clipped::new(c, first_row + pixel / out_width, height);
+            let columns = Clipped::new(c, pixel % out_width, width);
+            let mut sum = c.bias[channel];
+            for i in 0..rows.length {
+                for j in 0..columns.length {
+                    let value = source.values[((rows.start + i) * width + columns.start + j) * channels + channel];
+                    let value = if source.prologue.relu { relu(value) } else { value };
+                    let tap = (rows.kernel_start + i) * c.kernel_size + columns.kernel_start + j;
+                    sum += value * self.kernels[tap * channels + channel];
+                }
+            }
+            *out = match c.activation {
+                Activation::None => sum,
+                Activation::Relu => relu(sum),
+                Activation::LeakyRelu { slope } if sum < 0.0 => sum * slope,
+                Activation::LeakyRelu { .. } => sum,
+            };
+        }
+    }
+
+    /// Vectors of channels, one result after the other. `prologue` is applied to each value.
     #[inline(always)]
-    fn mix(
+    fn by_pixel(
         &self,
         c: &Convolution,
         source: &Source,
-        first: usize,
+        first_row: usize,
         out: &mut [f32],
-        change: impl Fn(S::Vector) -> S::Vector,
+        prologue: impl Fn(S::Vector) -> S::Vector,
     ) {
-        let (side, quads) = (source.side, source.channels / S::LANES);
-        let across = (side + c.padding.0 + c.padding.1 - c.size) / c.stride + 1;
+        let Shape { height, width, channels } = source.shape;
+        let vectors = channels / S::LANES;
+        let out_width = c.output_length(width);
         let values = S::chunks(source.values);
-        let filters = S::chunks(&self.filters);
-        let epilogue = Epilogue::new(c, None);
-        // Which of the filter's rows (or columns) are inside the map, and where that begins.
-        let inside = |place: usize| {
-            let first = c.padding.0.saturating_sub(place * c.stride);
-            let start = place * c.stride + first - c.padding.0;
-            (first, start, (c.size - first).min(side - start))
-        };
-        for (y, row) in S::chunks_mut(out).chunks_exact_mut(across * quads).enumerate() {
-            let (first_row, top, height) = inside(first + y);
-            for (x, pixel) in row.chunks_exact_mut(quads).enumerate() {
-                let (first_column, left, width) = inside(x);
-                let width = width * quads;
-                let mut taps: [Tap<S>; MOST_ROWS] = [(&[], &[]); MOST_ROWS];
-                for (i, tap) in taps.iter_mut().enumerate().take(height) {
-                    let filter = ((first_row + i) * c.size + first_column) * quads;
-                    *tap = (&values[((top + i) * side + left) * quads..][..width], &filters[filter..][..width]);
+        let kernels = S::chunks(&self.kernels);
+        let epilogue = FusedEpilogue::new(c, None);
+        for (y, row) in S::chunks_mut(out).chunks_exact_mut(out_width * vectors).enumerate() {
+            let rows = Clipped::new(c, first_row + y, height);
+            for (x, pixel) in row.chunks_exact_mut(vectors).enumerate() {
+                let columns = Clipped::new(c, x, width);
+                let length = columns.length * vectors;
+                let mut taps: [TapRow<S>; MAX_KERNEL_SIZE] = [(&[], &[]); MAX_KERNEL_SIZE];
+                for (i, tap) in taps.iter_mut().enumerate().take(rows.length) {
+                    let kernel = ((rows.kernel_start + i) * c.kernel_size + columns.kernel_start) * vectors;
+                    let first = ((rows.start + i) * width + columns.start) * vectors;
+                    *tap = (&values[first..][..length], &kernels[kernel..][..length]);
                 }
-                for (quad, result) in pixel.iter_mut().enumerate() {
+                for (vector, result) in pixel.iter_mut().enumerate() {
                     let mut sum = self.simd.splat(0.0);
-                    for (values, factors) in &taps[..height] {
-                        for index in (quad..width).step_by(quads) {
-                            let value = change(self.simd.load(&values[index]));
+                    for (values, factors) in &taps[..rows.length] {
+                        for index in (vector..length).step_by(vectors) {
+                            let value = prologue(self.simd.load(&values[index]));
                             sum = sum.add_product(value, self.simd.load(&factors[index]));
                         }
                     }
-                    *result = epilogue.apply(self.simd, sum, quad * S::LANES, 0).to_lanes();
+                    *result = epilogue.apply(self.simd, sum, vector * S::LANES, 0).to_lanes();
                 }
             }
         }
     }
 
-    /// [`Self::mix`] of 3×3 filters without an activation, where there are registers for a whole filter: along rows of
-    /// results, one vector of channels after the other.
+    /// 3×3 kernels without an activation, with the whole kernel in registers: along rows of results, one vector of channels
+    /// after the other.
     #[inline(always)]
-    fn rows(
+    fn along_rows(
         &self,
         c: &Convolution,
         source: &Source,
-        first: usize,
+        first_row: usize,
         out: &mut [f32],
-        change: impl Fn(S::Vector) -> S::Vector,
+        prologue: impl Fn(S::Vector) -> S::Vector,
     ) {
-        let (simd, side, vectors) = (self.simd, source.side, source.channels / S::LANES);
-        let across = (side + c.padding.0 + c.padding.1 - 3) / c.stride + 1;
-        let (values, filters) = (S::chunks(source.values), S::chunks(&self.filters));
+        let simd = self.simd;
+        let Shape { height, width, channels } = source.shape;
+        let vectors = channels / S::LANES;
+        let out_width = c.output_length(width);
+        let (values, kernels) = (S::chunks(source.values), S::chunks(&self.kernels));
         let biases = S::chunks(&c.bias);
-        // The first and the end of the results whose filter is whole inside the map.
-        let begin = c.padding.0.div_ceil(c.stride).min(across);
-        let end = ((side + c.padding.0 - 3) / c.stride + 1).clamp(begin, across);
-        for (y, row) in S::chunks_mut(out).chunks_exact_mut(across * vectors).enumerate() {
-            let y = first + y;
-            // The filter's rows that are inside, and the map's row under the first.
-            let skipped = c.padding.0.saturating_sub(y * c.stride);
-            let top = y * c.stride + skipped - c.padding.0;
-            let height = (3 - skipped).min(side - top);
+        // Results begin..end have windows that no column is cut off from.
+        let begin = c.padding.0.div_ceil(c.stride).min(out_width);
+        let end = ((width + c.padding.0 - 3) / c.stride + 1).clamp(begin, out_width);
+        for (y, row) in S::chunks_mut(out).chunks_exact_mut(out_width * vectors).enumerate() {
+            let rows = Clipped::new(c, first_row + y, height);
             for vector in 0..vectors {
                 let mut taps = [simd.splat(0.0); 9];
-                for (tap, filter) in taps.iter_mut().zip(filters[vector..].iter().step_by(vectors)) {
-                    *tap = simd.load(filter);
+                for (tap, kernel) in taps.iter_mut().zip(kernels[vector..].iter().step_by(vectors)) {
+                    *tap = simd.load(kernel);
                 }
                 let bias = simd.load(&biases[vector]);
-                for x in (0..begin).chain(end..across) {
+                for x in (0..begin).chain(end..out_width) {
                     let mut sum = bias;
-                    for i in 0..height {
+                    for i in 0..rows.length {
                         for j in 0..3 {
                             let column = (x * c.stride + j).wrapping_sub(c.padding.0);
-                            if column < side {
-                                let value = simd.load(&values[((top + i) * side + column) * vectors + vector]);
-                                sum = sum.add_product(change(value), taps[3 * (skipped + i) + j]);
+                            if column < width {
+                                let value = simd.load(&values[((rows.start + i) * width + column) * vectors + vector]);
+                                sum = sum.add_product(prologue(value), taps[3 * (rows.kernel_start + i) + j]);
                             }
                         }
                     }
@@ -138,23 +171,26 @@ impl<S: Simd> Depthwise<S> {
                     continue;
                 }
                 let start = (begin * c.stride - c.padding.0) * vectors + vector;
-                let under = |i: usize| &values[(top + i) * side * vectors + start..(top + i + 1) * side * vectors];
+                let window_row = |i: usize| {
+                    let row = rows.start + i;
+                    &values[row * width * vectors + start..(row + 1) * width * vectors]
+                };
                 let results = &mut row[begin * vectors + vector..(end - 1) * vectors + vector + 1];
-                if height == 3 {
-                    let filter = Filter { simd, taps, bias, vectors };
-                    let rows = [under(0), under(1), under(2)];
+                if rows.length == 3 {
+                    let kernel = Kernel3x3 { simd, taps, bias, vectors };
+                    let rows = [window_row(0), window_row(1), window_row(2)];
                     match c.stride {
-                        1 => filter.along(rows, results, &change),
-                        _ => filter.one_by_one(rows, results, c.stride * vectors, &change),
+                        1 => kernel.run_unit_stride(rows, results, &prologue),
+                        _ => kernel.run(rows, results, c.stride * vectors, &prologue),
                     }
                 } else {
                     for (index, result) in results.iter_mut().step_by(vectors).enumerate() {
                         let mut sum = bias;
-                        for i in 0..height {
-                            let row = &under(i)[index * c.stride * vectors..];
+                        for i in 0..rows.length {
+                            let row = &window_row(i)[index * c.stride * vectors..];
                             for j in 0..3 {
-                                sum =
-                                    sum.add_product(change(simd.load(&row[j * vectors])), taps[3 * (skipped + i) + j]);
+                                let value = prologue(simd.load(&row[j * vectors]));
+                                sum = sum.add_product(value, taps[3 * (rows.kernel_start + i) + j]);
                             }
                         }
                         *result = sum.to_lanes();
@@ -165,8 +201,8 @@ impl<S: Simd> Depthwise<S> {
     }
 }
 
-/// A 3×3 filter of one vector of channels, in registers.
-struct Filter<S: Simd> {
+/// A 3×3 kernel of one vector of channels, in registers.
+struct Kernel3x3<S: Simd> {
     simd: S,
     taps: [S::Vector; 9],
     bias: S::Vector,
@@ -174,42 +210,47 @@ struct Filter<S: Simd> {
     vectors: usize,
 }
 
-impl<S: Simd> Filter<S> {
-    /// Results `vectors` apart, from three rows of pixels; `step` is from a result's pixels to the next one's.
+impl<S: Simd> Kernel3x3<S> {
+    /// Results `vectors` apart, from three rows of pixels; windows are `step` vectors apart.
     #[inline(always)]
-    fn one_by_one(
+    fn run(
         &self,
         rows: [&[S::Lanes]; 3],
         results: &mut [S::Lanes],
         step: usize,
-        change: &impl Fn(S::Vector) -> S::Vector,
+        prologue: &impl Fn(S::Vector) -> S::Vector,
     ) {
         for (index, result) in results.iter_mut().step_by(self.vectors).enumerate() {
             let mut sum = self.bias;
             for (i, row) in rows.iter().enumerate() {
                 let row = &row[index * step..][..2 * self.vectors + 1];
                 for j in 0..3 {
-                    sum = sum.add_product(change(self.simd.load(&row[j * self.vectors])), self.taps[3 * i + j]);
+                    sum = sum.add_product(prologue(self.simd.load(&row[j * self.vectors])), self.taps[3 * i + j]);
                 }
             }
             *result = sum.to_lanes();
         }
     }
 
-    /// The same with a `step` of one pixel: some at a time, so that each pixel is read once for all of them.
+    /// The same with windows one pixel apart: [`RESULTS`] at a time, so that each pixel is loaded once for all of them.
     #[inline(always)]
-    fn along(&self, rows: [&[S::Lanes]; 3], results: &mut [S::Lanes], change: &impl Fn(S::Vector) -> S::Vector) {
+    fn run_unit_stride(
+        &self,
+        rows: [&[S::Lanes]; 3],
+        results: &mut [S::Lanes],
+        prologue: &impl Fn(S::Vector) -> S::Vector,
+    ) {
         let vectors = self.vectors;
         let count = results.len().div_ceil(vectors);
-        for index in (0..count / SOME * SOME).step_by(SOME) {
-            let mut sums = [self.bias; SOME];
+        for index in (0..count / RESULTS * RESULTS).step_by(RESULTS) {
+            let mut sums = [self.bias; RESULTS];
             for (i, row) in rows.iter().enumerate() {
-                let row = &row[index * vectors..][..(SOME + 1) * vectors + 1];
-                for column in 0..SOME + 2 {
-                    let value = change(self.simd.load(&row[column * vectors]));
+                let row = &row[index * vectors..][..(RESULTS + 1) * vectors + 1];
+                for column in 0..RESULTS + 2 {
+                    let value = prologue(self.simd.load(&row[column * vectors]));
                     // An index, so that the loop is unrolled and the sums stay in registers.
                     #[allow(clippy::needless_range_loop)]
-                    for x in column.saturating_sub(2)..(column + 1).min(SOME) {
+                    for x in column.saturating_sub(2)..(column + 1).min(RESULTS) {
                         sums[x] = sums[x].add_product(value, self.taps[3 * i + column - x]);
                     }
                 }
@@ -218,13 +259,13 @@ impl<S: Simd> Filter<S> {
                 *result = sum.to_lanes();
             }
         }
-        let done = count / SOME * SOME * vectors;
+        let done = count / RESULTS * RESULTS * vectors;
         if done < results.len() {
             let rest = rows.map(|row| &row[done..]);
-            self.one_by_one(rest, &mut results[done..], vectors, change);
+            self.run(rest, &mut results[done..], vectors, prologue);
         }
     }
 }
 
-/// A row of pixels under the filter, and the filter's row.
-type Tap<'a, S> = (&'a [<S as Simd>::Lanes], &'a [<S as Simd>::Lanes]);
+/// A row of pixels under the kernel, and the kernel's row.
+type TapRow<'a, S> = (&'a [<S as Simd>::Lanes], &'a [<S as Simd>::Lanes]);

@@ -1,29 +1,30 @@
-//! Passes that take each value once. Pixels are `channels` values next to each other.
+//! Operations without weights. Feature maps are `[height, width, channels]`.
 
-use crate::model::network::{Joint, Map};
+use crate::model::graph::{ConcatAdd, Shape};
 
-/// `values`, with `channels` a pixel, plus `add` into their part of `joint`.
+/// `branch`, of `channels` channels, plus its channels of `residual`, into its channels of the concatenation `out`.
 #[cfg_attr(target_arch = "x86_64", inline(always))]
-pub(super) fn join(values: &[f32], channels: usize, add: &[f32], joint: Joint, out: &mut [f32]) {
-    let (width, span) = (joint.output.channels, joint.first..joint.first + channels);
-    let pixels = out.chunks_exact_mut(width).zip(add.chunks_exact(width)).zip(values.chunks_exact(channels));
-    for ((out, add), values) in pixels {
-        for ((out, value), add) in out[span.clone()].iter_mut().zip(values).zip(&add[span.clone()]) {
-            *out = value + add;
+pub(super) fn concat_add(branch: &[f32], channels: usize, residual: &[f32], concat: ConcatAdd, out: &mut [f32]) {
+    let total = concat.output.shape.channels;
+    let range = concat.channel_offset..concat.channel_offset + channels;
+    let pixels = out.chunks_exact_mut(total).zip(residual.chunks_exact(total)).zip(branch.chunks_exact(channels));
+    for ((out, residual), values) in pixels {
+        for ((out, value), residual) in out[range.clone()].iter_mut().zip(values).zip(&residual[range.clone()]) {
+            *out = value + residual;
         }
     }
 }
 
-/// Maxima of 2×2 pixels of `input`, `stride` apart.
+/// Maximum over 2×2 windows, `stride` pixels apart, cut off at the end.
 #[cfg_attr(target_arch = "x86_64", inline(always))]
-pub(super) fn max_pool(values: &[f32], input: Map, stride: usize, out: &mut [f32]) {
-    let Map { side, channels, .. } = input;
-    let across = side.div_ceil(stride);
+pub(super) fn max_pool(values: &[f32], input: Shape, stride: usize, out: &mut [f32]) {
+    let Shape { height, width, channels } = input;
+    let out_width = width.div_ceil(stride);
     for (index, out) in out.chunks_exact_mut(channels).enumerate() {
-        let (y, x) = (index / across * stride, index % across * stride);
-        // At the end, where there is no next pixel, the last one counts twice.
-        let (down, right) = ((y + 1).min(side - 1), (x + 1).min(side - 1));
-        let pixel = |y: usize, x: usize| &values[(y * side + x) * channels..][..channels];
+        let (y, x) = (index / out_width * stride, index % out_width * stride);
+        // A pixel that is cut off is replaced by its neighbour, which changes no maximum.
+        let (down, right) = ((y + 1).min(height - 1), (x + 1).min(width - 1));
+        let pixel = |y: usize, x: usize| &values[(y * width + x) * channels..][..channels];
         let upper = pixel(y, x).iter().zip(pixel(y, right));
         let lower = pixel(down, x).iter().zip(pixel(down, right));
         for ((out, (a, b)), (c, d)) in out.iter_mut().zip(upper).zip(lower) {
@@ -32,39 +33,40 @@ pub(super) fn max_pool(values: &[f32], input: Map, stride: usize, out: &mut [f32
     }
 }
 
-/// `f32::max` is a call of a function in wasm, because of what it does to NaN.
+/// In wasm `f32::max` is a call of a function, because of what it does to NaN.
 #[inline(always)]
 fn max(a: f32, b: f32) -> f32 {
     if a < b { b } else { a }
 }
 
-/// `high` plus the pixel of `low`, half as large, that each of its pixels is in.
+/// `high + resize(low)`, nearest neighbour ×2, for results of shape `output`.
 #[cfg_attr(target_arch = "x86_64", inline(always))]
-pub(super) fn add_upsampled(low: &[f32], high: &[f32], output: Map, out: &mut [f32]) {
-    let Map { side, channels, .. } = output;
+pub(super) fn upsample_add(low: &[f32], high: &[f32], output: Shape, out: &mut [f32]) {
+    let Shape { width, channels, .. } = output;
+    let low_width = width.div_ceil(2);
     for (index, (out, high)) in out.chunks_exact_mut(channels).zip(high.chunks_exact(channels)).enumerate() {
-        let (y, x) = (index / side / 2, index % side / 2);
-        let low = &low[(y * (side / 2) + x) * channels..][..channels];
+        let (y, x) = (index / width / 2, index % width / 2);
+        let low = &low[(y * low_width + x) * channels..][..channels];
         for ((out, high), low) in out.iter_mut().zip(high).zip(low) {
             *out = high + low;
         }
     }
 }
 
-/// `add + gated · gate`, with one gate for each pixel.
+/// `addend + input · gate`, with one value of `gate` for the `channels` values of a pixel.
 #[cfg_attr(target_arch = "x86_64", inline(always))]
-pub(super) fn add_gated(gated: &[f32], gate: &[f32], add: &[f32], channels: usize, out: &mut [f32]) {
-    let pixels = out.chunks_exact_mut(channels).zip(gated.chunks_exact(channels)).zip(add.chunks_exact(channels));
-    for (((out, gated), add), gate) in pixels.zip(gate) {
-        for ((out, gated), add) in out.iter_mut().zip(gated).zip(add) {
-            *out = add + gated * gate;
+pub(super) fn multiply_add(input: &[f32], gate: &[f32], addend: &[f32], channels: usize, out: &mut [f32]) {
+    let pixels = out.chunks_exact_mut(channels).zip(input.chunks_exact(channels)).zip(addend.chunks_exact(channels));
+    for (((out, input), addend), gate) in pixels.zip(gate) {
+        for ((out, input), addend) in out.iter_mut().zip(input).zip(addend) {
+            *out = addend + input * gate;
         }
     }
 }
 
-/// The mean pixel.
+/// The mean over all pixels; `out` has one pixel.
 #[cfg_attr(target_arch = "x86_64", inline(always))]
-pub(super) fn mean(values: &[f32], out: &mut [f32]) {
+pub(super) fn global_average_pool(values: &[f32], out: &mut [f32]) {
     out.fill(0.0);
     let pixels = values.len() / out.len();
     for pixel in values.chunks_exact(out.len()) {

@@ -1,72 +1,80 @@
-//! What happens to a convolution's result while it is still in a register.
+//! Element-wise operations on a convolution's result while it is still in registers.
 
-use crate::model::network::{Activation, Convolution};
-use crate::simd::{Simd, Tile, VECTORS, Vector, columns};
+use crate::model::gemm::{Epilogue, load_padded, load_row};
+use crate::model::graph::{Activation, Convolution};
+use crate::simd::{Simd, Tile, Vector};
 
-/// Bias, a map that is added, and the activation.
+/// `activation(sum + bias + residual)`.
 #[derive(Clone, Copy)]
-pub(super) struct Epilogue<'a> {
-    /// `[outputs]`.
+pub(super) struct FusedEpilogue<'a> {
+    /// `[out_channels]`.
     bias: &'a [f32],
     /// As large as the result.
-    add: Option<&'a [f32]>,
+    residual: Option<&'a [f32]>,
     activation: Activation,
 }
 
-impl<'a> Epilogue<'a> {
-    /// Of `convolution`, whose result `add` is added to.
-    pub fn new(convolution: &'a Convolution, add: Option<&'a [f32]>) -> Self {
-        Self { bias: &convolution.bias, add, activation: convolution.activation }
+impl<'a> FusedEpilogue<'a> {
+    pub fn new(convolution: &'a Convolution, residual: Option<&'a [f32]>) -> Self {
+        Self { bias: &convolution.bias, residual, activation: convolution.activation }
     }
 
-    /// The same for results from `first` values on.
+    /// For the part of the result that begins at value `start`.
     #[inline(always)]
-    pub fn from(self, first: usize) -> Self {
-        Self { add: self.add.map(|add| &add[first..]), ..self }
+    pub fn offset(self, start: usize) -> Self {
+        Self { residual: self.residual.map(|residual| &residual[start..]), ..self }
     }
 
-    /// Finishes a vector of the outputs from `output` on, whose place in the result is `place`.
+    /// Of a vector of the channels from `channel` on that goes to `index` of the result.
     #[inline(always)]
-    pub fn apply<S: Simd>(&self, simd: S, value: S::Vector, output: usize, place: usize) -> S::Vector {
-        let mut value = value + load(simd, &self.bias[output..]);
-        if let Some(add) = self.add {
-            value = value + load(simd, &add[place..]);
+    pub fn apply<S: Simd>(self, simd: S, sum: S::Vector, channel: usize, index: usize) -> S::Vector {
+        let mut value = sum + load_padded(simd, &self.bias[channel..]);
+        if let Some(residual) = self.residual {
+            value = value + load_padded(simd, &residual[index..]);
         }
         match self.activation {
             Activation::None => value,
             Activation::Relu => value.relu(),
-            Activation::LeakyRelu(slope) => leaky_relu(value, simd.splat(slope)),
+            Activation::LeakyRelu { slope } => leaky_relu(value, simd.splat(slope)),
         }
     }
+}
 
-    /// Finishes a whole tile of the outputs from `output` on whose place in the result is `place`, its rows `pitch` apart.
+impl Epilogue for FusedEpilogue<'_> {
     #[inline(always)]
-    pub fn finish_tile<S: Simd, const R: usize>(
-        &self,
+    fn vector<S: Simd>(self, simd: S, sum: S::Vector, column: usize, index: usize, _: &[f32]) -> S::Vector {
+        self.apply(simd, sum, column, index)
+    }
+
+    #[inline(always)]
+    fn tile<S: Simd, const R: usize>(
+        self,
         simd: S,
         tile: &mut Tile<S, R>,
-        output: usize,
-        (place, pitch): (usize, usize),
+        column: usize,
+        index: usize,
+        ldc: usize,
+        _: &[f32],
     ) {
-        let [left, right] = load_row(simd, &self.bias[output..]);
+        let [left, right] = load_row(simd, &self.bias[column..]);
         for row in tile.iter_mut() {
             *row = [row[0] + left, row[1] + right];
         }
-        if let Some(add) = self.add {
+        if let Some(residual) = self.residual {
             for (r, row) in tile.iter_mut().enumerate() {
-                let [left, right] = load_row(simd, &add[place + r * pitch..]);
+                let [left, right] = load_row(simd, &residual[index + r * ldc..]);
                 *row = [row[0] + left, row[1] + right];
             }
         }
         match self.activation {
             Activation::None => {}
-            // No `flatten`: with it the tile leaves its registers.
+            // No `flatten`: with it the compiler spills the tile to memory.
             Activation::Relu => {
                 for row in tile.iter_mut() {
                     *row = [row[0].relu(), row[1].relu()];
                 }
             }
-            Activation::LeakyRelu(slope) => {
+            Activation::LeakyRelu { slope } => {
                 let slope = simd.splat(slope);
                 for row in tile.iter_mut() {
                     *row = [leaky_relu(row[0], slope), leaky_relu(row[1], slope)];
@@ -80,22 +88,4 @@ impl<'a> Epilogue<'a> {
 fn leaky_relu<V: Vector>(value: V, slope: V) -> V {
     let positive = value.relu();
     positive.add_product(value - positive, slope)
-}
-
-/// A tile's row.
-#[inline(always)]
-fn load_row<S: Simd>(simd: S, values: &[f32]) -> [S::Vector; VECTORS] {
-    let values = &values[..columns::<S>()];
-    [simd.load_first(&values[..S::LANES]), simd.load_first(&values[S::LANES..])]
-}
-
-/// The first values as a vector, with zeros where there are none.
-#[inline(always)]
-fn load<S: Simd>(simd: S, values: &[f32]) -> S::Vector {
-    if let Some(lanes) = S::chunks(values).first() {
-        return simd.load(lanes);
-    }
-    let mut lanes = S::zeros();
-    lanes.as_mut().iter_mut().zip(values).for_each(|(lane, value)| *lane = *value);
-    simd.load(&lanes)
 }

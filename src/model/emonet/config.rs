@@ -27,9 +27,9 @@ const MOST_MODULES: usize = 16;
 const MOST_LEVELS: usize = 8;
 
 impl Config {
-    /// Pixels on each side of the input. The stem quarters it and each level of an hourglass halves it; the
+    /// Height and width of the input, in pixels. The stem quarters it and each level of an hourglass halves it; the
     /// innermost map has 4×4 pixels.
-    pub fn input(&self) -> usize {
+    pub fn input_size(&self) -> usize {
         16 << self.depth
     }
 

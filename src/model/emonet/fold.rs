@@ -1,31 +1,31 @@
-//! Linear maps that are combined while loading, in f64 so that nothing is lost by it.
+//! Linear operations that are combined while loading, in f64 so that nothing is lost by rounding.
 
 use crate::model::ModelError;
+use crate::model::graph::{Convolution, Prologue};
 use crate::model::loader::Loader;
-use crate::model::network::{Convolution, Prologue};
 
-/// What PyTorch adds to a variance.
+/// What PyTorch adds to the running variance.
 const EPSILON: f64 = 1e-5;
 
-/// A scale and a shift for each channel.
-pub(super) struct Norm {
+/// A batch norm in inference: a scale and a shift for each channel.
+pub(super) struct BatchNorm {
     scale: Vec<f64>,
     shift: Vec<f64>,
 }
 
 /// The batch norm `name` over `channels`, with its running statistics.
-pub(super) fn norm(loader: &Loader, name: &str, channels: usize) -> Result<Norm, ModelError> {
+pub(super) fn batch_norm(loader: &Loader, name: &str, channels: usize) -> Result<BatchNorm, ModelError> {
     let read = |leaf: &str| loader.values(&format!("{name}.{leaf}"), &[channels]);
     let (weight, bias, mean, variance) = (read("weight")?, read("bias")?, read("running_mean")?, read("running_var")?);
     let scale: Vec<f64> =
         weight.iter().zip(variance).map(|(&w, &v)| f64::from(w) / (f64::from(v) + EPSILON).sqrt()).collect();
     let shift = bias.iter().zip(mean).zip(&scale).map(|((&b, &m), s)| f64::from(b) - f64::from(m) * s).collect();
-    Ok(Norm { scale, shift })
+    Ok(BatchNorm { scale, shift })
 }
 
-impl Norm {
-    /// Scale, shift, and what is negative becomes zero: what a convolution reads.
-    pub fn then_relu(&self) -> Prologue {
+impl BatchNorm {
+    /// Followed by a ReLU, as the prologue of the next convolution.
+    pub fn with_relu(&self) -> Prologue {
         Prologue { affine: Some((narrow(&self.scale), narrow(&self.shift))), relu: true }
     }
 }
@@ -34,18 +34,18 @@ impl Norm {
 pub(super) fn conv_norm(loader: &Loader, conv: &str, bn: &str, shape: [usize; 4]) -> Result<Convolution, ModelError> {
     let [outputs, inputs, height, width] = shape;
     let weight = loader.values(&format!("{conv}.weight"), &shape)?;
-    let map = Map {
+    let linear = Linear {
         inputs: inputs * height * width,
         weight: widen(weight),
         bias: widen(loader.values(&format!("{conv}.bias"), &[outputs])?),
     };
-    let map = map.then_affine(&norm(loader, bn, outputs)?);
-    Ok(Convolution::new(narrow(&map.weight), narrow(&map.bias), height))
+    let linear = linear.then_batch_norm(&batch_norm(loader, bn, outputs)?);
+    Ok(Convolution::new(narrow(&linear.weight), narrow(&linear.bias), height))
 }
 
-/// A linear map of the channels of one pixel (or feature vector), with bias.
+/// A linear layer over the channels of a pixel (or a feature vector), with bias: a 1×1 convolution.
 #[derive(Clone)]
-pub(super) struct Map {
+pub(super) struct Linear {
     inputs: usize,
     /// `[out, in]`.
     weight: Vec<f64>,
@@ -53,7 +53,7 @@ pub(super) struct Map {
     bias: Vec<f64>,
 }
 
-impl Map {
+impl Linear {
     /// A 1×1 convolution or linear layer.
     pub fn load(loader: &Loader, name: &str, inputs: usize, outputs: usize) -> Result<Self, ModelError> {
         let weight_name = format!("{name}.weight");
@@ -79,8 +79,8 @@ impl Map {
         Self { inputs: self.inputs, weight, bias }
     }
 
-    /// First `self`, then a scale and a shift.
-    pub fn then_affine(mut self, norm: &Norm) -> Self {
+    /// First `self`, then `norm`.
+    pub fn then_batch_norm(mut self, norm: &BatchNorm) -> Self {
         let rows = self.weight.chunks_exact_mut(self.inputs).zip(&mut self.bias);
         for ((row, bias), (scale, shift)) in rows.zip(norm.scale.iter().zip(&norm.shift)) {
             row.iter_mut().for_each(|value| *value *= scale);
@@ -89,14 +89,14 @@ impl Map {
         self
     }
 
-    /// Both of the same input, added.
+    /// The sum of both, for the same input.
     pub fn plus(&self, other: &Self) -> Self {
         let add = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a + b).collect();
         Self { inputs: self.inputs, weight: add(&self.weight, &other.weight), bias: add(&self.bias, &other.bias) }
     }
 
-    /// The part that reads `count` inputs from `start` on, without bias.
-    pub fn columns(&self, start: usize, count: usize) -> Self {
+    /// The part that reads `count` input channels from `start` on, without bias.
+    pub fn input_slice(&self, start: usize, count: usize) -> Self {
         let weight = self.weight.chunks_exact(self.inputs).flat_map(|row| &row[start..start + count]).copied();
         Self { inputs: count, weight: weight.collect(), bias: vec![0.0; self.outputs()] }
     }
@@ -107,8 +107,8 @@ impl Map {
         self
     }
 
-    /// One output, the sum of all.
-    pub fn sum_of_outputs(&self) -> Self {
+    /// One output channel, the sum of all.
+    pub fn sum_of_channels(&self) -> Self {
         let mut weight = vec![0.0; self.inputs];
         for row in self.weight.chunks_exact(self.inputs) {
             weight.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);

@@ -16,12 +16,12 @@ mod config;
 mod fold;
 
 use super::ModelError;
+use super::graph::{Activation, FeatureMap, Graph, GraphBuilder, Shape};
 use super::loader::Loader;
-use super::network::{Activation, Map as Pixels, Network};
 use crate::weights::Weights;
 use blocks::{block, hourglass};
 pub use config::Config;
-use fold::{Map, norm};
+use fold::{Linear, batch_norm};
 
 /// The expressions, in the order of the logits of the published model with 8.
 pub const EXPRESSIONS: [&str; 8] = ["neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt"];
@@ -34,11 +34,11 @@ pub struct EmoNet {
     /// Its size.
     pub config: Config,
     /// From images, RGB in [0, 1], to the features, one pixel of `config.width` channels.
-    pub extractor: Network,
+    pub extractor: Graph,
     /// The sum of the landmark heat maps, an inner value of the extractor with one channel.
-    pub attention: Pixels,
+    pub attention: FeatureMap,
     /// The head `emo_fc_2`, from the features to the logits of the expressions, then valence and arousal.
-    pub head: Network,
+    pub head: Graph,
 }
 
 /// The tensors of `weights` that an EmoNet reads, under their published names.
@@ -71,52 +71,53 @@ impl EmoNet {
     fn read(loader: &Loader) -> Result<Self, ModelError> {
         let config = Config::infer(loader)?;
         let w = config.width;
-        let mut network = Network::new(config.input(), 3);
+        let mut graph = GraphBuilder::new(Shape::square(config.input_size(), 3));
 
         let stem = fold::conv_norm(loader, "conv1", "bn1", [w / 4, 3, 7, 7])?;
-        let x = network.convolve(network.input, stem.strided(2, (3, 3)).then(Activation::Relu));
-        let x = block(&mut network, loader, "conv2", x, w / 2)?;
-        let x = network.max_pool(x, 2);
-        let x = block(&mut network, loader, "conv3", x, w / 2)?;
-        let x = block(&mut network, loader, "conv4", x, w)?;
+        let x = graph.convolution(graph.input(), stem.with_stride(2, (3, 3)).with_activation(Activation::Relu));
+        let x = block(&mut graph, loader, "conv2", x, w / 2)?;
+        let x = graph.max_pool(x, 2);
+        let x = block(&mut graph, loader, "conv3", x, w / 2)?;
+        let x = block(&mut graph, loader, "conv4", x, w)?;
 
-        // What each stack sees, and what of it goes to the emotion branch once the attention has gated it.
-        let entry = Map::load(loader, "conv1x1_input_emo_2", w * (config.modules + 1), w)?;
+        // The features of each stack, and the part of the emotion branch that reads them, once gated by the attention.
+        let entry = Linear::load(loader, "conv1x1_input_emo_2", w * (config.modules + 1), w)?;
         let (mut previous, mut last, mut gated) = (x, x, None);
         for index in 0..config.modules {
             let part = |name: &str| format!("{name}{index}");
-            let seen = hourglass(&mut network, loader, &part("m"), config.depth, previous)?;
-            let seen = block(&mut network, loader, &part("top_m_"), seen, w)?;
+            let seen = hourglass(&mut graph, loader, &part("m"), config.depth, previous)?;
+            let seen = block(&mut graph, loader, &part("top_m_"), seen, w)?;
             let end = fold::conv_norm(loader, &part("conv_last"), &part("bn_end"), [w, w, 1, 1])?;
-            last = network.convolve(seen, end.then(Activation::Relu));
-            let mut entry = entry.columns(w * (index + 1), w);
+            last = graph.convolution(seen, end.with_activation(Activation::Relu));
+            let mut entry = entry.input_slice(w * (index + 1), w);
             if index + 1 < config.modules {
-                let direct = Map::load(loader, &part("bl"), w, w)?;
-                let heatmaps = Map::load(loader, &part("l"), w, LANDMARKS)?;
-                let around = heatmaps.then(&Map::load(loader, &part("al"), LANDMARKS, w)?);
+                let direct = Linear::load(loader, &part("bl"), w, w)?;
+                let heatmaps = Linear::load(loader, &part("l"), w, LANDMARKS)?;
+                let around = heatmaps.then(&Linear::load(loader, &part("al"), LANDMARKS, w)?);
                 entry = direct.then(&entry);
-                previous = network.convolve_onto(last, direct.plus(&around).convolution(), previous);
+                previous = graph.convolution_add(last, direct.plus(&around).convolution(), previous);
             }
-            gated = Some(network.convolve_onto(last, entry.convolution(), gated));
+            gated = Some(graph.convolution_add(last, entry.convolution(), gated));
         }
-        let heatmaps = Map::load(loader, &format!("l{}", config.modules - 1), w, LANDMARKS)?;
-        let attention = network.convolve(last, heatmaps.sum_of_outputs().convolution());
-        let mut y = network.convolve(x, entry.columns(0, w).with_bias_of(&entry).convolution());
+        let heatmaps = Linear::load(loader, &format!("l{}", config.modules - 1), w, LANDMARKS)?;
+        let attention = graph.convolution(last, heatmaps.sum_of_channels().convolution());
+        let mut y = graph.convolution(x, entry.input_slice(0, w).with_bias_of(&entry).convolution());
         if let Some(gated) = gated {
-            y = network.add_gated(gated, attention, y);
+            y = graph.multiply_add(gated, attention, y);
         }
         for index in 0..config.blocks {
-            y = block(&mut network, loader, &format!("emo_net_2.{}", 2 * index), y, w)?;
-            y = network.max_pool(y, 2);
+            y = block(&mut graph, loader, &format!("emo_net_2.{}", 2 * index), y, w)?;
+            y = graph.max_pool(y, 2);
         }
-        let features = network.mean(y);
-        network.outputs = vec![features];
+        let features = graph.global_average_pool(y);
+        let extractor = graph.finish(&[features])?;
 
-        let mut head = Network::new(1, w);
-        let hidden = Map::load(loader, "emo_fc_2.0", w, w / 2)?.then_affine(&norm(loader, "emo_fc_2.1", w / 2)?);
-        let output = Map::load(loader, "emo_fc_2.3", w / 2, config.expressions + 2)?;
-        let hidden = head.convolve(head.input, hidden.convolution().then(Activation::Relu));
-        head.outputs = vec![head.convolve(hidden, output.convolution())];
-        Ok(Self { config, extractor: network, attention, head })
+        let mut head = GraphBuilder::new(Shape::square(1, w));
+        let hidden =
+            Linear::load(loader, "emo_fc_2.0", w, w / 2)?.then_batch_norm(&batch_norm(loader, "emo_fc_2.1", w / 2)?);
+        let output = Linear::load(loader, "emo_fc_2.3", w / 2, config.expressions + 2)?;
+        let hidden = head.convolution(head.input(), hidden.convolution().with_activation(Activation::Relu));
+        let output = head.convolution(hidden, output.convolution());
+        Ok(Self { config, extractor, attention, head: head.finish(&[output])? })
     }
 }

@@ -1,8 +1,9 @@
 //! Backward through time of the batch that a [`Workspace`] ran forward last.
 
-use super::kernels::{self, Left};
+use super::kernels;
 use super::{FEATURES, GATES, HIDDEN, Parameters, Vfer, Workspace};
 use crate::emotion::EMOTIONS;
+use crate::model::gemm::{Accumulate, RowMajor, Transposed, gemm};
 use crate::simd::{Operation, Simd, dispatch};
 
 /// Rows of the gates' gradients that are worked on at a time.
@@ -19,7 +20,7 @@ impl Workspace {
 
     /// The head's gradients of the clips whose last frame is at `step`.
     #[cfg_attr(target_arch = "x86_64", inline(always))]
-    fn enter_from_head(
+    fn add_head_gradients(
         &mut self,
         step: usize,
         vfer: &Vfer,
@@ -48,7 +49,7 @@ impl Workspace {
 
     /// From the gradients of a step's hidden and cell states to those of its gates' sums.
     #[cfg_attr(target_arch = "x86_64", inline(always))]
-    fn through_gates(&mut self, step: usize) {
+    fn backpropagate_gates(&mut self, step: usize) {
         let (start, end) = (self.offsets[step], self.offsets[step + 1]);
         for position in 0..end - start {
             let row = start + position;
@@ -80,12 +81,12 @@ impl Workspace {
 
     /// Through the recurrence to the hidden state of the step before.
     #[cfg_attr(target_arch = "x86_64", inline(always))]
-    fn enter_earlier_step<S: Simd>(&mut self, simd: S, step: usize) {
+    fn backpropagate_recurrence<S: Simd>(&mut self, simd: S, step: usize) {
         let (start, end) = (self.offsets[step], self.offsets[step + 1]);
         let into = &mut self.hidden_gradient[..(end - start) * HIDDEN];
         into.fill(0.0);
-        let sums = &self.gate_gradients[start * GATES..end * GATES];
-        kernels::add_product(simd, into, sums, Left::Plain, &self.panels, end - start);
+        let sums = RowMajor { values: &self.gate_gradients[start * GATES..end * GATES], k: GATES };
+        gemm(simd, sums, self.packed.panels(simd), Accumulate, into, HIDDEN);
     }
 
     /// The hidden state before each row, zeros before the first step's.
@@ -106,9 +107,11 @@ impl Workspace {
         self.gather_hidden_before();
         let inputs = self.inputs.chunks(ROWS * FEATURES).zip(self.hidden_before.chunks(ROWS * HIDDEN));
         for (sums, (inputs, hidden)) in self.gate_gradients.chunks(ROWS * GATES).zip(inputs) {
-            self.panels.fill(simd, sums, GATES);
-            kernels::add_product(simd, &mut gradient.input, inputs, Left::Transposed, &self.panels, FEATURES);
-            kernels::add_product(simd, &mut gradient.recurrent, hidden, Left::Transposed, &self.panels, HIDDEN);
+            self.packed.fill(simd, sums, GATES);
+            let (inputs, hidden) =
+                (Transposed { values: inputs, m: FEATURES }, Transposed { values: hidden, m: HIDDEN });
+            gemm(simd, inputs, self.packed.panels(simd), Accumulate, &mut gradient.input, GATES);
+            gemm(simd, hidden, self.packed.panels(simd), Accumulate, &mut gradient.recurrent, GATES);
         }
     }
 }
@@ -138,13 +141,13 @@ impl<S: Simd> Operation for Backward<'_, S> {
         }
         workspace.recurrent_transposed.resize(GATES * HIDDEN, 0.0);
         kernels::transpose(&vfer.parameters.recurrent, GATES, &mut workspace.recurrent_transposed);
-        workspace.panels.fill(simd, &workspace.recurrent_transposed, HIDDEN);
+        workspace.packed.fill(simd, &workspace.recurrent_transposed, HIDDEN);
 
         for step in (0..workspace.offsets.len() - 1).rev() {
-            workspace.enter_from_head(step, vfer, logit_gradients, gradient);
-            workspace.through_gates(step);
+            workspace.add_head_gradients(step, vfer, logit_gradients, gradient);
+            workspace.backpropagate_gates(step);
             if step > 0 {
-                workspace.enter_earlier_step(simd, step);
+                workspace.backpropagate_recurrence(simd, step);
             }
         }
 

@@ -1,8 +1,10 @@
 //! Forward: of a batch of clips at once, and of one frame at a time.
 
-use super::kernels::{self, Left, Panels};
+use super::kernels;
 use super::{FEATURES, GATES, HIDDEN, Parameters, Vfer};
 use crate::emotion::EMOTIONS;
+use crate::model::gemm::{Accumulate, PackBuffer, RowMajor, gemm};
+use crate::model::math::{sigmoid, softmax, tanh};
 use crate::simd::{Isa, Operation, Simd, dispatch};
 
 /// The LSTM's state between two frames of a clip.
@@ -51,8 +53,8 @@ pub struct Workspace {
     pub(super) cell_gradient: Vec<f32>,
     pub(super) recurrent_transposed: Vec<f32>,
     pub(super) hidden_before: Vec<f32>,
-    /// The right factor of the product at hand.
-    pub(super) panels: Panels,
+    /// The packed right operand of the product at hand.
+    pub(super) packed: PackBuffer,
 }
 
 impl Workspace {
@@ -99,7 +101,8 @@ impl Workspace {
         if step > 0 {
             let before = self.offsets[step - 1];
             let hidden = &self.hidden[before * HIDDEN..(before + count) * HIDDEN];
-            kernels::add_product(simd, gates, hidden, Left::Plain, &self.panels, count);
+            let hidden = RowMajor { values: hidden, k: HIDDEN };
+            gemm(simd, hidden, self.packed.panels(simd), Accumulate, gates, GATES);
         }
         for (position, gates) in gates.as_chunks_mut::<GATES>().0.iter_mut().enumerate() {
             activate(gates);
@@ -140,14 +143,15 @@ impl<S: Simd> Operation for Forward<'_, S> {
         workspace.gates.resize(rows * GATES, 0.0);
         workspace.gates.as_chunks_mut().0.iter_mut().for_each(|row| *row = biases);
         // The input's part of all gates of all frames in one product.
-        workspace.panels.fill(simd, &parameters.input, GATES);
-        kernels::add_product(simd, &mut workspace.gates, &workspace.inputs, Left::Plain, &workspace.panels, rows);
+        workspace.packed.fill(simd, &parameters.input, GATES);
+        let inputs = RowMajor { values: &workspace.inputs, k: FEATURES };
+        gemm(simd, inputs, workspace.packed.panels(simd), Accumulate, &mut workspace.gates, GATES);
         for buffer in [&mut workspace.cells, &mut workspace.cell_tanh, &mut workspace.hidden] {
             buffer.resize(rows * HIDDEN, 0.0);
         }
         // The state before the first frame; all else is written below.
         workspace.cells[..workspace.offsets.get(1).map_or(0, |first| first * HIDDEN)].fill(0.0);
-        workspace.panels.fill(simd, &parameters.recurrent, GATES);
+        workspace.packed.fill(simd, &parameters.recurrent, GATES);
         for step in 0..workspace.offsets.len() - 1 {
             workspace.advance(simd, step);
         }
@@ -201,7 +205,7 @@ impl Vfer {
         assert_eq!(features.len(), FEATURES);
         let parameters = &self.parameters;
         dispatch!(Isa::best(), simd => simd.call(Step { simd, parameters, stream, features }));
-        kernels::softmax(&self.head(&stream.hidden))
+        softmax(&self.head(&stream.hidden))
     }
 
     /// Logits of a hidden state, `[EMOTIONS]`.
@@ -219,9 +223,9 @@ impl Vfer {
 fn activate(gates: &mut [f32; GATES]) {
     let (input_forget, cell_output) = gates.split_at_mut(2 * HIDDEN);
     let (cell, output) = cell_output.split_at_mut(HIDDEN);
-    input_forget.iter_mut().for_each(|gate| *gate = kernels::sigmoid(*gate));
-    cell.iter_mut().for_each(|gate| *gate = kernels::tanh(*gate));
-    output.iter_mut().for_each(|gate| *gate = kernels::sigmoid(*gate));
+    input_forget.iter_mut().for_each(|gate| *gate = sigmoid(*gate));
+    cell.iter_mut().for_each(|gate| *gate = tanh(*gate));
+    output.iter_mut().for_each(|gate| *gate = sigmoid(*gate));
 }
 
 /// `cell` holds the state before the frame and the state after it afterwards.
@@ -232,7 +236,7 @@ fn update(gates: &[f32; GATES], cell: &mut [f32], cell_tanh: &mut [f32], hidden:
     let (candidate, output) = rest.split_at(HIDDEN);
     for i in 0..HIDDEN {
         cell[i] = forget[i] * cell[i] + input[i] * candidate[i];
-        cell_tanh[i] = kernels::tanh(cell[i]);
+        cell_tanh[i] = tanh(cell[i]);
         hidden[i] = output[i] * cell_tanh[i];
     }
 }

@@ -9,8 +9,8 @@ mod kernels;
 mod running_mean;
 
 pub use forward::{Stream, Workspace};
-pub use kernels::softmax;
 
+pub use super::math::softmax;
 use crate::emotion::EMOTIONS;
 use crate::random::SplitMix64;
 use crate::weights::{Tensor, Weights, WeightsError};

@@ -1,20 +1,20 @@
-// Maxima of 2×2 pixels.
+// Maximum over 2×2 windows, `stride` pixels apart. A pixel that is cut off at the end is replaced by its neighbour, which
+// changes no maximum.
 
 @group(0) @binding(1) var<storage, read> input: array<Stored>;
 @group(0) @binding(2) var<storage, read_write> output: array<Stored>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  let quads = params.output_quads;
-  let place = id.x / quads;
-  if place >= params.output_side * params.output_side {
+  let vectors = params.output_vectors;
+  let pixel = id.x / vectors;
+  if pixel >= output_pixels() {
     return;
   }
-  let y = (place / params.output_side) * params.stride;
-  let x = (place % params.output_side) * params.stride;
-  let last = params.input_side - 1u;
-  let first = (y * params.input_side + x) * quads + id.x % quads;
-  let right = select(quads, 0u, x == last);
-  let down = select(params.input_side * quads, 0u, y == last);
+  let y = (pixel / params.output_width) * params.stride;
+  let x = (pixel % params.output_width) * params.stride;
+  let first = (y * params.input_width + x) * vectors + id.x % vectors;
+  let right = select(vectors, 0u, x + 1u == params.input_width);
+  let down = select(params.input_width * vectors, 0u, y + 1u == params.input_height);
   output[id.x] = max(max(input[first], input[first + right]), max(input[first + down], input[first + down + right]));
 }

@@ -5,9 +5,9 @@ use std::process::Command;
 use std::time::Instant;
 
 use emofed::learning::{AdamSettings, Clip, ParallelTrainer, Trainer};
-use emofed::model::network::Network;
+use emofed::model::graph::Graph;
 use emofed::model::vfer::{FEATURES, Vfer, Workspace};
-use emofed::model::{cpu::Engine, emonet::EmoNet, lite::Lite};
+use emofed::model::{cpu::Executor, emonet::EmoNet, lite::Lite};
 use emofed_tests::e2e::peers::Measured;
 use emofed_tests::{emonet_official, input_image, lite_weights, values};
 
@@ -46,13 +46,13 @@ pub fn vfer_step() -> Result<Outcome, String> {
 }
 
 /// Frames a second: ours with a frame on each thread, the peer with all threads on a frame.
-fn features(name: &str, network: &Network, model: &Path, frames: usize) -> Result<Outcome, String> {
-    let image = input_image("image/0", network.input.side);
+fn features(name: &str, graph: &Graph, model: &Path, frames: usize) -> Result<Outcome, String> {
+    let image = input_image("image/0", graph.input().shape.height);
     let image_file = write(&format!("{name}.f32"), &bytes(&image))?;
-    let engine = Engine::new(network);
-    let found = to_f64(&engine.run(&image)[0]);
-    let mut engines: Vec<Engine> = (0..THREADS).map(|_| engine.share()).collect();
-    engines.iter().for_each(|engine| drop(engine.run(&image)));
+    let executor = Executor::new(graph);
+    let found = to_f64(&executor.run(&image)[0]);
+    let mut executors: Vec<Executor> = (0..THREADS).map(|_| executor.share()).collect();
+    executors.iter().for_each(|executor| drop(executor.run(&image)));
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let measured =
@@ -61,8 +61,8 @@ fn features(name: &str, network: &Network, model: &Path, frames: usize) -> Resul
         theirs.push(1_000.0 / median(measured.times));
         let (image, started) = (&image, Instant::now());
         std::thread::scope(|scope| {
-            for engine in &mut engines {
-                scope.spawn(move || (0..frames / THREADS).for_each(|_| drop(engine.run(image))));
+            for executor in &mut executors {
+                scope.spawn(move || (0..frames / THREADS).for_each(|_| drop(executor.run(image))));
             }
         });
         ours.push((frames / THREADS * THREADS) as f64 / started.elapsed().as_secs_f64());

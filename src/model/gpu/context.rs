@@ -1,4 +1,4 @@
-//! The graphics card.
+//! A GPU device and its queue.
 
 use std::sync::Arc;
 
@@ -7,29 +7,29 @@ use half::f16;
 
 use crate::model::ModelError;
 
-/// A graphics card that networks can run on.
+/// A GPU device and its queue, shared by all executors on it.
 #[derive(Clone, Debug)]
-pub struct Card {
+pub struct GpuContext {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
-    /// How maps are stored.
+    /// How feature maps and weights are stored.
     pub precision: Precision,
 }
 
-/// How values are stored on a card; sums are always f32.
+/// How values are stored on a GPU; sums are always f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
-    /// In full.
+    /// 32 bits.
     F32,
-    /// In half the memory: results change by less than 0.2 %.
+    /// 16 bits: half the memory traffic; results change by less than 0.2 %.
     F16,
 }
 
 impl Precision {
-    /// How many bytes so many values take.
-    pub(super) fn bytes(self, values: usize) -> u64 {
+    /// Bytes of so many values.
+    pub(super) fn bytes(self, elements: usize) -> u64 {
         let size = if self == Self::F32 { size_of::<f32>() } else { size_of::<f16>() };
-        (values * size) as u64
+        (elements * size) as u64
     }
 
     pub(super) fn encode(self, values: &[f32]) -> Vec<u8> {
@@ -47,12 +47,12 @@ impl Precision {
     }
 }
 
-impl Card {
-    /// The fastest card, storing maps with `precision`, or in full where it knows no other. `on_lost` is called, with the
-    /// reason, when it is lost or does what it should not.
+impl GpuContext {
+    /// A device on the fastest adapter, with `precision`, or [`Precision::F32`] where the adapter has no 16-bit floats.
+    /// `on_lost` is called, with the reason, when the device is lost or reports an error.
     ///
     /// # Errors
-    /// [`ModelError::Device`] if there is none, or it has less than WebGPU's default limits.
+    /// [`ModelError::Device`] if there is no adapter, or it has less than WebGPU's default limits.
     pub async fn open(
         precision: Precision,
         on_lost: impl Fn(String) + Send + Sync + 'static,
@@ -68,13 +68,13 @@ impl Card {
             ..Default::default()
         };
         let adapter = instance.request_adapter(&options).await.map_err(|error| failed(&error))?;
-        // The default limits, and nothing else that not every WebGPU has.
-        let mut wanted = wgpu::DeviceDescriptor::default();
+        // The default limits, which every WebGPU implementation has.
+        let mut descriptor = wgpu::DeviceDescriptor::default();
         let half = precision == Precision::F16 && adapter.features().contains(wgpu::Features::SHADER_F16);
         if half {
-            wanted.required_features = wgpu::Features::SHADER_F16;
+            descriptor.required_features = wgpu::Features::SHADER_F16;
         }
-        let (device, queue) = adapter.request_device(&wanted).await.map_err(|error| failed(&error))?;
+        let (device, queue) = adapter.request_device(&descriptor).await.map_err(|error| failed(&error))?;
         let on_lost = Arc::new(on_lost);
         let on_error = on_lost.clone();
         device.set_device_lost_callback(move |_, message| on_lost(message));
@@ -82,21 +82,21 @@ impl Card {
         Ok(Self { device, queue, precision: if half { Precision::F16 } else { Precision::F32 } })
     }
 
-    /// Loses the card, for tests of what happens then.
-    pub fn lose(&self) {
+    /// Destroys the device, as when it is lost: for tests.
+    pub fn destroy(&self) {
         self.device.destroy();
     }
 
-    /// Waits for what was submitted and brings `buffer` back.
+    /// Waits for what was submitted and reads `buffer` back.
     pub(super) async fn read(&self, buffer: &wgpu::Buffer) -> Result<Vec<f32>, ModelError> {
         let (sender, receiver) = futures_channel::oneshot::channel();
         buffer.map_async(wgpu::MapMode::Read, .., move |result| {
-            // Nobody waits any more if the session was left in the meantime.
+            // The receiver is gone if the caller was dropped in the meantime.
             let _ = sender.send(result);
         });
         #[cfg(not(target_arch = "wasm32"))]
         self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|error| ModelError::Device(error.to_string()))?;
-        let mapped = receiver.await.map_err(|_| ModelError::Device("the card was given up".into()))?;
+        let mapped = receiver.await.map_err(|_| ModelError::Device("the device was dropped".into()))?;
         mapped.map_err(|error| ModelError::Device(error.to_string()))?;
         let view = buffer.get_mapped_range(..).map_err(|error| ModelError::Device(error.to_string()))?;
         let values = self.precision.decode(&view);
