@@ -3,25 +3,25 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
-use emofed::learning::Strategy;
-use emofed::protocol::{CapturePlan, Deployment, LearningSettings, MINIMUM_CONTRIBUTORS, RoundSettings, UpdateLimits};
+use emofed::learning::{LearningSettings, Strategy};
+use emofed::protocol::{CaptureSettings, Deployment, MINIMUM_CONTRIBUTORS, RoundSettings, UpdateLimits};
 use serde::{Deserialize, Serialize};
 
-use crate::round::{ClassBounds, ClassConfig};
+use crate::round::{FederationBounds, FederationConfig};
 use crate::serve::authority;
 
 /// `emofed serve --config FILE`, in TOML. Everything has a default.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// What the class is called.
-    pub class: Option<String>,
+    /// What the instructor calls the class.
+    pub name: Option<String>,
     /// How rounds go until the instructor changes it.
     pub rounds: RoundSettings,
     /// How tabs learn.
     pub learning: LearningSettings,
     /// How tabs look.
-    pub capture: CapturePlan,
+    pub capture: CaptureSettings,
     /// What an update may be at most.
     pub limits: Limits,
     /// What becomes of the mean of a round's updates: FedAvg unless another is named.
@@ -42,8 +42,8 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Most clips that a participant may claim in a round.
-    pub max_clips: u32,
+    /// Most examples that a participant may claim in a round.
+    pub max_examples: u32,
     /// Largest Euclidean norm of an update; absent: what fine-tuning can reach, see [`UpdateLimits::reachable`].
     pub max_norm: Option<f64>,
     /// Shortest time that a round stays open unless the instructor closes it, in seconds.
@@ -52,8 +52,8 @@ pub struct Limits {
     pub kept_models: usize,
     /// Most participants that may join.
     pub max_participants: u32,
-    /// A class code made from now on lets students join for so many days.
-    pub class_code_days: u32,
+    /// A join code made from now on lets students join for so many days.
+    pub join_code_days: u32,
     /// Most joins with the right code from one address (one IPv6 /64) in an hour; absent: as many as may join at all, since
     /// a whole school can share one address.
     pub joins_per_address_per_hour: Option<u32>,
@@ -61,15 +61,15 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        let ClassBounds { shortest_round_s, kept_models, max_participants } = ClassBounds::default();
-        let max_clips = UpdateLimits::default().max_clips;
+        let FederationBounds { shortest_round_s, kept_models, max_participants } = FederationBounds::default();
+        let max_examples = UpdateLimits::default().max_examples;
         Self {
-            max_clips,
+            max_examples,
             max_norm: None,
             shortest_round_s,
             kept_models,
             max_participants,
-            class_code_days: 90,
+            join_code_days: 90,
             joins_per_address_per_hour: None,
         }
     }
@@ -173,8 +173,8 @@ impl Config {
             (share(learning.video_share), "learning.video_share must be in 0..1"),
             ((0.0..=2.0).contains(&learning.prior_correction), "learning.prior_correction must be in 0..2"),
             (
-                learning.minimum_clips <= limits.max_clips,
-                "learning.minimum_clips is above limits.max_clips: every update would be refused",
+                learning.minimum_clips <= limits.max_examples,
+                "learning.minimum_clips is above limits.max_examples: every update would be refused",
             ),
             (positive(capture.max_frames_per_second), "capture.max_frames_per_second must be above 0 and finite"),
             (capture.clip_ms > 0, "capture.clip_ms must be above 0"),
@@ -188,10 +188,10 @@ impl Config {
                 "strategy has a value out of range: momenta and decays are in 0..1, the rest above 0",
             ),
             (limits.max_norm.is_none_or(positive), "limits.max_norm must be above 0 and finite"),
-            (limits.max_clips > 0, "limits.max_clips must be at least 1"),
+            (limits.max_examples > 0, "limits.max_examples must be at least 1"),
             (limits.max_participants > 0, "limits.max_participants must be at least 1"),
             (limits.kept_models > 0, "limits.kept_models must be at least 1"),
-            (limits.class_code_days > 0, "limits.class_code_days must be at least 1"),
+            (limits.join_code_days > 0, "limits.join_code_days must be at least 1"),
             (limits.joins_per_address() > 0, "limits.joins_per_address_per_hour must be at least 1"),
             (
                 self.public_origin.as_deref().is_none_or(|origin| authority(origin).is_some()),
@@ -227,15 +227,15 @@ impl Config {
 
     /// What an update of a model of `values` values may be at most.
     pub fn update_limits(&self, values: usize) -> UpdateLimits {
-        let reachable = UpdateLimits::reachable(&self.learning, self.limits.max_clips, values);
+        let reachable = UpdateLimits::reachable(&self.learning, self.limits.max_examples, values);
         UpdateLimits { max_norm: self.limits.max_norm.unwrap_or(reachable.max_norm), ..reachable }
     }
 
     /// What the class needs of it, for a model of `values` values.
-    pub fn class_config(&self, values: usize) -> ClassConfig {
+    pub fn federation_config(&self, values: usize) -> FederationConfig {
         let Limits { shortest_round_s, kept_models, max_participants, .. } = self.limits;
-        ClassConfig {
-            class: self.class.clone().unwrap_or_else(|| "Virtual classroom".to_owned()),
+        FederationConfig {
+            name: self.name.clone().unwrap_or_else(|| "Virtual classroom".to_owned()),
             deployment: self.deployment.clone(),
             learning: self.learning.clone(),
             capture: self.capture.clone(),
@@ -243,7 +243,7 @@ impl Config {
             limits: self.update_limits(values),
             strategy: self.strategy,
             few_contributors: self.few_contributors,
-            bounds: ClassBounds { shortest_round_s, kept_models, max_participants },
+            bounds: FederationBounds { shortest_round_s, kept_models, max_participants },
         }
     }
 }
@@ -295,11 +295,11 @@ mod tests {
         };
         let documented: toml::Table = sample.parse().unwrap();
         assert_eq!(keys(&documented), keys(&toml::Table::try_from(&config).unwrap()));
-        let reachable = UpdateLimits::reachable(&config.learning, config.limits.max_clips, 200_000).max_norm;
+        let reachable = UpdateLimits::reachable(&config.learning, config.limits.max_examples, 200_000).max_norm;
         assert!((reachable - config.limits.max_norm.unwrap()).abs() < 0.01, "{reachable}");
         let limits = Limits { max_norm: None, joins_per_address_per_hour: None, ..config.limits };
         let without_options =
-            Config { class: None, trusted_proxy: false, public_origin: None, deployment: None, limits, ..config };
+            Config { name: None, trusted_proxy: false, public_origin: None, deployment: None, limits, ..config };
         assert_eq!(without_options, Config::default());
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What `GET /api/v1/events` sends, as JSON in `data:`.
+/// What `GET /api/v2/events` sends, as JSON in `data:`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
@@ -27,12 +27,12 @@ pub enum Event {
         /// Why.
         reason: CloseReason,
     },
-    /// There is a new central model.
+    /// There is a new global model.
     ModelPublished {
         /// Its version.
         version: u64,
     },
-    /// An earlier central model is the current one again, under a new version number.
+    /// An earlier global model is the current one again, under a new version number.
     ModelRolledBack {
         /// The new version number.
         version: u64,
@@ -51,7 +51,7 @@ pub enum CloseReason {
     Instructor,
     /// The deadline passed with too few clients.
     Deadline,
-    /// The candidate did not pass the gate; the central model stays.
+    /// The candidate did not pass the acceptance check; the global model stays.
     Rejected,
     /// Nothing came of it: too few updates, or its base was replaced.
     Abandoned,

@@ -6,17 +6,17 @@ use super::{MINIMUM_CONTRIBUTORS, ModelVersion, OpenRound};
 
 /// Paths of the instructor's calls; all need the instructor's bearer token.
 pub mod instructor_path {
-    /// `GET`: [`super::ClassStatus`].
-    pub const STATUS: &str = "/api/v1/instructor/status";
+    /// `GET`: [`super::FederationStatus`].
+    pub const STATUS: &str = "/api/v2/instructor/status";
     /// `POST`: opens a round.
-    pub const ROUNDS: &str = "/api/v1/instructor/rounds";
+    pub const ROUNDS: &str = "/api/v2/instructor/rounds";
     /// `PATCH` [`super::RoundSettingsChange`].
-    pub const SETTINGS: &str = "/api/v1/instructor/settings";
+    pub const SETTINGS: &str = "/api/v2/instructor/settings";
 
-    /// `POST`: gives the class a new code; answers with a [`super::ClassCode`].
-    pub const CLASS_CODE: &str = "/api/v1/instructor/class-code";
+    /// `POST`: makes a new join code; answers with a [`super::JoinCode`].
+    pub const JOIN_CODE: &str = "/api/v2/instructor/join-code";
     /// `GET`: [`super::ParticipantSummary`] of each; `DELETE`: ends all participants' tokens.
-    pub const PARTICIPANTS: &str = "/api/v1/instructor/participants";
+    pub const PARTICIPANTS: &str = "/api/v2/instructor/participants";
 
     /// `DELETE`: ends the token of the participant `id`.
     pub fn participant(id: &str) -> String {
@@ -28,9 +28,9 @@ pub mod instructor_path {
         format!("{ROUNDS}/{round}/close")
     }
 
-    /// `POST`: makes the weights of `version` the central model again, as a new version.
+    /// `POST`: makes the weights of `version` the global model again, as a new version.
     pub fn restore(version: u64) -> String {
-        format!("/api/v1/instructor/models/{version}/restore")
+        format!("/api/v2/instructor/models/{version}/restore")
     }
 }
 
@@ -89,7 +89,7 @@ impl Default for RoundSettings {
 
 /// The code that students join with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClassCode {
+pub struct JoinCode {
     /// The code.
     pub code: String,
     /// When it ends, in seconds since 1970; absent: it does not.
@@ -107,16 +107,16 @@ pub struct ParticipantSummary {
     pub joined_at_s: Option<u64>,
 }
 
-/// The class as the instructor sees it.
+/// The federation as the instructor sees it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ClassStatus {
-    /// Its name.
-    pub class: String,
+pub struct FederationStatus {
+    /// What the instructor calls the class.
+    pub name: String,
     /// The code that students join with.
-    pub class_code: String,
+    pub join_code: String,
     /// When the code ends, in seconds since 1970; absent: it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub class_code_expires_at_s: Option<u64>,
+    pub join_code_expires_at_s: Option<u64>,
     /// Tabs that listen to events now.
     pub connected: u32,
     /// Participants that ever joined.

@@ -2,32 +2,33 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::UpdateEncoding;
+use crate::learning::LearningSettings;
+use crate::model::BackboneKind;
 
-/// `GET /api/v1/manifest`.
+/// `GET /api/v2/manifest`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// [`super::PROTOCOL`] of the aggregator.
     pub protocol: u32,
     /// What the instructor calls the class.
-    pub class: String,
+    pub name: String,
     /// Who runs this and why; absent only on loopback.
     pub deployment: Option<Deployment>,
     /// The frozen feature extractor and image model.
     pub backbone: BackboneRef,
     /// The face detector's weights.
     pub detector: BlobRef,
-    /// The current central VFER.
+    /// The global model.
     pub model: ModelVersion,
     /// How tabs learn.
     pub learning: LearningSettings,
     /// How tabs look and cut clips.
-    pub capture: CapturePlan,
+    pub capture: CaptureSettings,
     /// The round that takes updates now, if any.
     pub round: Option<OpenRound>,
-    /// What became of the last [`RECENT_ROUNDS`] rounds, newest first. A round that is being aggregated is in neither.
+    /// The last [`RECENT_ROUNDS`] ended rounds, newest first. A round that is being aggregated is in neither.
     #[serde(default)]
-    pub recent_rounds: Vec<RoundFate>,
+    pub recent_rounds: Vec<EndedRound>,
     /// A demonstration with fewer than [`MINIMUM_CONTRIBUTORS`]: a published model can then give away what a single
     /// participant's update was. Only on loopback; the pages say so.
     #[serde(default)]
@@ -38,16 +39,16 @@ pub struct Manifest {
 /// from the published mean and is left with the other's update.
 pub const MINIMUM_CONTRIBUTORS: u32 = 3;
 
-/// How many ended rounds the manifest tells of.
+/// How many ended rounds the manifest lists.
 pub const RECENT_ROUNDS: usize = 16;
 
-/// What became of a round.
+/// An ended round.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RoundFate {
+pub struct EndedRound {
     /// The round.
     pub round: u64,
     /// How it ended.
-    pub fate: Fate,
+    pub outcome: RoundOutcome,
     /// The model version that it was published as; present exactly if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
@@ -56,7 +57,7 @@ pub struct RoundFate {
 /// How a round ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Fate {
+pub enum RoundOutcome {
     /// Its mean is a model version: the clips behind its updates have been learned from.
     Published,
     /// The candidate did not pass the acceptance check: the updates changed nothing.
@@ -86,16 +87,6 @@ pub struct BlobRef {
     pub sha256: String,
     /// Length in bytes.
     pub size: u64,
-}
-
-/// Which feature extractor a class uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BackboneKind {
-    /// face-api's expression network: 112×112 input, 7 classes, any laptop.
-    Lite,
-    /// EmoNet (Toisoul et al. 2021): 256×256 input, 8 classes (or 5).
-    Emonet,
 }
 
 /// The frozen backbone, by kind and hash. A VFER belongs to exactly one.
@@ -132,20 +123,20 @@ pub struct ModelVersion {
     /// The round that made it.
     pub round: Option<u64>,
     /// How many client updates went into it.
-    pub clients: u32,
-    /// How many clips those updates stand for. Not told where fewer than [`MINIMUM_CONTRIBUTORS`] contributed: together
+    pub num_clients: u32,
+    /// The sum of those updates' `num_examples`. Absent where fewer than [`MINIMUM_CONTRIBUTORS`] contributed: together
     /// with one's own count it gives another's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clips: Option<u64>,
+    pub num_examples: Option<u64>,
     /// Seconds since 1970 when it was published.
     pub published_at_s: u64,
     /// SHA-256 of the backbone whose features it reads.
     pub backbone_sha256: String,
     /// Its weights.
     pub vfer: BlobRef,
-    /// What it was worth on the instructor's held-out set, where there is one.
+    /// What the acceptance check measured on the instructor's held-out set, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub evaluation: Option<HeldOutEvaluation>,
+    pub acceptance_report: Option<AcceptanceReport>,
     /// What it was trained on, where it was trained in the lab.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<ModelCard>,
@@ -154,9 +145,9 @@ pub struct ModelVersion {
     pub strategy_state: Option<BlobRef>,
 }
 
-/// A candidate and the model before it on a held-out set.
+/// Figures of the acceptance check: a candidate and the model before it on a held-out set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HeldOutEvaluation {
+pub struct AcceptanceReport {
     /// The set's name.
     pub set: String,
     /// Its number of clips.
@@ -195,87 +186,10 @@ pub struct ModelCard {
     pub metrics: std::collections::BTreeMap<String, f64>,
 }
 
-/// What a tab does with its clips beside contributing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Recipe {
-    /// Nothing: the class's model is the student's (the paper).
-    #[default]
-    Paper,
-    /// Each tab keeps a head of its own over the class's model, which never leaves it: `learning::PersonalHead`.
-    PersonalHead,
-}
-
-/// How a tab makes a client update. The defaults are the paper's where it gives a value.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LearningSettings {
-    /// What a tab does with its clips beside contributing.
-    pub recipe: Recipe,
-    /// A clip is kept if the largest mean probability reaches this (paper: 0.5).
-    pub confidence_threshold: f64,
-    /// Adam's learning rate in local fine-tuning (paper: 1e-5).
-    pub learning_rate: f64,
-    /// Added to the root of Adam's second moment (PyTorch's 1e-8, as in the paper). A handful of clips is one or two steps,
-    /// in which Adam moves every weight by the learning rate whatever its gradient; with a large value a weight moves by
-    /// learning_rate / adam_epsilon times its gradient, as in gradient descent.
-    pub adam_epsilon: f64,
-    /// Passes over the kept clips (paper: 1).
-    pub epochs: u32,
-    /// Clips per step.
-    pub batch_size: usize,
-    /// Train on the mean probabilities instead of the label they point to.
-    pub soft_labels: bool,
-    /// A tab contributes once it has kept this many clips.
-    pub minimum_clips: u32,
-    /// Fixes the order of clips in an epoch.
-    pub seed: u64,
-    /// μ of the proximal term μ/2 ‖w − w₀‖² that holds the copy near the model it started from (FedProx, Li et al. 2020);
-    /// 0 in the paper.
-    pub proximal: f64,
-    /// Share, 0 to 1, of the starting model's own opinion in each target, so that tuning forgets less (learning without
-    /// forgetting, Li and Hoiem 2016); 0 in the paper.
-    pub distillation: f64,
-    /// Share, 0 to 1, of the VFER's opinion in a clip's pseudo label beside the image head's; 0 in the paper.
-    pub video_share: f64,
-    /// Exponent of the mean opinion on this tab's clips that an opinion is divided by, so that a head which favours a
-    /// class is corrected (as FedDB does); 0 in the paper.
-    pub prior_correction: f64,
-    /// Whether classes that are named seldom need less confidence (FreeMatch, Wang et al. 2023); not in the paper.
-    pub adaptive_threshold: bool,
-    /// Keep a clip only if the VFER names the same emotion as its pseudo label (as SAGE does); not in the paper.
-    pub agreement: bool,
-    /// What the values of updates are written as.
-    pub update_encoding: UpdateEncoding,
-}
-
-impl Default for LearningSettings {
-    fn default() -> Self {
-        Self {
-            recipe: Recipe::Paper,
-            confidence_threshold: 0.5,
-            learning_rate: 1e-5,
-            adam_epsilon: 1e-8,
-            epochs: 1,
-            batch_size: 8,
-            soft_labels: false,
-            minimum_clips: 4,
-            seed: 0,
-            proximal: 0.0,
-            distillation: 0.0,
-            video_share: 0.0,
-            prior_correction: 0.0,
-            adaptive_threshold: false,
-            agreement: false,
-            update_encoding: UpdateEncoding::F32,
-        }
-    }
-}
-
 /// How a tab samples frames and cuts clips.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct CapturePlan {
+pub struct CaptureSettings {
     /// Most frames a second to look at; a slower tab looks at fewer.
     pub max_frames_per_second: f64,
     /// Length of a clip; where frames come too seldom for `minimum_frames`, up to four times as long.
@@ -286,7 +200,7 @@ pub struct CapturePlan {
     pub face_lost_ms: u64,
 }
 
-impl Default for CapturePlan {
+impl Default for CaptureSettings {
     fn default() -> Self {
         Self { max_frames_per_second: 10.0, clip_ms: 3_000, minimum_frames: 8, face_lost_ms: 500 }
     }

@@ -15,8 +15,7 @@ use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
 use super::js;
 #[cfg(feature = "gpu")]
 use crate::model::gpu::{Card, Precision};
-use crate::model::{Backbone, Device, ModelError};
-use crate::protocol::BackboneKind;
+use crate::model::{Backbone, BackboneKind, Device, ModelError};
 use crate::weights::Weights;
 
 /// How much more memory than its file a loaded backbone takes, at the most: on the way it is there in three forms, and

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Subcommand;
-use emofed::protocol::{BackboneKind, BackboneRef};
+use emofed::model::BackboneKind;
+use emofed::protocol::BackboneRef;
 use emofed::weights::Weights;
 use emofed_server::clock::{Clock as _, SystemClock};
 use emofed_server::import::{ImportError, emonet, lite};

@@ -1,6 +1,6 @@
 //! The command line.
 
-mod class;
+mod credentials;
 mod evaluate;
 mod features;
 mod import;

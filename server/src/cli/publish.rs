@@ -16,7 +16,7 @@ use super::{DataFolder, Failure, print};
   emofed publish vfer.safetensors
   emofed serve
 
-The model becomes the newest version of the class, with its card in the manifest; nothing is overwritten.")]
+The model becomes the newest version of the federation, with its card in the manifest; nothing is overwritten.")]
 pub struct Arguments {
     /// The model that `emofed train` wrote
     #[arg(value_name = "VFER")]

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use emofed::model::vfer::Vfer;
-use emofed::protocol::HeldOutEvaluation;
+use emofed::protocol::AcceptanceReport;
 use emofed::weights::Weights;
 
 use super::dataset::{Dataset, RatedClip};
@@ -42,7 +42,7 @@ impl HeldOutCheck {
 }
 
 impl AcceptanceCheck for HeldOutCheck {
-    fn check(&self, base: &Weights, candidate: &Weights) -> Result<Option<HeldOutEvaluation>, String> {
+    fn check(&self, base: &Weights, candidate: &Weights) -> Result<Option<AcceptanceReport>, String> {
         self.sanity.check(base, candidate)?;
         let (before, after) = (self.measure(base)?, self.measure(candidate)?);
         if !after.loss.is_finite() || after.macro_f1 < before.macro_f1 - self.tolerance {
@@ -51,7 +51,7 @@ impl AcceptanceCheck for HeldOutCheck {
                 self.set, before.macro_f1, after.macro_f1, self.tolerance
             ));
         }
-        Ok(Some(HeldOutEvaluation {
+        Ok(Some(AcceptanceReport {
             set: self.set.clone(),
             clips: after.clips,
             macro_f1_before: before.macro_f1,
@@ -64,11 +64,12 @@ impl AcceptanceCheck for HeldOutCheck {
 
 #[cfg(test)]
 mod tests {
+    use emofed::learning::LearningSettings;
     use emofed::learning::Strategy;
-    use emofed::protocol::{LearningSettings, UpdateLimits};
+    use emofed::protocol::UpdateLimits;
 
     use super::*;
-    use crate::lab::federation::{Federation, fine_tune};
+    use crate::lab::simulated_federation::{SimulatedFederation, fine_tune};
     use crate::lab::synthetic::{WorldSettings, generate};
     use crate::lab::train::{TrainSettings, train};
 
@@ -82,14 +83,14 @@ mod tests {
         let check = Box::new(HeldOutCheck::new(world.clone(), 1.0, SanityCheck { max_norm: 10.0 }));
         let weights = base.to_weights();
         let federation =
-            Federation::with_acceptance_check(&weights, &learning, limits, Strategy::FedAvg, check).unwrap();
+            SimulatedFederation::with_acceptance_check(&weights, &learning, limits, Strategy::FedAvg, check).unwrap();
         let clips: Vec<&RatedClip> = world.clips.iter().collect();
         federation.round(3, &|_, update| update.encode(), |_, base| fine_tune(base, &clips, &learning)).unwrap();
         let version = federation.version();
-        let evaluation = version.evaluation.unwrap();
-        assert_eq!((version.version, evaluation.clips), (2, 12));
-        assert!((evaluation.loss_before - evaluate(&base, &clips).loss).abs() < 1e-9);
-        assert!(evaluation.loss_after != evaluation.loss_before);
+        let report = version.acceptance_report.unwrap();
+        assert_eq!((version.version, report.clips), (2, 12));
+        assert!((report.loss_before - evaluate(&base, &clips).loss).abs() < 1e-9);
+        assert!(report.loss_after != report.loss_before);
     }
 
     #[test]

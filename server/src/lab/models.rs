@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use emofed::model::{Backbone, Device, FaceDetector};
-use emofed::protocol::BackboneKind;
+use emofed::model::{Backbone, BackboneKind, Device, FaceDetector};
 use emofed::weights::Weights;
 
 use super::LabError;

@@ -2,11 +2,11 @@
 
 use emofed::protocol::{CloseReason, Event};
 
-use super::Classroom;
+use super::Federation;
 use crate::error::ServeError;
 use crate::store::{Phase, RoundRecord, updates_folder};
 
-impl Classroom {
+impl Federation {
     /// Writes a round that has reached its next phase. A published one was written together with its model.
     pub(super) fn enter(&self, round: &RoundRecord) -> Result<(), ServeError> {
         if !matches!(round.phase, Phase::Published { .. }) {

@@ -1,11 +1,11 @@
 //! Evaluating: the acceptance check that a candidate has to pass.
 
 use emofed::learning::Strategy;
-use emofed::protocol::{BlobRef, HeldOutEvaluation, MINIMUM_CONTRIBUTORS, ModelOrigin, ModelVersion};
+use emofed::protocol::{AcceptanceReport, BlobRef, MINIMUM_CONTRIBUTORS, ModelOrigin, ModelVersion};
 use emofed::weights::Weights;
 
 use super::state::State;
-use super::{ClassConfig, Classroom, load};
+use super::{Federation, FederationConfig, load};
 use crate::error::ServeError;
 use crate::store::{Phase, RoundRecord};
 
@@ -15,7 +15,7 @@ pub trait AcceptanceCheck: Send + Sync {
     ///
     /// # Errors
     /// The reason, in words, why it may not.
-    fn check(&self, base: &Weights, candidate: &Weights) -> Result<Option<HeldOutEvaluation>, String>;
+    fn check(&self, base: &Weights, candidate: &Weights) -> Result<Option<AcceptanceReport>, String>;
 }
 
 /// Where there is no held-out set: finite, and not further from the base than a single update may be. A mean of updates that
@@ -31,7 +31,7 @@ impl SanityCheck {
     const MAX_STRATEGY_NORM: f64 = 10.0;
 
     /// The check for a class without a held-out set.
-    pub fn for_class(config: &ClassConfig) -> Self {
+    pub fn for_federation(config: &FederationConfig) -> Self {
         match config.strategy {
             Strategy::FedAvg => Self { max_norm: config.limits.max_norm },
             _ => Self { max_norm: config.limits.max_norm.max(Self::MAX_STRATEGY_NORM) },
@@ -40,7 +40,7 @@ impl SanityCheck {
 }
 
 impl AcceptanceCheck for SanityCheck {
-    fn check(&self, base: &Weights, candidate: &Weights) -> Result<Option<HeldOutEvaluation>, String> {
+    fn check(&self, base: &Weights, candidate: &Weights) -> Result<Option<AcceptanceReport>, String> {
         candidate.check_same_layout(base).map_err(|error| error.to_string())?;
         candidate.check_finite().map_err(|error| error.to_string())?;
         let mut change = candidate.clone();
@@ -56,24 +56,24 @@ impl AcceptanceCheck for SanityCheck {
     }
 }
 
-impl Classroom {
+impl Federation {
     /// Publishes the candidate if it passes the acceptance check.
     pub(super) fn evaluate(
         &self,
         state: &mut State,
         round: &RoundRecord,
         candidate: &BlobRef,
-        clients: u32,
-        clips: u64,
+        num_clients: u32,
+        num_examples: u64,
         strategy_state: Option<&BlobRef>,
     ) -> Result<Phase, ServeError> {
-        if clients < self.fewest_contributors() {
+        if num_clients < self.fewest_contributors() {
             return Ok(Phase::Abandoned);
         }
         let base = state.head.clone();
         let before = load(&self.records, &base.vfer)?;
-        let evaluation = match self.acceptance.check(&before, &*load(&self.records, candidate)?) {
-            Ok(evaluation) => evaluation,
+        let acceptance_report = match self.acceptance.check(&before, &*load(&self.records, candidate)?) {
+            Ok(report) => report,
             Err(reason) => return Ok(Phase::Rejected { reason }),
         };
         let model = ModelVersion {
@@ -81,12 +81,12 @@ impl Classroom {
             parent: Some(base.version),
             origin: ModelOrigin::Federated,
             round: Some(round.id),
-            clients,
-            clips: (clients >= MINIMUM_CONTRIBUTORS).then_some(clips),
+            num_clients,
+            num_examples: (num_clients >= MINIMUM_CONTRIBUTORS).then_some(num_examples),
             published_at_s: self.clock.now_s(),
             backbone_sha256: self.backbone.blob.sha256.clone(),
             vfer: candidate.clone(),
-            evaluation,
+            acceptance_report,
             card: None,
             strategy_state: strategy_state.cloned(),
         };

@@ -21,7 +21,7 @@ use emofed::protocol::{
     BackboneRef, BlobRef, MINIMUM_CONTRIBUTORS, Manifest, OpenRound, PROTOCOL, ProblemCode, RoundSettings, RoundSummary,
 };
 
-pub use self::config::{ClassBounds, ClassConfig};
+pub use self::config::{FederationBounds, FederationConfig};
 pub use self::evaluating::{AcceptanceCheck, SanityCheck};
 use self::models::load;
 pub use self::models::{head, publish_made};
@@ -33,10 +33,10 @@ use crate::event_log::EventLog;
 use crate::store::{Phase, Records, RoundRecord, Store};
 
 /// A class.
-pub struct Classroom {
+pub struct Federation {
     records: Records,
     clock: Arc<dyn Clock>,
-    config: ClassConfig,
+    config: FederationConfig,
     backbone: BackboneRef,
     detector: BlobRef,
     acceptance: Box<dyn AcceptanceCheck>,
@@ -47,7 +47,7 @@ pub struct Classroom {
     participants: AtomicU32,
 }
 
-impl Classroom {
+impl Federation {
     /// Opens the class in `store`, whose backbone, detector and first model must be there, and finishes what a crash
     /// interrupted.
     ///
@@ -56,7 +56,7 @@ impl Classroom {
     pub fn open(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
-        config: ClassConfig,
+        config: FederationConfig,
         acceptance: Box<dyn AcceptanceCheck>,
     ) -> Result<Self, ServeError> {
         let records = Records(store);
@@ -72,7 +72,7 @@ impl Classroom {
         let participants = u32::try_from(records.participants()?.len()).unwrap_or(u32::MAX);
         let manifest = Manifest {
             protocol: PROTOCOL,
-            class: config.class.clone(),
+            name: config.name.clone(),
             deployment: config.deployment.clone(),
             backbone: backbone.clone(),
             detector: detector.clone(),
@@ -84,7 +84,7 @@ impl Classroom {
             few_contributors: config.few_contributors,
         };
         let snapshot = Snapshot::new(manifest, base, config.rounds.clone(), state.newest_round);
-        let class = Self {
+        let federation = Self {
             records,
             clock,
             config,
@@ -96,18 +96,18 @@ impl Classroom {
             snapshot: RwLock::new(Arc::new(snapshot)),
             participants: participants.into(),
         };
-        class.transition(|state| {
+        federation.transition(|state| {
             if state.head.version < state.newest_version {
                 // The backbone was changed back: versions only ever go up.
                 let head = state.head.clone();
-                class.publish_again(state, &head)?;
+                federation.publish_again(state, &head)?;
             }
-            class.leave_stale_round(state)?;
-            class.refresh(state)
+            federation.leave_stale_round(state)?;
+            federation.refresh(state)
         })?;
-        class.sweep()?;
-        class.advance()?;
-        Ok(class)
+        federation.sweep()?;
+        federation.advance()?;
+        Ok(federation)
     }
 
     /// Deletes what ended rounds and old versions left, whenever that was.
@@ -183,13 +183,13 @@ impl Classroom {
                     Some(reason) => Ok(Phase::Aggregating { reason }),
                 },
                 Phase::Aggregating { reason } => self.aggregate(&state.head, &round, *reason),
-                Phase::Evaluating { candidate, clients, clips, strategy_state } => {
-                    self.evaluate(state, &round, candidate, *clients, *clips, strategy_state.as_ref())
+                Phase::Evaluating { candidate, num_clients, num_examples, strategy_state } => {
+                    self.evaluate(state, &round, candidate, *num_clients, *num_examples, strategy_state.as_ref())
                 }
                 Phase::Published { .. } | Phase::Rejected { .. } | Phase::Abandoned => {
                     self.clean_up(&round);
                     state.round = None;
-                    state.remember_fate(&round);
+                    state.remember_ended(&round);
                     self.refresh(state)?;
                     self.tell_end(&round);
                     continue;
@@ -227,7 +227,7 @@ impl Classroom {
             received: state.received,
             deadline_s: round.deadline_s,
         });
-        let recent_rounds = state.fates.iter().cloned().collect();
+        let recent_rounds = state.ended_rounds.iter().cloned().collect();
         let detector = self.detector.clone();
         let manifest = Manifest { model, round, detector, recent_rounds, ..before.manifest.clone() };
         let settings = self.effective_settings(state);

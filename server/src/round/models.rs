@@ -6,7 +6,7 @@ use std::sync::Arc;
 use emofed::protocol::{BackboneRef, BlobRef, Event, ModelCard, ModelOrigin, ModelVersion, ProblemCode};
 use emofed::weights::Weights;
 
-use super::Classroom;
+use super::Federation;
 use super::state::State;
 use crate::error::ServeError;
 use crate::store::{Phase, Records, blob_name};
@@ -31,12 +31,12 @@ pub fn publish_made(
         parent: None,
         origin,
         round: None,
-        clients: 0,
-        clips: Some(0),
+        num_clients: 0,
+        num_examples: Some(0),
         published_at_s: now_s,
         backbone_sha256: backbone.blob.sha256.clone(),
         vfer: records.put_blob(vfer)?,
-        evaluation: None,
+        acceptance_report: None,
         card,
         strategy_state: None,
     };
@@ -67,7 +67,7 @@ pub(super) fn load(records: &Records, blob: &BlobRef) -> Result<Arc<Weights>, Se
     Ok(Arc::new(Weights::from_safetensors(&records.blob(&blob.sha256)?)?))
 }
 
-impl Classroom {
+impl Federation {
     /// Makes the weights of `version` central again, under a new version. An open round, whose base is then stale, is
     /// abandoned.
     ///
@@ -116,7 +116,7 @@ impl Classroom {
         Ok(())
     }
 
-    /// Deletes weights of versions that no longer belong to the last [`super::ClassBounds::kept_models`]; their records
+    /// Deletes weights of versions that no longer belong to the last [`super::FederationBounds::kept_models`]; their records
     /// stay. Models that no round made are kept for ever. `looked_at` versions before those are looked at.
     pub(super) fn drop_old_weights(&self, looked_at: usize) -> Result<(), ServeError> {
         let kept = self.config.bounds.kept_models.max(1);

@@ -8,7 +8,7 @@ mod record;
 mod records;
 
 pub use embedded::EmbeddedStore;
-pub use record::{BackboneRecord, ClassRecord, ParticipantRecord, Phase, RoundRecord, UpdateRecord};
+pub use record::{BackboneRecord, FederationRecord, ParticipantRecord, Phase, RoundRecord, UpdateRecord};
 pub use records::{Records, blob_name, update_name, updates_folder};
 
 /// Why the store failed.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// The class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClassRecord {
+pub struct FederationRecord {
     /// The code that students join with.
     pub code: String,
     /// When the code ends, in seconds since 1970; absent: it does not.
@@ -45,24 +45,24 @@ pub enum Phase {
         /// Why it closed.
         reason: CloseReason,
     },
-    /// The candidate is stored and waits for the gate.
+    /// The candidate is stored and waits for the acceptance check.
     Evaluating {
         /// The candidate.
         candidate: BlobRef,
         /// Updates in it.
-        clients: u32,
-        /// Clips behind them.
-        clips: u64,
+        num_clients: u32,
+        /// The sum of their `num_examples`.
+        num_examples: u64,
         /// The aggregation strategy's state after the round, where it has one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         strategy_state: Option<BlobRef>,
     },
-    /// Ended with a new central model.
+    /// Ended with a new global model.
     Published {
         /// Its version.
         version: u64,
     },
-    /// Ended without: the gate refused the candidate.
+    /// Ended without: the acceptance check refused the candidate.
     Rejected {
         /// Why.
         reason: String,
@@ -99,6 +99,6 @@ pub struct UpdateRecord {
     pub participant: String,
     /// SHA-256 of the body.
     pub sha256: String,
-    /// Its weight.
-    pub clips: u32,
+    /// Its weight in the aggregation.
+    pub num_examples: u32,
 }

@@ -6,7 +6,7 @@ use emofed::protocol::{BlobRef, ModelVersion, RoundSettingsChange, sha256_hex};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{BackboneRecord, ClassRecord, ParticipantRecord, RoundRecord, Store, StoreError, UpdateRecord, Write};
+use super::{BackboneRecord, FederationRecord, ParticipantRecord, RoundRecord, Store, StoreError, UpdateRecord, Write};
 
 /// Where the weights with a hash are stored.
 pub fn blob_name(sha256: &str) -> String {
@@ -67,13 +67,13 @@ impl Records {
     }
 
     /// The class, once there is one.
-    pub fn class(&self) -> Result<Option<ClassRecord>, StoreError> {
+    pub fn federation(&self) -> Result<Option<FederationRecord>, StoreError> {
         self.get(CLASS)
     }
 
     /// Writes the class.
-    pub fn put_class(&self, class: &ClassRecord) -> Result<(), StoreError> {
-        self.0.commit(&[put(CLASS, class)])
+    pub fn put_federation(&self, federation: &FederationRecord) -> Result<(), StoreError> {
+        self.0.commit(&[put(CLASS, federation)])
     }
 
     /// Settings that the instructor changed. What it leaves open is as configured.

@@ -5,18 +5,18 @@ use web_sys::{Element, Event, HtmlButtonElement, HtmlElement, HtmlInputElement, 
 
 use crate::page::{dom, status};
 use crate::protocol::{
-    ClassStatus, MINIMUM_CONTRIBUTORS, ModelOrigin, ModelVersion, ParticipantSummary, RoundSettings,
+    FederationStatus, MINIMUM_CONTRIBUTORS, ModelOrigin, ModelVersion, ParticipantSummary, RoundSettings,
 };
 
 /// Rounds that are listed.
 const ROUNDS_SHOWN: usize = 20;
 
 /// Shows everything that changes by itself.
-pub fn status(status: &ClassStatus, student_link: &str) {
-    dom::text("class-name", &format!("{}: instructor", status.class));
-    dom::text("class-code", &status.class_code);
-    let end = status.class_code_expires_at_s.map(|end_s| format!("Students can join with it until {}.", time(end_s)));
-    dom::text("class-code-end", &end.unwrap_or_default());
+pub fn status(status: &FederationStatus, student_link: &str) {
+    dom::text("class-name", &format!("{}: instructor", status.name));
+    dom::text("join-code", &status.join_code);
+    let end = status.join_code_expires_at_s.map(|end_s| format!("Students can join with it until {}.", time(end_s)));
+    dom::text("join-code-end", &end.unwrap_or_default());
     dom::get::<HtmlInputElement>("student-link").set_value(student_link);
     dom::show("few-contributors", status.few_contributors);
     let fewest = if status.few_contributors { 1 } else { MINIMUM_CONTRIBUTORS };
@@ -81,8 +81,8 @@ fn model_row(model: &ModelVersion, current: Option<u64>) -> Element {
         &model.version.to_string(),
         &parent,
         &origin,
-        &model.clients.to_string(),
-        &model.clips.map_or_else(|| "not told".to_owned(), |clips| clips.to_string()),
+        &model.num_clients.to_string(),
+        &model.num_examples.map_or_else(|| "not told".to_owned(), |clips| clips.to_string()),
         &held_out(model),
         &time(model.published_at_s),
     ]);
@@ -131,7 +131,7 @@ pub fn participants(participants: &[ParticipantSummary]) {
 /// Macro F1 on the held-out clips, before and after.
 fn held_out(model: &ModelVersion) -> String {
     model
-        .evaluation
+        .acceptance_report
         .as_ref()
         .map_or_else(|| "–".to_owned(), |found| format!("{:.3} → {:.3}", found.macro_f1_before, found.macro_f1_after))
 }

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use emofed::learning::Strategy;
-use emofed::protocol::{LearningSettings, UpdateLimits};
+use emofed::learning::{LearningSettings, Strategy};
+use emofed::protocol::UpdateLimits;
 use serde::{Deserialize, Serialize};
 
 use crate::lab::LabError;
