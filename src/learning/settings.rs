@@ -1,4 +1,5 @@
-//! How a tab learns: what the aggregator decides for all tabs, and ships in the manifest.
+//! How a tab labels and fine-tunes: what the aggregator decides for all tabs and ships in the manifest. Unknown fields are
+//! ignored, so that a newer aggregator does not break open tabs; the aggregator's own configuration is read strictly.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,11 +7,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Recipe {
-    /// Nothing: the class's model is the student's (the paper).
-    #[default]
-    Paper,
-    /// Each tab keeps a head of its own over the class's model, which never leaves it: `learning::PersonalHead`.
+    /// Each tab keeps a personalised head over the global model, which never leaves it: [`super::PersonalHead`].
     PersonalHead,
+    /// Nothing: the tab shows the global model (the paper). A recipe of a newer protocol is read as this one.
+    #[default]
+    #[serde(other)]
+    Paper,
 }
 
 /// How a tab makes a client update. The defaults are the paper's where it gives a value.
@@ -79,15 +81,17 @@ impl Default for LearningSettings {
     }
 }
 
-/// What an update's values are written as. The aggregator reads all of them, whatever the class asks for.
+/// How an update's values are encoded. The aggregator reads all of them, whatever the settings ask for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UpdateEncoding {
-    /// As they are: four bytes a value.
-    #[default]
-    F32,
-    /// Rounded to the nearest, in two bytes.
+    /// Rounded to the nearest, two bytes a value.
     F16,
-    /// One byte a value and a scale a tensor, rounded at random so that the mean is right: see [`Int8Weights`].
+    /// One byte a value and a scale a tensor, with stochastic rounding, so that the mean is unbiased: see
+    /// [`crate::weights::Int8Weights`].
     Int8,
+    /// As they are, four bytes a value. An encoding of a newer protocol is read as this one.
+    #[default]
+    #[serde(other)]
+    F32,
 }

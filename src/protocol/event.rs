@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::CloseReason;
+
 /// What `GET /api/v2/events` sends, as JSON in `data:`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
@@ -39,20 +41,7 @@ pub enum Event {
         /// The version whose weights it repeats.
         restored: u64,
     },
-}
-
-/// Why a round ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CloseReason {
-    /// The minimum number of clients was reached.
-    Complete,
-    /// The instructor closed it; what had come was aggregated.
-    Instructor,
-    /// The deadline passed with too few clients.
-    Deadline,
-    /// The candidate did not pass the acceptance check; the global model stays.
-    Rejected,
-    /// Nothing came of it: too few updates, or its base was replaced.
-    Abandoned,
+    /// An event of a newer protocol.
+    #[serde(other)]
+    Unknown,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MINIMUM_CONTRIBUTORS, ModelVersion, OpenRound};
+use super::{MINIMUM_CONTRIBUTORS, ModelVersion, OpenRound, RoundPhase};
 
 /// Paths of the instructor's calls; all need the instructor's bearer token.
 pub mod instructor_path {
@@ -36,7 +36,7 @@ pub mod instructor_path {
 
 /// How rounds go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct RoundSettings {
     /// A round closes when so many updates are in.
     pub minimum_clients: u32,
@@ -46,7 +46,8 @@ pub struct RoundSettings {
     pub continuous: bool,
 }
 
-/// Some of the [`RoundSettings`]; what is absent stays as it is.
+/// Some of the [`RoundSettings`]; what is absent stays as it is. An unknown field is refused: who sends one would take it for
+/// changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RoundSettingsChange {
@@ -134,17 +135,17 @@ pub struct FederationStatus {
     pub few_contributors: bool,
 }
 
-/// How a round went.
+/// A round in the list of rounds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RoundSummary {
-    /// Its number.
+    /// [`OpenRound::id`].
     pub id: u64,
-    /// What its updates are relative to.
+    /// The model version that its updates are relative to.
     pub base_version: u64,
     /// Updates received.
     pub received: u32,
-    /// Where it stands, in a word or a sentence.
-    pub phase: String,
+    /// Where it stands.
+    pub phase: RoundPhase,
     /// Seconds since 1970 when it opened.
     pub opened_at_s: u64,
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{EndedRound, OpenRound};
 use crate::learning::LearningSettings;
 use crate::model::BackboneKind;
 
@@ -26,7 +27,7 @@ pub struct Manifest {
     pub capture: CaptureSettings,
     /// The round that takes updates now, if any.
     pub round: Option<OpenRound>,
-    /// The last [`RECENT_ROUNDS`] ended rounds, newest first. A round that is being aggregated is in neither.
+    /// The last [`super::RECENT_ROUNDS`] ended rounds, newest first. A round that is being aggregated is in neither.
     #[serde(default)]
     pub recent_rounds: Vec<EndedRound>,
     /// A demonstration with fewer than [`MINIMUM_CONTRIBUTORS`]: a published model can then give away what a single
@@ -39,36 +40,8 @@ pub struct Manifest {
 /// from the published mean and is left with the other's update.
 pub const MINIMUM_CONTRIBUTORS: u32 = 3;
 
-/// How many ended rounds the manifest lists.
-pub const RECENT_ROUNDS: usize = 16;
-
-/// An ended round.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EndedRound {
-    /// The round.
-    pub round: u64,
-    /// How it ended.
-    pub outcome: RoundOutcome,
-    /// The model version that it was published as; present exactly if it was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<u64>,
-}
-
-/// How a round ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RoundOutcome {
-    /// Its mean is a model version: the clips behind its updates have been learned from.
-    Published,
-    /// The candidate did not pass the acceptance check: the updates changed nothing.
-    Rejected,
-    /// Too few updates came, or its base was replaced: the updates changed nothing.
-    Abandoned,
-}
-
 /// The written statement that serving beyond loopback needs; the consent screen shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Deployment {
     /// What the emotion inference is for.
     pub purpose: String,
@@ -109,6 +82,9 @@ pub enum ModelOrigin {
     Trained,
     /// Made by a round.
     Federated,
+    /// An origin of a newer protocol.
+    #[serde(other)]
+    Unknown,
 }
 
 /// A published VFER and where it stands in the lineage.
@@ -140,16 +116,13 @@ pub struct ModelVersion {
     /// What it was trained on, where it was trained in the lab.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<ModelCard>,
-    /// The aggregation strategy's state after the round that made it, where the strategy has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub strategy_state: Option<BlobRef>,
 }
 
 /// Figures of the acceptance check: a candidate and the model before it on a held-out set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AcceptanceReport {
-    /// The set's name.
-    pub set: String,
+    /// The dataset's name.
+    pub dataset: String,
     /// Its number of clips.
     pub clips: u32,
     /// Macro F1 of the model before, 0 to 1.
@@ -164,10 +137,9 @@ pub struct AcceptanceReport {
 
 /// What a trained model was made of and what it is worth, in short.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ModelCard {
-    /// The set it was trained on.
-    pub set: String,
+    /// The dataset it was trained on.
+    pub dataset: String,
     /// Generated clips: no figure is a statement about people.
     pub synthetic: bool,
     /// How votes became targets.
@@ -188,7 +160,7 @@ pub struct ModelCard {
 
 /// How a tab samples frames and cuts clips.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct CaptureSettings {
     /// Most frames a second to look at; a slower tab looks at fewer.
     pub max_frames_per_second: f64,
@@ -206,17 +178,54 @@ impl Default for CaptureSettings {
     }
 }
 
-/// A round that takes updates.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenRound {
-    /// The round's number.
-    pub id: u64,
-    /// The model version that updates are relative to.
-    pub base_version: u64,
-    /// The round closes when so many updates are in.
-    pub minimum_clients: u32,
-    /// Updates received so far.
-    pub received: u32,
-    /// Seconds since 1970 when the round ends even with too few clients.
-    pub deadline_s: u64,
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learning::{Recipe, UpdateEncoding};
+    use crate::protocol::{Event, RoundOutcome};
+
+    /// A manifest of a newer aggregator: fields and values that this version does not know.
+    const NEWER: &str = r#"{
+        "protocol": 2, "name": "class", "deployment": null, "motto": "new",
+        "backbone": { "kind": "lite", "sha256": "b", "size": 4, "licence": "new" },
+        "detector": { "sha256": "d", "size": 4 },
+        "model": {
+            "version": 2, "parent": 1, "origin": "distilled-again", "round": null, "num_clients": 3, "published_at_s": 9,
+            "backbone_sha256": "b", "vfer": { "sha256": "v", "size": 4 }, "signature": "new",
+            "card": {
+                "dataset": "d", "synthetic": false, "labels": "softmax", "clips": 1, "subjects": 1, "seed": 1,
+                "backbone_sha256": "b", "command": "c", "metrics": {}, "notes": "new"
+            }
+        },
+        "learning": { "recipe": "adapters", "update_encoding": "int4", "epochs": 2, "dropout": 0.1 },
+        "capture": { "clip_ms": 2000, "resolution": 720 },
+        "round": {
+            "id": 5, "base_version": 2, "minimum_clients": 3, "received": 0, "deadline_s": 99, "strategy": "new"
+        },
+        "recent_rounds": [{ "round": 4, "outcome": "postponed", "until_s": 1 }]
+    }"#;
+
+    #[test]
+    fn unknown_fields_and_values_of_a_newer_aggregator_are_read_over() {
+        let manifest: Manifest = serde_json::from_str(NEWER).unwrap();
+        assert_eq!(manifest.model.origin, ModelOrigin::Unknown);
+        assert_eq!((manifest.learning.recipe, manifest.learning.epochs), (Recipe::Paper, 2));
+        assert_eq!(manifest.learning.update_encoding, UpdateEncoding::F32);
+        assert_eq!((manifest.capture.clip_ms, manifest.capture.minimum_frames), (2_000, 8));
+        assert_eq!(manifest.recent_rounds[0].outcome, RoundOutcome::Unknown);
+        assert_eq!(manifest.round.unwrap().id, 5);
+        assert_eq!(serde_json::from_str::<Event>(r#"{"event":"model-signed","version":1}"#).unwrap(), Event::Unknown);
+    }
+
+    #[test]
+    fn known_values_survive_a_round_trip() {
+        for recipe in [Recipe::Paper, Recipe::PersonalHead] {
+            let json = serde_json::to_string(&recipe).unwrap();
+            assert_eq!(serde_json::from_str::<Recipe>(&json).unwrap(), recipe);
+        }
+        for encoding in [UpdateEncoding::F32, UpdateEncoding::F16, UpdateEncoding::Int8] {
+            let json = serde_json::to_string(&encoding).unwrap();
+            assert_eq!(serde_json::from_str::<UpdateEncoding>(&json).unwrap(), encoding);
+        }
+    }
 }

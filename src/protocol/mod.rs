@@ -6,17 +6,19 @@ mod event;
 mod instructor;
 mod manifest;
 mod problem;
+mod round;
 mod update;
 
-pub use event::{CloseReason, Event};
+pub use event::Event;
 pub use instructor::{
     FederationStatus, JoinCode, ParticipantSummary, RoundSettings, RoundSettingsChange, RoundSummary, instructor_path,
 };
 pub use manifest::{
-    AcceptanceReport, BackboneRef, BlobRef, CaptureSettings, Deployment, EndedRound, MINIMUM_CONTRIBUTORS, Manifest,
-    ModelCard, ModelOrigin, ModelVersion, OpenRound, RECENT_ROUNDS, RoundOutcome,
+    AcceptanceReport, BackboneRef, BlobRef, CaptureSettings, Deployment, MINIMUM_CONTRIBUTORS, Manifest, ModelCard,
+    ModelOrigin, ModelVersion,
 };
 pub use problem::{Problem, ProblemCode};
+pub use round::{CloseReason, EndedRound, OpenRound, RECENT_ROUNDS, Rejection, RoundOutcome, RoundPhase};
 pub use update::{ClientUpdate, MAX_EXAMPLES, UpdateError, UpdateLimits};
 
 use serde::{Deserialize, Serialize};

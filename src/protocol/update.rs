@@ -24,11 +24,15 @@ pub struct ClientUpdate {
     pub delta: Weights,
 }
 
+/// Strict, unlike answers of the aggregator: an update with a field that is not understood could mean something else, and
+/// nothing else may leave a tab.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
     round: u64,
     base_version: u64,
+    /// `clips` in bodies that were stored before protocol 2.
+    #[serde(alias = "clips")]
     num_examples: u32,
     /// Of tensors in eight bits; absent with others.
     #[serde(default, skip_serializing_if = "Option::is_none")]

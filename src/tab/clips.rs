@@ -135,7 +135,7 @@ impl ClipStore {
             return None;
         }
         let may_count = match recent.iter().find(|ended| ended.round == round) {
-            Some(ended) => ended.outcome == RoundOutcome::Published,
+            Some(ended) => !matches!(ended.outcome, RoundOutcome::Rejected | RoundOutcome::Abandoned),
             // It ended too long ago to be told of; a round opens only after the fate of the one before is out.
             None if open.is_some() || recent.first().is_some_and(|newest| newest.round > round) => true,
             None => return None,

@@ -43,7 +43,7 @@ pub fn open_federation(
     let instructor_token_sha256 = sha256_hex(token.as_bytes());
     let federation = match federation {
         Some(federation) => FederationRecord { instructor_token_sha256, ..federation },
-        None => FederationRecord { code: String::new(), code_expires_at_s: None, instructor_token_sha256 }
+        None => FederationRecord { join_code: String::new(), join_code_expires_at_s: None, instructor_token_sha256 }
             .with_new_code(SystemClock.now_s(), code_valid_days)
             .map_err(no_randomness)?,
     };

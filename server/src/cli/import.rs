@@ -94,7 +94,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn open(data: &Path) -> Result<Records, Failure> {
-    Ok(Records(Arc::new(EmbeddedStore::open(data)?)))
+    Ok(Records::open(Arc::new(EmbeddedStore::open(data)?))?)
 }
 
 fn use_backbone(records: &Records, kind: BackboneKind, weights: &[u8]) -> Result<(), Failure> {

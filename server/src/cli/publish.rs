@@ -27,7 +27,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (vfer, card) = model_file::read(&arguments.vfer)?;
-    let records = Records(Arc::new(EmbeddedStore::open(&arguments.data.path()?)?));
+    let records = Records::open(Arc::new(EmbeddedStore::open(&arguments.data.path()?)?))?;
     let way_out = "run `emofed import lite DIR` or `emofed import emonet` first";
     let backbone =
         records.backbone()?.ok_or_else(|| Failure::new("no backbone has been imported yet", way_out))?.backbone;

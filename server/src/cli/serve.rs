@@ -87,7 +87,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
     let data = arguments.data.path()?;
     let store = Arc::new(EmbeddedStore::open(&data)?);
-    let records = Records(store.clone());
+    let records = Records::open(store)?;
     let code_days = config.limits.join_code_days;
     let (record, instructor_token) = open_federation(&records, &data, code_days)?;
     // Bound before the first model is made, so that a taken port is told at once.
@@ -109,7 +109,7 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
         Some(dataset) => Box::new(HeldOutCheck::new(dataset, arguments.held_out_tolerance, sanity)),
         None => Box::new(sanity),
     };
-    let federation = Arc::new(Federation::open(store, Arc::new(SystemClock), federation_config, acceptance)?);
+    let federation = Arc::new(Federation::open(records.clone(), Arc::new(SystemClock), federation_config, acceptance)?);
     let is_expired = record.is_code_expired(SystemClock.now_s());
     let admission = Admission::new(records.clone(), Arc::new(SystemClock), record, code_days);
     if arguments.new_join_code || is_expired {

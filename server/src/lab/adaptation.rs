@@ -24,6 +24,7 @@ pub struct Method {
     /// Its row in the table.
     pub name: String,
     /// How tabs label and learn.
+    #[serde(deserialize_with = "crate::config::learning::strict")]
     pub learning: LearningSettings,
     /// What the aggregator does with their mean.
     pub strategy: Strategy,

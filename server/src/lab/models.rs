@@ -39,7 +39,7 @@ impl Models {
         if !data.join("records.redb").is_file() {
             return Err(missing("a backbone"));
         }
-        let records = Records(Arc::new(EmbeddedStore::open(data)?));
+        let records = Records::open(Arc::new(EmbeddedStore::open(data)?))?;
         let backbone = records.backbone()?.ok_or_else(|| missing("a backbone"))?.backbone;
         let detector = records.detector()?.ok_or_else(|| missing("a face detector"))?;
         Ok(Self {

@@ -85,7 +85,7 @@ impl SimulatedFederation {
     ) -> Result<Self, LabError> {
         let folder = tempfile::tempdir().map_err(|error| LabError::file(&std::env::temp_dir(), error))?;
         let store = Arc::new(EmbeddedStore::open(folder.path())?);
-        let records = Records(store.clone());
+        let records = Records::open(store)?;
         let bytes = base.to_safetensors(None);
         // The rounds never look at a backbone's weights; they only want one to be there.
         let backbone = BackboneRef { kind: BackboneKind::Lite, blob: records.put_blob(&bytes)? };
@@ -106,7 +106,7 @@ impl SimulatedFederation {
             bounds: FederationBounds { max_participants: u32::MAX, ..FederationBounds::default() },
         };
         let clock = Arc::new(RoundClock::default());
-        let federation = Arc::new(Federation::open(store, clock.clone(), config, check)?);
+        let federation = Arc::new(Federation::open(records.clone(), clock.clone(), config, check)?);
         Ok(Self {
             delivery: Delivery::over(Transport::InProcess, federation.clone())?,
             federation,

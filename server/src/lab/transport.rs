@@ -83,7 +83,8 @@ impl HttpDelivery {
         let origin = format!("http://{}", listener.local_addr().map_err(no_socket)?);
         let join_code = secret::join_code().map_err(no_secrets)?;
         let instructor_token_sha256 = sha256_hex(secret::token().map_err(no_secrets)?.as_bytes());
-        let record = FederationRecord { code: join_code.clone(), code_expires_at_s: None, instructor_token_sha256 };
+        let record =
+            FederationRecord { join_code: join_code.clone(), join_code_expires_at_s: None, instructor_token_sha256 };
         let (stop, stopping) = watch::channel(false);
         let mut stopped = stopping.clone();
         let app = App {

@@ -1,11 +1,11 @@
 //! Aggregating: from the stored updates to a candidate, one update in memory at a time.
 
 use emofed::learning::{FedAvg, Strategy};
-use emofed::protocol::{ClientUpdate, CloseReason, Event, ModelVersion};
+use emofed::protocol::{ClientUpdate, CloseReason, Event};
 
 use super::{Federation, load};
 use crate::error::ServeError;
-use crate::store::{Phase, RoundRecord};
+use crate::store::{ModelRecord, Phase, RoundRecord};
 
 impl Federation {
     /// Tells the tabs that a round takes no more updates. The manifest says so already.
@@ -18,7 +18,7 @@ impl Federation {
     /// Sums up the round and stores the candidate.
     pub(super) fn aggregate(
         &self,
-        head: &ModelVersion,
+        head: &ModelRecord,
         round: &RoundRecord,
         reason: CloseReason,
     ) -> Result<Phase, ServeError> {

@@ -18,10 +18,12 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use emofed::protocol::{
-    BackboneRef, BlobRef, MINIMUM_CONTRIBUTORS, Manifest, OpenRound, PROTOCOL, ProblemCode, RoundSettings, RoundSummary,
+    BackboneRef, BlobRef, MINIMUM_CONTRIBUTORS, Manifest, ModelVersion, OpenRound, PROTOCOL, ProblemCode, Rejection,
+    RoundPhase, RoundSettings, RoundSummary,
 };
 
 pub use self::config::{FederationBounds, FederationConfig};
+pub(crate) use self::evaluating::misfit;
 pub use self::evaluating::{AcceptanceCheck, SanityCheck};
 use self::models::load;
 pub use self::models::{head, publish_made};
@@ -30,7 +32,7 @@ use self::state::State;
 use crate::clock::Clock;
 use crate::error::ServeError;
 use crate::event_log::EventLog;
-use crate::store::{Phase, Records, RoundRecord, Store};
+use crate::store::{Phase, Records, RoundRecord};
 
 /// A class.
 pub struct Federation {
@@ -48,18 +50,17 @@ pub struct Federation {
 }
 
 impl Federation {
-    /// Opens the class in `store`, whose backbone, detector and first model must be there, and finishes what a crash
+    /// Opens the federation in `records`, whose backbone, detector and first model must be there, and finishes what a crash
     /// interrupted.
     ///
     /// # Errors
     /// The store fails, or has no backbone, detector or model: the problem says what to do.
     pub fn open(
-        store: Arc<dyn Store>,
+        records: Records,
         clock: Arc<dyn Clock>,
         config: FederationConfig,
         acceptance: Box<dyn AcceptanceCheck>,
     ) -> Result<Self, ServeError> {
-        let records = Records(store);
         let missing = |what: &str| {
             let detail = format!("There is no {what} yet: run `emofed import lite DIR` first.");
             ServeError::problem(ProblemCode::Conflict, detail)
@@ -76,7 +77,7 @@ impl Federation {
             deployment: config.deployment.clone(),
             backbone: backbone.clone(),
             detector: detector.clone(),
-            model: state.head.clone(),
+            model: state.head.clone().into(),
             learning: config.learning.clone(),
             capture: config.capture.clone(),
             round: None,
@@ -113,9 +114,9 @@ impl Federation {
     /// Deletes what ended rounds and old versions left, whenever that was.
     fn sweep(&self) -> Result<(), ServeError> {
         let unfinished = self.transition(|state| Ok(state.round.as_ref().map(|round| round.id.to_string())))?;
-        for folder in self.records.0.folders("updates")? {
+        for folder in self.records.store().folders("updates")? {
             if Some(&folder) != unfinished.as_ref() {
-                self.records.0.delete_objects(&format!("updates/{folder}"))?;
+                self.records.store().delete_objects(&format!("updates/{folder}"))?;
             }
         }
         self.drop_old_weights(usize::MAX)
@@ -155,9 +156,23 @@ impl Federation {
         for round in self.records.newest_rounds(before, limit)? {
             let received = round.received.map_or_else(|| count(&self.records, round.id), Ok)?;
             let (base_version, opened_at_s) = (round.base_version, round.opened_at_s);
-            rounds.push(RoundSummary { id: round.id, base_version, received, phase: words(&round.phase), opened_at_s });
+            rounds.push(RoundSummary {
+                id: round.id,
+                base_version,
+                received,
+                phase: RoundPhase::from(&round.phase),
+                opened_at_s,
+            });
         }
         Ok(rounds)
+    }
+
+    /// Up to `limit` published models before the version `before`, newest first.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn models(&self, before: Option<u64>, limit: usize) -> Result<Vec<ModelVersion>, ServeError> {
+        Ok(self.records.newest_models(before, limit)?.into_iter().map(ModelVersion::from).collect())
     }
 
     /// Does whatever is due now: closes a full or late round, aggregates, evaluates, publishes, opens the next.
@@ -199,7 +214,7 @@ impl Federation {
                 // Trying again would not help, and the class has to go on.
                 Err(error) if error.is_damage() => {
                     tracing::error!(%error, round = round.id, "the round cannot be completed");
-                    Phase::Rejected { reason: error.to_string() }
+                    Phase::Rejected { reason: Rejection::StorageDamaged { detail: error.to_string() } }
                 }
                 next => next?,
             };
@@ -214,7 +229,7 @@ impl Federation {
     /// Makes the snapshot say what the store and the state say.
     fn refresh(&self, state: &State) -> Result<(), ServeError> {
         let before = self.snapshot();
-        let model = state.head.clone();
+        let model = ModelVersion::from(state.head.clone());
         let base = if model.vfer == before.manifest.model.vfer {
             before.base.clone()
         } else {
@@ -246,15 +261,4 @@ fn count(records: &Records, round: u64) -> Result<u32, ServeError> {
 
 fn is_over(phase: &Phase) -> bool {
     matches!(phase, Phase::Published { .. } | Phase::Rejected { .. } | Phase::Abandoned)
-}
-
-fn words(phase: &Phase) -> String {
-    match phase {
-        Phase::Open => "open".to_owned(),
-        Phase::Aggregating { .. } => "aggregating".to_owned(),
-        Phase::Evaluating { .. } => "evaluating".to_owned(),
-        Phase::Published { version } => format!("published as version {version}"),
-        Phase::Rejected { reason } => format!("rejected: {reason}"),
-        Phase::Abandoned => "abandoned".to_owned(),
-    }
 }

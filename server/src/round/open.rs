@@ -71,7 +71,7 @@ impl Federation {
         update.validate(&snapshot.base, &self.config.limits)?;
 
         let object = update_name(round, participant, &receipt.sha256);
-        self.records.0.put_object(&object, body)?;
+        self.records.store().put_object(&object, body)?;
         let record = UpdateRecord {
             participant: participant.to_owned(),
             sha256: receipt.sha256.clone(),
@@ -83,7 +83,7 @@ impl Federation {
             let is_wanted = state.round.as_ref().is_some_and(|current| current.id == round && !is_over(&current.phase))
                 && self.records.update(round, participant)?.is_some_and(|known| known.sha256 == receipt.sha256);
             if !is_wanted {
-                self.records.0.delete_object(&object)?;
+                self.records.store().delete_object(&object)?;
             }
             result
         })?;

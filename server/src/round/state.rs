@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 
 use emofed::protocol::{
-    BackboneRef, EndedRound, ModelVersion, ProblemCode, RECENT_ROUNDS, RoundOutcome, RoundSettings, RoundSettingsChange,
+    BackboneRef, EndedRound, ProblemCode, RECENT_ROUNDS, RoundOutcome, RoundSettings, RoundSettingsChange,
 };
 
 use super::models::head;
 use super::{Federation, is_over};
 use crate::error::ServeError;
-use crate::store::{Phase, Records, RoundRecord};
+use crate::store::{ModelRecord, Phase, Records, RoundRecord};
 
 /// A copy of what the records say. One transition at a time changes both.
 pub(super) struct State {
@@ -20,7 +20,7 @@ pub(super) struct State {
     /// Its updates.
     pub received: u32,
     /// The central model.
-    pub head: ModelVersion,
+    pub head: ModelRecord,
     /// The newest version over any backbone; 0 before the first.
     pub newest_version: u64,
     /// The newest round's id; 0 before the first.

@@ -41,8 +41,8 @@ impl Admission {
 
     /// The code that students join with.
     pub fn join_code(&self) -> JoinCode {
-        let FederationRecord { code, code_expires_at_s, .. } = self.record();
-        JoinCode { code, expires_at_s: code_expires_at_s }
+        let FederationRecord { join_code: code, join_code_expires_at_s, .. } = self.record();
+        JoinCode { code, expires_at_s: join_code_expires_at_s }
     }
 
     /// Checks a code that somebody joins with.
@@ -51,7 +51,7 @@ impl Admission {
     /// It is not the class's, or is not any more.
     pub fn check_code(&self, code: &str) -> Result<(), CodeRefusal> {
         let record = self.record();
-        if !secret::same(&secret::normalized_code(code), &secret::normalized_code(&record.code)) {
+        if !secret::same(&secret::normalized_code(code), &secret::normalized_code(&record.join_code)) {
             return Err(CodeRefusal::Wrong);
         }
         if record.is_code_expired(self.clock.now_s()) { Err(CodeRefusal::Expired) } else { Ok(()) }
@@ -66,7 +66,7 @@ impl Admission {
         let mut record = self.record.write().unwrap_or_else(PoisonError::into_inner);
         let renewed = record.with_new_code(self.clock.now_s(), self.code_valid_days)?;
         self.records.put_federation(&renewed)?;
-        let told = JoinCode { code: renewed.code.clone(), expires_at_s: renewed.code_expires_at_s };
+        let told = JoinCode { code: renewed.join_code.clone(), expires_at_s: renewed.join_code_expires_at_s };
         *record = renewed;
         Ok(told)
     }
@@ -80,7 +80,7 @@ impl Admission {
 impl FederationRecord {
     /// Whether the code lets nobody join any more at `now_s`.
     pub fn is_code_expired(&self, now_s: u64) -> bool {
-        self.code_expires_at_s.is_some_and(|expires_at_s| now_s >= expires_at_s)
+        self.join_code_expires_at_s.is_some_and(|expires_at_s| now_s >= expires_at_s)
     }
 
     /// The same class with another code, valid for `valid_days` from `now_s`.
@@ -89,6 +89,6 @@ impl FederationRecord {
     /// The system has no randomness.
     pub fn with_new_code(&self, now_s: u64, valid_days: u32) -> Result<Self, getrandom::Error> {
         let expires_at_s = now_s.saturating_add(u64::from(valid_days) * DAY_S);
-        Ok(Self { code: secret::join_code()?, code_expires_at_s: Some(expires_at_s), ..self.clone() })
+        Ok(Self { join_code: secret::join_code()?, join_code_expires_at_s: Some(expires_at_s), ..self.clone() })
     }
 }

@@ -42,7 +42,7 @@ pub(super) async fn status(
             participants: federation.participants(),
             round: snapshot.manifest.round.clone(),
             rounds: federation.rounds(pages.rounds_before, PAGE)?,
-            models: federation.records().newest_models(pages.models_before, PAGE)?,
+            models: federation.models(pages.models_before, PAGE)?,
             settings: snapshot.settings.clone(),
             few_contributors: snapshot.manifest.few_contributors,
         })

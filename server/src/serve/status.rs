@@ -15,7 +15,7 @@ const LEAST_FREE_BYTES: u64 = 64 << 20;
 
 /// `GET /healthz`: the process answers and its records can be read.
 pub(super) async fn healthz(State(app): State<App>) -> Result<&'static str, ServeError> {
-    app.blocking(|federation| Ok(federation.records().0.check_health()?)).await?;
+    app.blocking(|federation| Ok(federation.records().store().check_health()?)).await?;
     Ok("ok\n")
 }
 
@@ -23,7 +23,7 @@ pub(super) async fn healthz(State(app): State<App>) -> Result<&'static str, Serv
 /// nothing: whoever asks often must not wear the disk, nor be what finds it full.
 pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, ServeError> {
     app.blocking(|federation| {
-        let store = &federation.records().0;
+        let store = federation.records().store();
         store.check_health()?;
         if store.free_bytes()?.is_some_and(|free| free < LEAST_FREE_BYTES) {
             return Err(StoreError::Io(std::io::ErrorKind::StorageFull.into()).into());
@@ -44,7 +44,7 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Serve
 pub(super) async fn metrics(State(app): State<App>) -> Result<Response, ServeError> {
     let snapshot = app.federation.snapshot();
     let round = snapshot.manifest.round.as_ref();
-    let free = app.blocking(|federation| Ok(federation.records().0.free_bytes()?)).await?;
+    let free = app.blocking(|federation| Ok(federation.records().store().free_bytes()?)).await?;
     let gauges = [
         ("emofed_connected_tabs", "Tabs that listen to events", app.federation.events().listeners() as u64),
         ("emofed_participants", "Participants that have joined", app.federation.participants().into()),

@@ -65,7 +65,7 @@ async fn demonstration_goes_on_as_class(phase: impl FnOnce(&Records, &RoundRecor
     }
     server.stop().await;
     {
-        let records = Records(Arc::new(EmbeddedStore::open(folder.path()).unwrap()));
+        let records = Records::open(Arc::new(EmbeddedStore::open(folder.path()).unwrap())).unwrap();
         let round = records.rounds().unwrap().pop().unwrap();
         let phase = phase(&records, &round);
         records.put_round(&RoundRecord { phase, minimum_clients: 2, ..round }).unwrap();

@@ -88,7 +88,7 @@ pub fn prepare(folder: &Path) {
 /// The same with the first model `base`.
 pub fn prepare_with(folder: &Path, base: &Weights) {
     let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(folder).unwrap());
-    let records = Records(store);
+    let records = Records::open(store).unwrap();
     let backbone =
         BackboneRef { kind: BackboneKind::Lite, blob: records.put_blob(&model().to_safetensors(None)).unwrap() };
     records.put_backbone(&BackboneRecord { backbone: backbone.clone(), imported_at_s: 0 }).unwrap();
@@ -160,11 +160,12 @@ impl TestServer {
             bounds,
         };
         let acceptance = Box::new(SanityCheck::for_federation(&config));
-        let federation = Arc::new(Federation::open(store, clock.clone(), config, acceptance).unwrap());
+        let federation =
+            Arc::new(Federation::open(Records::open(store).unwrap(), clock.clone(), config, acceptance).unwrap());
         let (stopping, receiver) = watch::channel(false);
         let record = FederationRecord {
-            code: CODE.to_owned(),
-            code_expires_at_s: Some(CODE_EXPIRES_AT_S),
+            join_code: CODE.to_owned(),
+            join_code_expires_at_s: Some(CODE_EXPIRES_AT_S),
             instructor_token_sha256: sha256_hex(INSTRUCTOR.as_bytes()),
         };
         let admission = Admission::new(federation.records().clone(), clock.clone(), record, 1);

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use emofed::protocol::{
-    FederationStatus, JoinCode, ParticipantSummary, ProblemCode, RoundSettings, instructor_path, path,
+    FederationStatus, JoinCode, ParticipantSummary, ProblemCode, RoundPhase, RoundSettings, instructor_path, path,
 };
 use emofed_server::round::FederationBounds;
 use reqwest::{Method, Response};
@@ -35,7 +35,7 @@ async fn rounds_are_opened_and_closed_by_hand() {
     assert_eq!(call(&server, Method::POST, &instructor_path::close(1)).await.status(), 204);
     let status = status(&server).await;
     assert_eq!((status.models.len(), status.models[0].num_clients, status.participants), (2, 1, 1));
-    assert_eq!((status.round, status.rounds[0].phase.as_str()), (None, "published as version 2"));
+    assert_eq!((status.round, &status.rounds[0].phase), (None, &RoundPhase::Published { version: 2 }));
     let again = call(&server, Method::POST, &instructor_path::close(1)).await;
     assert_eq!(problem(again).await.code, ProblemCode::RoundNotOpen);
 }
@@ -69,7 +69,7 @@ async fn a_late_round_with_too_few_updates_is_abandoned_and_the_next_one_opens()
     server.federation.advance().unwrap();
     let manifest = server.manifest().await;
     assert_eq!((manifest.model.version, manifest.round.unwrap().id), (1, 2));
-    assert_eq!(status(&server).await.rounds[1].phase, "abandoned");
+    assert_eq!(status(&server).await.rounds[1].phase, RoundPhase::Abandoned);
 }
 
 #[tokio::test]
@@ -218,7 +218,7 @@ async fn a_code_expires_and_a_new_one_opens_the_class_at_once() {
     assert!(!old.detail.contains("expired"), "{}", old.detail);
     // Who had joined stays, and the code is on disk.
     assert_eq!(server.send(&early, &server.update(2, delta(0.5)).await).await.status(), 200);
-    assert_eq!(server.federation.records().federation().unwrap().unwrap().code, renewed.code);
+    assert_eq!(server.federation.records().federation().unwrap().unwrap().join_code, renewed.code);
 }
 
 #[tokio::test]

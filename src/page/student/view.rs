@@ -209,10 +209,14 @@ fn lineage(model: &ModelVersion) -> String {
         ModelOrigin::Trained => match &model.card {
             Some(card) if card.synthetic => format!("Version {version}, trained on made-up clips: not yet a result"),
             Some(card) => {
-                format!("Version {version}, trained on people's votes on {} faces or clips ({})", card.clips, card.set)
+                format!(
+                    "Version {version}, trained on people's votes on {} faces or clips ({})",
+                    card.clips, card.dataset
+                )
             }
             None => format!("Version {version}, trained on labelled clips"),
         },
+        ModelOrigin::Unknown => format!("Version {version}"),
         ModelOrigin::Federated => {
             let (clients, clips) = (model.num_clients, model.num_examples);
             let parent = model.parent.map_or_else(String::new, |parent| format!(" from version {parent}"));

@@ -36,6 +36,7 @@ pub struct SimulationSettings {
     /// How updates travel.
     pub transport: Transport,
     /// How tabs label and learn.
+    #[serde(deserialize_with = "crate::config::learning::strict")]
     pub learning: LearningSettings,
     /// What the aggregator does with the mean.
     pub strategy: Strategy,
