@@ -1,8 +1,8 @@
 //! Labels a tab's clips, one after the other, as the manifest's learning settings say.
 
+use super::LearningSettings;
 use super::pseudo_label::{PseudoLabel, label_mean, mean_probabilities};
 use crate::emotion::EMOTIONS;
-use crate::protocol::LearningSettings;
 
 /// Weight of what was known before in the running mean of opinions, once there are enough clips.
 const MEMORY: f64 = 0.95;

@@ -3,10 +3,9 @@
 
 use std::collections::VecDeque;
 
-use super::{Adam, AdamSettings, Labeller};
+use super::{Adam, AdamSettings, Labeller, LearningSettings};
 use crate::emotion::EMOTIONS;
 use crate::model::vfer::{HIDDEN, Parameters, Vfer, softmax};
-use crate::protocol::LearningSettings;
 use crate::random::SplitMix64;
 
 /// How a head is tuned.

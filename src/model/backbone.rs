@@ -3,8 +3,8 @@
 use super::executor::Executor;
 use super::loader::{check_input, check_output};
 use super::math::softmax;
-use super::{Device, ModelError, cpu, emonet, emonet::EmoNet, lite, lite::Lite};
-use crate::{emotion::EMOTIONS, protocol::BackboneKind, weights::Weights};
+use super::{BackboneKind, Device, ModelError, cpu, emonet, emonet::EmoNet, lite, lite::Lite};
+use crate::{emotion::EMOTIONS, weights::Weights};
 
 /// A frozen feature extractor and image model.
 pub struct Backbone {

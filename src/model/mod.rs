@@ -4,6 +4,7 @@
 //! anywhere; `gpu` (feature `gpu`), on a GPU; `burn` (feature `burn`), the reference for both.
 
 mod backbone;
+mod backbone_kind;
 #[cfg(feature = "burn")]
 pub mod burn;
 pub mod cpu;
@@ -27,6 +28,7 @@ pub mod vfer;
 mod winograd;
 
 pub use backbone::{Backbone, Extraction};
+pub use backbone_kind::BackboneKind;
 pub use detector::FaceDetector;
 pub use device::Device;
 pub use error::ModelError;

@@ -1,6 +1,6 @@
 //! The aggregator that served the page, as a participant sees it.
 //!
-//! What leaves the tab is all in here and in the page's *forget me*: the class code ([`Aggregator::join`]), client updates
+//! What leaves the tab is all in here and in the page's *forget me*: the join code ([`Aggregator::join`]), client updates
 //! ([`Aggregator::send_update`], weights and a count), and the token with them. Every other call is a `GET` without a body.
 
 use std::cell::RefCell;
@@ -34,22 +34,22 @@ impl Aggregator {
         *self.token.borrow_mut() = Some(token);
     }
 
-    /// `POST /api/v1/participants`.
+    /// `POST /api/v2/participants`.
     ///
     /// # Errors
-    /// [`TabError::Request`]: refused with `wrong-class-code` or `rate-limited`, or no answer.
-    pub async fn join(&self, class_code: &str) -> Result<JoinResponse, TabError> {
-        let body = serde_json::to_vec(&JoinRequest { class_code: class_code.to_owned() })
+    /// [`TabError::Request`]: refused with `wrong-join-code` or `rate-limited`, or no answer.
+    pub async fn join(&self, join_code: &str) -> Result<JoinResponse, TabError> {
+        let body = serde_json::to_vec(&JoinRequest { join_code: join_code.to_owned() })
             .map_err(|error| TabError::answer(error.to_string()))?;
         let call = Call { body: Some(("application/json", &body)), ..Call::new("POST", path::PARTICIPANTS, SHORT_MS) };
-        let carried = Carried { class_code: true, ..Carried::default() };
+        let carried = Carried { join_code: true, ..Carried::default() };
         let answer = call.send_recorded(&self.book, carried, || {}).await?.accept().await?;
         let joined: JoinResponse = answer.json().await?;
         self.resume(joined.token.clone());
         Ok(joined)
     }
 
-    /// `GET /api/v1/manifest`; `None` if it has not changed since the last call.
+    /// `GET /api/v2/manifest`; `None` if it has not changed since the last call.
     ///
     /// # Errors
     /// [`TabError::Request`], or [`TabError::Protocol`].
@@ -82,7 +82,7 @@ impl Aggregator {
         Ok(answer.bytes(blob.size, progress).await?)
     }
 
-    /// `PUT /api/v1/rounds/{round}/update` of the encoded `update`, broken off by `signal`. `leaving` is called just before
+    /// `PUT /api/v2/rounds/{round}/update` of the encoded `update`, broken off by `signal`. `leaving` is called just before
     /// it is sent; an error without that call means that it was not.
     ///
     /// # Errors
@@ -103,7 +103,7 @@ impl Aggregator {
             ..Call::new("PUT", path::update(update.round), LONG_MS)
         };
         let tensors = update.delta.iter().map(|(name, tensor)| (name.to_owned(), tensor.shape.clone())).collect();
-        let sent = SentUpdate { round: update.round, clips: update.clips, tensors };
+        let sent = SentUpdate { round: update.round, clips: update.num_examples, tensors };
         let carried = Carried { token: true, update: Some(sent), ..Carried::default() };
         Ok(call.send_recorded(&self.book, carried, leaving).await?.accept().await?.json().await?)
     }

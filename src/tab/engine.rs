@@ -11,8 +11,7 @@ use super::extractor::{Extractor, Launched};
 use super::js;
 use super::message::{EngineChoice, EngineReport};
 use super::probe;
-use crate::model::Extraction;
-use crate::protocol::BackboneKind;
+use crate::model::{BackboneKind, Extraction};
 
 /// How often a frame looks whether the CPU is ready to take over.
 const RECOVERY_POLL_MS: u32 = 50;

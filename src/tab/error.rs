@@ -86,7 +86,7 @@ impl TabError {
                 "The page keeps trying by itself."
             }
             Self::Request(RequestError::Refused(problem)) => match problem.code {
-                ProblemCode::WrongClassCode => "Check the code with your instructor and enter it again.",
+                ProblemCode::WrongJoinCode => "Check the code with your instructor and enter it again.",
                 ProblemCode::Unauthorized => "Reload the page and join again.",
                 _ => "Reload the page; if that does not help, tell your instructor.",
             },

@@ -17,8 +17,7 @@ use web_sys::{Event, MessageEvent, Worker, WorkerOptions, WorkerType};
 use super::js;
 use super::patience::{Patience, tells_of_silence};
 use crate::emotion::EMOTIONS;
-use crate::model::Extraction;
-use crate::protocol::BackboneKind;
+use crate::model::{BackboneKind, Extraction};
 
 /// The CPU's extractors are the session worker's own binary, in another role.
 const CPU_SCRIPT: &str = "/worker-cpu_loader.js";

@@ -15,8 +15,7 @@ use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
 use super::js;
 #[cfg(feature = "gpu")]
 use crate::model::gpu::{GpuContext, Precision};
-use crate::model::{Backbone, Device, ModelError};
-use crate::protocol::BackboneKind;
+use crate::model::{Backbone, BackboneKind, Device, ModelError};
 use crate::weights::Weights;
 
 /// How much more memory than its file a loaded backbone takes, at the most: on the way it is there in three forms, and
@@ -82,12 +81,12 @@ async fn load(data: &JsValue) -> Result<(Backbone, Object), String> {
 
 #[cfg(feature = "gpu")]
 async fn device() -> Result<Device, ModelError> {
-    let card = GpuContext::open(Precision::F16, |reason| {
+    let context = GpuContext::open(Precision::F16, |reason| {
         let lost = answer("lost");
         js::set(&lost, "reason", &format!("its device is gone: {reason}").into());
         post(&lost);
     });
-    Ok(Device::Gpu(card.await?))
+    Ok(Device::Gpu(context.await?))
 }
 
 #[cfg(not(feature = "gpu"))]

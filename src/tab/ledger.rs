@@ -41,8 +41,8 @@ pub struct Entry {
 /// What a request carried.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Carried {
-    /// The class code.
-    pub class_code: bool,
+    /// The join code.
+    pub join_code: bool,
     /// The participant's token.
     pub token: bool,
     /// A client update.

@@ -30,7 +30,7 @@ pub enum ToWorker {
     /// Join (or resume) and get ready for frames. Sent once, after [`FromWorker::Ready`].
     Start {
         /// The code of the class.
-        class_code: String,
+        join_code: String,
         /// Where models shall run.
         engine: EngineChoice,
         /// Whether this student contributes; off until chosen.

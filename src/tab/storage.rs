@@ -25,8 +25,9 @@ const PENDING: &str = "/on-this-device/pending-update.safetensors";
 /// Who this tab is, and how far it has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedSession {
-    /// The class it joined with.
-    pub class_code: String,
+    /// The code it joined with.
+    #[serde(alias = "class_code")]
+    pub join_code: String,
     /// Participant id.
     pub participant: String,
     /// Bearer token.

@@ -6,7 +6,7 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Headers, Request, RequestInit, Response};
 
-use crate::protocol::{ClassStatus, ParticipantSummary, Problem, RoundSettings, instructor_path};
+use crate::protocol::{FederationStatus, ParticipantSummary, Problem, RoundSettings, instructor_path};
 use crate::tab::limit::{LONG_MS, Limit, SHORT_MS};
 
 /// Why a call failed.
@@ -31,11 +31,11 @@ impl Api {
         Self { token }
     }
 
-    /// `GET /api/v1/instructor/status`.
+    /// `GET /api/v2/instructor/status`.
     ///
     /// # Errors
     /// The token is wrong, or nobody answers.
-    pub async fn status(&self) -> Result<ClassStatus, ApiError> {
+    pub async fn status(&self) -> Result<FederationStatus, ApiError> {
         self.send("GET", instructor_path::STATUS, None, SHORT_MS).await?.read().await
     }
 
@@ -55,7 +55,7 @@ impl Api {
         self.send("DELETE", path, None, LONG_MS).await.map(|_| ())
     }
 
-    /// `GET /api/v1/instructor/participants`.
+    /// `GET /api/v2/instructor/participants`.
     ///
     /// # Errors
     /// The token is wrong, or nobody answers.
@@ -63,7 +63,7 @@ impl Api {
         self.send("GET", instructor_path::PARTICIPANTS, None, SHORT_MS).await?.read().await
     }
 
-    /// `PATCH /api/v1/instructor/settings`.
+    /// `PATCH /api/v2/instructor/settings`.
     ///
     /// # Errors
     /// A value makes no sense, or nobody answers.

@@ -14,7 +14,7 @@ use web_sys::{HtmlDialogElement, HtmlInputElement, VisibilityState};
 
 use self::api::{Api, ApiError};
 use super::{dom, status};
-use crate::protocol::{ClassStatus, ProblemCode, RoundSettings, instructor_path};
+use crate::protocol::{FederationStatus, ProblemCode, RoundSettings, instructor_path};
 use crate::tab::events::Events;
 
 const KEY: &str = "emofed.instructor-token";
@@ -189,9 +189,9 @@ impl Desk {
         }
     }
 
-    fn show(&self, status: &ClassStatus) {
+    fn show(&self, status: &FederationStatus) {
         let origin = window().location().origin().unwrap_or_default();
-        view::status(status, &format!("{origin}/#class={}", status.class_code));
+        view::status(status, &format!("{origin}/#join={}", status.join_code));
     }
 
     /// Asks before doing what cannot be undone.
@@ -204,11 +204,11 @@ impl Desk {
             Order::Restore(version) => format!(
                 "Make version {version} the central model again? Every tab switches to it; an open round is abandoned."
             ),
-            Order::RenewCode => "Make a new class code? The old one and its links let nobody join any more; who has \
+            Order::RenewCode => "Make a new join code? The old one and its links let nobody join any more; who has \
                                  joined stays."
                 .to_owned(),
             Order::Revoke(id) => format!(
-                "Revoke participant {id}? Its tab can send nothing more unless it joins again with the class code."
+                "Revoke participant {id}? Its tab can send nothing more unless it joins again with the join code."
             ),
         };
         dom::text("confirm-text", &question);
@@ -233,7 +233,7 @@ impl Desk {
                 Order::Open => desk.api.post(instructor_path::ROUNDS).await,
                 Order::Close(round) => desk.api.post(&instructor_path::close(round)).await,
                 Order::Restore(version) => desk.api.post(&instructor_path::restore(version)).await,
-                Order::RenewCode => desk.api.post(instructor_path::CLASS_CODE).await,
+                Order::RenewCode => desk.api.post(instructor_path::JOIN_CODE).await,
                 Order::Revoke(id) => desk.api.delete(&instructor_path::participant(&id)).await,
             };
             match done {

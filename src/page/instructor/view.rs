@@ -5,18 +5,19 @@ use web_sys::{Element, Event, HtmlButtonElement, HtmlElement, HtmlInputElement, 
 
 use crate::page::{dom, status};
 use crate::protocol::{
-    ClassStatus, MINIMUM_CONTRIBUTORS, ModelOrigin, ModelVersion, ParticipantSummary, RoundSettings,
+    FederationStatus, MINIMUM_CONTRIBUTORS, ModelOrigin, ModelVersion, ParticipantSummary, Rejection, RoundPhase,
+    RoundSettings,
 };
 
 /// Rounds that are listed.
 const ROUNDS_SHOWN: usize = 20;
 
 /// Shows everything that changes by itself.
-pub fn status(status: &ClassStatus, student_link: &str) {
-    dom::text("class-name", &format!("{}: instructor", status.class));
-    dom::text("class-code", &status.class_code);
-    let end = status.class_code_expires_at_s.map(|end_s| format!("Students can join with it until {}.", time(end_s)));
-    dom::text("class-code-end", &end.unwrap_or_default());
+pub fn status(status: &FederationStatus, student_link: &str) {
+    dom::text("class-name", &format!("{}: instructor", status.name));
+    dom::text("join-code", &status.join_code);
+    let end = status.join_code_expires_at_s.map(|end_s| format!("Students can join with it until {}.", time(end_s)));
+    dom::text("join-code-end", &end.unwrap_or_default());
     dom::get::<HtmlInputElement>("student-link").set_value(student_link);
     dom::show("few-contributors", status.few_contributors);
     let fewest = if status.few_contributors { 1 } else { MINIMUM_CONTRIBUTORS };
@@ -60,10 +61,40 @@ pub fn status(status: &ClassStatus, student_link: &str) {
         .take(ROUNDS_SHOWN)
         .map(|round| {
             let (id, base) = (round.id.to_string(), round.base_version.to_string());
-            row(&[&id, &base, &round.received.to_string(), &time(round.opened_at_s), &round.phase])
+            row(&[&id, &base, &round.received.to_string(), &time(round.opened_at_s), &phase(&round.phase)])
         })
         .collect();
     fill("rounds", &rounds);
+}
+
+/// Where a round stands.
+fn phase(phase: &RoundPhase) -> String {
+    match phase {
+        RoundPhase::Open => "open".to_owned(),
+        RoundPhase::Aggregating => "aggregating".to_owned(),
+        RoundPhase::Evaluating => "evaluating".to_owned(),
+        RoundPhase::Published { version } => format!("published as version {version}"),
+        RoundPhase::Rejected { reason } => format!("rejected: {}", rejection(reason)),
+        RoundPhase::Abandoned => "abandoned".to_owned(),
+        RoundPhase::Unknown => "reload the page to see".to_owned(),
+    }
+}
+
+fn rejection(reason: &Rejection) -> String {
+    match reason {
+        Rejection::Layout { .. } => "the aggregate does not fit the model".to_owned(),
+        Rejection::NotFinite { .. } => "the aggregate has values that are not numbers".to_owned(),
+        Rejection::Norm { found, limit } => format!("the model would move by {found:.3}, more than {limit:.3}"),
+        Rejection::MacroF1 { dataset, before, found, tolerance } => format!(
+            "macro F1 on the held-out clips of {dataset} would fall from {before:.3} to {found:.3}, by more than {tolerance:.3}"
+        ),
+        Rejection::Loss { dataset } => format!("the model fails on the held-out clips of {dataset}"),
+        Rejection::StorageDamaged { .. } => {
+            "what was stored of it is damaged; the aggregator's log says what".to_owned()
+        }
+        Rejection::Unspecified { detail } => detail.clone(),
+        Rejection::Unknown => "reload the page to see why".to_owned(),
+    }
 }
 
 fn model_row(model: &ModelVersion, current: Option<u64>) -> Element {
@@ -71,9 +102,10 @@ fn model_row(model: &ModelVersion, current: Option<u64>) -> Element {
         ModelOrigin::Bootstrap => "bootstrap (a start, not a result)".to_owned(),
         ModelOrigin::Trained => match &model.card {
             Some(card) if card.synthetic => "trained on synthetic clips".to_owned(),
-            Some(card) => format!("trained on {}", card.set),
+            Some(card) => format!("trained on {}", card.dataset),
             None => "trained".to_owned(),
         },
+        ModelOrigin::Unknown => "–".to_owned(),
         ModelOrigin::Federated => model.round.map_or("restored".to_owned(), |round| format!("round {round}")),
     };
     let parent = model.parent.map_or_else(|| "–".to_owned(), |parent| parent.to_string());
@@ -81,8 +113,8 @@ fn model_row(model: &ModelVersion, current: Option<u64>) -> Element {
         &model.version.to_string(),
         &parent,
         &origin,
-        &model.clients.to_string(),
-        &model.clips.map_or_else(|| "not told".to_owned(), |clips| clips.to_string()),
+        &model.num_clients.to_string(),
+        &model.num_examples.map_or_else(|| "not told".to_owned(), |clips| clips.to_string()),
         &held_out(model),
         &time(model.published_at_s),
     ]);
@@ -131,7 +163,7 @@ pub fn participants(participants: &[ParticipantSummary]) {
 /// Macro F1 on the held-out clips, before and after.
 fn held_out(model: &ModelVersion) -> String {
     model
-        .evaluation
+        .acceptance_report
         .as_ref()
         .map_or_else(|| "–".to_owned(), |found| format!("{:.3} → {:.3}", found.macro_f1_before, found.macro_f1_after))
 }

@@ -18,8 +18,8 @@ use crate::tab::request::Call;
 
 impl Student {
     pub(super) fn wire_consent(self: &Rc<Self>) {
-        let code: HtmlInputElement = dom::get("class-code");
-        if let Some(given) = dom::fragment("class") {
+        let code: HtmlInputElement = dom::get("join-code");
+        if let Some(given) = dom::fragment("join") {
             code.set_value(&given);
         }
         let engine: HtmlSelectElement = dom::get("engine");
@@ -38,9 +38,9 @@ impl Student {
                 "cpu" => EngineChoice::Cpu,
                 _ => EngineChoice::Auto,
             };
-            let class_code = code.value().trim().to_uppercase();
+            let join_code = code.value().trim().to_uppercase();
             let tab = new_tab();
-            student.agree(Remembered { tab, class_code, engine, contribute: false, paused: false, pause_key: true });
+            student.agree(Remembered { tab, join_code, engine, contribute: false, paused: false, pause_key: true });
         });
         dom::on("decline", "click", |_| {
             dom::show("problem", false);
@@ -61,7 +61,7 @@ impl Student {
         });
     }
 
-    /// Back to the start, as with a wrong class code.
+    /// Back to the start, as with a wrong join code.
     pub(super) fn back_to_consent(&self) {
         self.worker.take();
         self.frames.stop();
@@ -73,7 +73,7 @@ impl Student {
             dom::show(section, false);
         }
         dom::show("consent", true);
-        dom::focus("class-code");
+        dom::focus("join-code");
     }
 }
 
@@ -82,7 +82,7 @@ async fn read_manifest() -> Option<Manifest> {
 }
 
 fn show_deployment(manifest: &Manifest) {
-    dom::text("class-name", &manifest.class);
+    dom::text("class-name", &manifest.name);
     dom::show("few-contributors", manifest.few_contributors);
     let Some(statement) = &manifest.deployment else { return };
     let facts: Element = dom::get("deployment-facts");

@@ -60,14 +60,11 @@ fn content(carried: &Carried) -> String {
         .update
         .as_ref()
         .map(|update| format!("the update for round {} and its count of {} clips", update.round, update.clips));
-    let parts: Vec<String> = [
-        carried.class_code.then(|| "the class code".to_owned()),
-        carried.token.then(|| "the token".to_owned()),
-        update,
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let parts: Vec<String> =
+        [carried.join_code.then(|| "the join code".to_owned()), carried.token.then(|| "the token".to_owned()), update]
+            .into_iter()
+            .flatten()
+            .collect();
     parts.join(", ")
 }
 

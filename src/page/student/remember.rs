@@ -13,7 +13,7 @@ pub struct Remembered {
     /// Names the tab: a copy of it, which has these choices too, is another one.
     pub tab: String,
     /// The code of the class.
-    pub class_code: String,
+    pub join_code: String,
     /// Where models shall run.
     pub engine: EngineChoice,
     /// Whether to contribute.
@@ -40,7 +40,7 @@ impl Remembered {
     pub fn load() -> Option<Self> {
         let json = dom::session_storage()?.get_item(KEY).ok()??;
         let remembered: Self = serde_json::from_str(&json).ok()?;
-        dom::fragment("class").is_none_or(|code| code == remembered.class_code).then_some(remembered)
+        dom::fragment("join").is_none_or(|code| code == remembered.join_code).then_some(remembered)
     }
 
     /// Remembers. A browser that does not lets the student choose again after a reload.

@@ -44,7 +44,7 @@ impl View {
 
     /// The manifest is new.
     pub fn manifest(&mut self, manifest: Manifest) {
-        dom::text("class-name", &manifest.class);
+        dom::text("class-name", &manifest.name);
         dom::show("few-contributors", manifest.few_contributors);
         self.progress.open_round(manifest.round.as_ref().map(|round| round.id));
         match &manifest.round {
@@ -209,12 +209,16 @@ fn lineage(model: &ModelVersion) -> String {
         ModelOrigin::Trained => match &model.card {
             Some(card) if card.synthetic => format!("Version {version}, trained on made-up clips: not yet a result"),
             Some(card) => {
-                format!("Version {version}, trained on people's votes on {} faces or clips ({})", card.clips, card.set)
+                format!(
+                    "Version {version}, trained on people's votes on {} faces or clips ({})",
+                    card.clips, card.dataset
+                )
             }
             None => format!("Version {version}, trained on labelled clips"),
         },
+        ModelOrigin::Unknown => format!("Version {version}"),
         ModelOrigin::Federated => {
-            let (clients, clips) = (model.clients, model.clips);
+            let (clients, clips) = (model.num_clients, model.num_examples);
             let parent = model.parent.map_or_else(String::new, |parent| format!(" from version {parent}"));
             let round = model.round.map_or_else(String::new, |round| format!(" in round {round}"));
             match clips {

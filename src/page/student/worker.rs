@@ -153,9 +153,9 @@ impl Student {
                 self.worker_ready();
                 let choice = self.choice.borrow().clone();
                 if let Some(choice) = choice {
-                    let (class_code, engine) = (choice.class_code, choice.engine);
+                    let (join_code, engine) = (choice.join_code, choice.engine);
                     let (contribute, visible) = (choice.contribute, frames::is_watched());
-                    self.tell(&ToWorker::Start { class_code, engine, contribute, visible });
+                    self.tell(&ToWorker::Start { join_code, engine, contribute, visible });
                 }
             }
             FromWorker::Manifest { manifest } => {

@@ -6,8 +6,8 @@ use gloo::timers::future::TimeoutFuture;
 
 use super::wish::Consent;
 use super::{Central, Session, post};
-use crate::learning::FineTune;
-use crate::protocol::{ClientUpdate, LearningSettings, OpenRound, ProblemCode};
+use crate::learning::{FineTune, LearningSettings};
+use crate::protocol::{ClientUpdate, OpenRound, ProblemCode};
 use crate::tab::clips::Stage;
 use crate::tab::error::TabError;
 use crate::tab::message::{FromWorker, TrainingReport, UploadReport, UploadState};
@@ -120,8 +120,8 @@ impl Session {
             self.view.borrow_mut().clips.refused(round.id);
         }
         let Some(delta) = result? else { return Ok(None) };
-        let clips = u32::try_from(count).unwrap_or(u32::MAX);
-        Ok(Some(ClientUpdate { round: round.id, base_version: round.base_version, clips, delta }))
+        let num_examples = u32::try_from(count).unwrap_or(u32::MAX);
+        Ok(Some(ClientUpdate { round: round.id, base_version: round.base_version, num_examples, delta }))
     }
 
     async fn train_on(
@@ -152,7 +152,7 @@ impl Session {
             post(&FromWorker::Upload(UploadReport {
                 round: round.id,
                 bytes: body.len() as u64,
-                clips: update.clips,
+                clips: update.num_examples,
                 state,
             }));
         };

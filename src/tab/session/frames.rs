@@ -7,10 +7,10 @@ use web_sys::{ImageBitmap, OffscreenCanvas, OffscreenCanvasRenderingContext2d};
 
 use super::personal::Personal;
 use super::{Central, Session, post};
-use crate::learning::{Clip, Labeller};
+use crate::learning::{Clip, Labeller, Recipe};
 use crate::model::vfer::{Stream, Vfer};
 use crate::model::{CROP_MARGIN, DARK, Extraction, Face, FaceTrack, Frame, SMALLEST_SIDE, SteadyOpinion};
-use crate::protocol::{Manifest, Recipe};
+use crate::protocol::Manifest;
 use crate::tab::clips::ClipStore;
 use crate::tab::error::TabError;
 use crate::tab::js;

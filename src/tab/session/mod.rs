@@ -55,7 +55,7 @@ struct Central {
 struct Session {
     aggregator: Aggregator,
     storage: Rc<Storage>,
-    class_code: String,
+    join_code: String,
     choice: EngineChoice,
     wish: Rc<Wish>,
     visible: Rc<Cell<bool>>,
@@ -112,12 +112,12 @@ fn on_message_from_page(
 ) {
     let session = current.borrow().clone();
     match (message, session) {
-        (ToWorker::Start { class_code, engine, contribute, visible: on }, _) => {
+        (ToWorker::Start { join_code, engine, contribute, visible: on }, _) => {
             wish.set(contribute);
             visible.set(on);
             let (current, wish, visible) = (current.clone(), wish.clone(), visible.clone());
             spawn_local(async move {
-                let session = Rc::new(Session::new(class_code, engine, wish, visible).await);
+                let session = Rc::new(Session::new(join_code, engine, wish, visible).await);
                 if session.begin().await {
                     *current.borrow_mut() = Some(session);
                 }
@@ -185,13 +185,13 @@ async fn on_frame(session: Option<Rc<Session>>, frame: ImageBitmap, at_ms: f64) 
 }
 
 impl Session {
-    async fn new(class_code: String, choice: EngineChoice, wish: Rc<Wish>, visible: Rc<Cell<bool>>) -> Self {
+    async fn new(join_code: String, choice: EngineChoice, wish: Rc<Wish>, visible: Rc<Cell<bool>>) -> Self {
         let storage = Rc::new(Storage::open().await);
         let book = Book::resume(storage.clone(), |ledger| post(&FromWorker::Ledger { ledger: ledger.clone() })).await;
         Self {
             aggregator: Aggregator::new(book),
             storage,
-            class_code,
+            join_code,
             choice,
             wish,
             visible,
@@ -243,7 +243,7 @@ impl Session {
 
     async fn prepare(&self) -> Result<(), TabError> {
         if self.saved.borrow().is_none() {
-            match self.storage.session().await.filter(|saved| saved.class_code == self.class_code) {
+            match self.storage.session().await.filter(|saved| saved.join_code == self.join_code) {
                 Some(saved) => {
                     self.aggregator.resume(saved.token.clone());
                     *self.saved.borrow_mut() = Some(saved);
@@ -266,9 +266,9 @@ impl Session {
 
     /// Joins as a new participant.
     async fn join(&self) -> Result<(), TabError> {
-        let joined = self.aggregator.join(&self.class_code).await?;
+        let joined = self.aggregator.join(&self.join_code).await?;
         let saved = SavedSession {
-            class_code: self.class_code.clone(),
+            join_code: self.join_code.clone(),
             participant: joined.participant,
             token: joined.token,
             acknowledged_round: None,
