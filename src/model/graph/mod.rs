@@ -60,6 +60,13 @@ pub struct FeatureMap {
     pub shape: Shape,
 }
 
+impl FeatureMap {
+    /// Its index among the graph's feature maps.
+    pub fn id(&self) -> usize {
+        self.id
+    }
+}
+
 /// A legal graph: nodes in execution order, from one input to one or more outputs.
 #[derive(Clone, Debug)]
 pub struct Graph {
@@ -102,3 +109,6 @@ impl Graph {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

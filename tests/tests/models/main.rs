@@ -1,6 +1,8 @@
 //! EmoNet against ONNX Runtime's numbers: the same tests natively and in the browser, there with feature `gpu` on WebGPU, too.
 //! The lite backbone's numbers are checked against its package in `imports.rs`; here, that WebGPU computes what the CPU does.
 
+mod conformance;
+
 use emofed::model::emonet::{EmoNet, used_tensors};
 #[cfg(feature = "gpu")]
 use emofed::model::gpu;
@@ -18,11 +20,11 @@ wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
 const TOLERANCE: f64 = 1e-4;
 
 fn tiny() -> Value {
-    serde_json::from_str(include_str!("../fixtures/emonet_tiny.json")).unwrap()
+    serde_json::from_str(include_str!("../../fixtures/emonet_tiny.json")).unwrap()
 }
 
 fn official() -> Value {
-    serde_json::from_str(include_str!("../fixtures/emonet_official.json")).unwrap()
+    serde_json::from_str(include_str!("../../fixtures/emonet_official.json")).unwrap()
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
