@@ -7,13 +7,15 @@
 //!
 //! Dependencies point one way: `page` → `protocol`; `tab` → `learning` → `model`; `tab` → `protocol`.
 
+pub mod browser;
 pub mod emotion;
 pub mod learning;
+pub mod messages;
 pub mod model;
 #[cfg(all(target_arch = "wasm32", feature = "page"))]
 pub mod page;
 pub mod protocol;
 pub mod random;
 pub mod simd;
-pub mod tab;
+pub mod worker;
 pub mod weights;

@@ -7,7 +7,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{Headers, Request, RequestInit, Response};
 
 use crate::protocol::{ClassStatus, ParticipantSummary, Problem, RoundSettings, instructor_path};
-use crate::tab::limit::{LONG_MS, Limit, SHORT_MS};
+use crate::browser::timeout::{LONG_MS, Limit, SHORT_MS};
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]

@@ -15,7 +15,7 @@ use web_sys::{HtmlDialogElement, HtmlInputElement, VisibilityState};
 use self::api::{Api, ApiError};
 use super::{dom, status};
 use crate::protocol::{ClassStatus, ProblemCode, RoundSettings, instructor_path};
-use crate::tab::events::Events;
+use crate::browser::event_stream::EventStream;
 
 const KEY: &str = "emofed.instructor-token";
 /// How often the status is asked for where no event tells of a change.
@@ -56,7 +56,7 @@ fn token_in_address() -> Option<String> {
 /// Follows events, but not while nobody looks: a browser has only so many connections for all its tabs.
 fn follow_while_visible(refresh: impl Fn() + Clone + 'static) {
     let follow =
-        move || (document().visibility_state() != VisibilityState::Hidden).then(|| Events::observe(refresh.clone()));
+        move || (document().visibility_state() != VisibilityState::Hidden).then(|| EventStream::observe(refresh.clone()));
     let mut events = follow();
     EventListener::new(&document(), "visibilitychange", move |_| {
         // What is open is closed first.
@@ -202,7 +202,7 @@ impl Desk {
                 format!("Close round {round} now? The updates that are in are averaged and published.")
             }
             Order::Restore(version) => format!(
-                "Make version {version} the central model again? Every tab switches to it; an open round is abandoned."
+                "Make version {version} the global model again? Every tab switches to it; an open round is abandoned."
             ),
             Order::RenewCode => "Make a new class code? The old one and its links let nobody join any more; who has \
                                  joined stays."

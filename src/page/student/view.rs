@@ -9,9 +9,9 @@ use super::progress::Progress;
 use crate::emotion::Emotion;
 use crate::page::{dom, status};
 use crate::protocol::{Manifest, ModelOrigin, ModelVersion};
-use crate::tab::ledger::Ledger;
-use crate::tab::message::{Asset, ClipReport, ConnectionReport, EngineReport, FaceBox, FrameReport, FromWorker};
-use crate::tab::segment::slowest_frames_per_second;
+use crate::messages::ledger::Ledger;
+use crate::messages::{Asset, ClipReport, ConnectionReport, BackendReport, FaceBox, FrameReport, FromWorker};
+use crate::worker::segment::slowest_frames_per_second;
 
 /// What is said while the aggregator does not answer.
 const AWAY: &str = "The aggregator does not answer. The models go on working here, and nothing is lost.";
@@ -240,7 +240,7 @@ fn loading(what: Asset, received: u64, total: u64) {
     progress.set_value(received as f64);
 }
 
-fn engine(report: &EngineReport) {
+fn engine(report: &BackendReport) {
     dom::attribute("engine-report", "data-engine", if report.webgpu { "webgpu" } else { "cpu" });
     let place = match (&report.adapter, report.webgpu) {
         (Some(adapter), true) => format!("WebGPU ({adapter})"),

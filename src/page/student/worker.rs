@@ -10,10 +10,10 @@ use web_sys::{Event, ImageBitmap, MessageEvent, Worker, WorkerOptions, WorkerTyp
 
 use super::{Student, frames};
 use crate::page::dom;
-use crate::tab::backoff::Backoff;
-use crate::tab::js;
-use crate::tab::limit::LONG_MS;
-use crate::tab::message::{FromWorker, ProblemReport, ToWorker, from_js, to_js};
+use crate::browser::backoff::Backoff;
+use crate::browser::js;
+use crate::browser::timeout::LONG_MS;
+use crate::messages::{FromWorker, ProblemReport, ToWorker, from_js, to_js};
 
 const SCRIPT: &str = "/worker-cpu_loader.js";
 
@@ -81,7 +81,7 @@ impl Student {
         let student = Rc::downgrade(self);
         let on_error = Closure::new(move |event: Event| {
             if let Some(student) = student.upgrade() {
-                student.worker_failed(&js::error_words(&event));
+                student.worker_failed(&js::worker_error_message(&event));
             }
         });
         let student = Rc::downgrade(self);
