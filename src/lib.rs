@@ -17,5 +17,5 @@ pub mod page;
 pub mod protocol;
 pub mod random;
 pub mod simd;
-pub mod worker;
 pub mod weights;
+pub mod worker;

@@ -184,7 +184,8 @@ impl Response {
         let interrupted = |error: JsValue| interrupted(&self.timeout, &error);
         let mut bytes = Vec::new();
         let Some(stream) = self.response.body() else {
-            let buffer = JsFuture::from(self.response.array_buffer().map_err(interrupted)?).await.map_err(interrupted)?;
+            let buffer =
+                JsFuture::from(self.response.array_buffer().map_err(interrupted)?).await.map_err(interrupted)?;
             return Ok(Uint8Array::new(&buffer).to_vec());
         };
         let reader = stream.get_reader().unchecked_into::<web_sys::ReadableStreamDefaultReader>();

@@ -129,6 +129,8 @@ mod tests {
         }
         let doubtful = [[0.0, 0.0, 0.0, 0.0, 0.55, 0.45], [0.45, 0.0, 0.0, 0.4, 0.0, 0.15]];
         assert!(labeller.label(&doubtful[1..], &video, &adaptive).unwrap().is_kept());
-        assert!(!PseudoLabeller::default().label(&doubtful[1..], &video, &LearningSettings::default()).unwrap().is_kept());
+        assert!(
+            !PseudoLabeller::default().label(&doubtful[1..], &video, &LearningSettings::default()).unwrap().is_kept()
+        );
     }
 }

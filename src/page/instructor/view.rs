@@ -1,21 +1,20 @@
-//! Shows the class's status, and reads the settings form.
+//! Shows the status, and reads the settings form.
 
-use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen::JsCast as _;
 use web_sys::{Element, Event, HtmlButtonElement, HtmlElement, HtmlInputElement, HtmlProgressElement};
 
+use crate::page::words::{instructor as words, model as model_words};
 use crate::page::{dom, status};
-use crate::protocol::{
-    ClassStatus, MINIMUM_CONTRIBUTORS, ModelOrigin, ModelVersion, ParticipantSummary, RoundSettings,
-};
+use crate::protocol::{ClassStatus, MINIMUM_CONTRIBUTORS, ModelVersion, ParticipantSummary, RoundSettings};
 
-/// Rounds that are listed.
+/// Maximum number of rounds in the list.
 const ROUNDS_SHOWN: usize = 20;
 
 /// Shows everything that changes by itself.
 pub fn status(status: &ClassStatus, student_link: &str) {
-    dom::text("class-name", &format!("{}: instructor", status.class));
+    dom::text("class-name", &words::heading(&status.class));
     dom::text("class-code", &status.class_code);
-    let end = status.class_code_expires_at_s.map(|end_s| format!("Students can join with it until {}.", time(end_s)));
+    let end = status.class_code_expires_at_s.map(|end_s| words::joining_ends(&time(end_s)));
     dom::text("class-code-end", &end.unwrap_or_default());
     dom::get::<HtmlInputElement>("student-link").set_value(student_link);
     dom::show("few-contributors", status.few_contributors);
@@ -28,24 +27,16 @@ pub fn status(status: &ClassStatus, student_link: &str) {
     match &status.round {
         Some(round) => {
             dom::attribute("round", "data-round", &round.id.to_string());
-            let words = format!(
-                "Round {} is open on version {}: {} of {} updates are in. It ends at {} at the latest.",
-                round.id,
-                round.base_version,
-                round.received,
-                round.minimum_clients,
-                time(round.deadline_s)
-            );
-            status::show("round", &words);
             progress.set_max(f64::from(round.minimum_clients));
             progress.set_value(f64::from(round.received));
         }
         None => {
             // An element that does not have the attribute has nothing to remove.
             let _ = dom::get::<Element>("round").remove_attribute("data-round");
-            status::show("round", "No round is open.");
         }
     }
+    let round = status.round.as_ref().map(|round| (round, time(round.deadline_s)));
+    status::show("round", &words::round(round));
     dom::get::<HtmlButtonElement>("open-round").set_disabled(status.round.is_some());
     // The aggregator refuses to publish what so few contributed; a round without any update may end.
     let too_few = status.round.as_ref().is_none_or(|round| (1..fewest).contains(&round.received));
@@ -67,36 +58,26 @@ pub fn status(status: &ClassStatus, student_link: &str) {
 }
 
 fn model_row(model: &ModelVersion, current: Option<u64>) -> Element {
-    let origin = match model.origin {
-        ModelOrigin::Bootstrap => "bootstrap (a start, not a result)".to_owned(),
-        ModelOrigin::Trained => match &model.card {
-            Some(card) if card.synthetic => "trained on synthetic clips".to_owned(),
-            Some(card) => format!("trained on {}", card.set),
-            None => "trained".to_owned(),
-        },
-        ModelOrigin::Federated => model.round.map_or("restored".to_owned(), |round| format!("round {round}")),
-    };
     let parent = model.parent.map_or_else(|| "–".to_owned(), |parent| parent.to_string());
     let row = row(&[
         &model.version.to_string(),
         &parent,
-        &origin,
+        &model_words::origin(model),
         &model.clients.to_string(),
-        &model.clips.map_or_else(|| "not told".to_owned(), |clips| clips.to_string()),
-        &held_out(model),
+        &model_words::clips(model),
+        &model_words::held_out(model),
         &time(model.published_at_s),
     ]);
-    let action = dom::element("td", if current == Some(model.version) { "current" } else { "" });
+    let action = dom::element("td", if current == Some(model.version) { words::CURRENT } else { "" });
     if current != Some(model.version) {
-        let text = format!("Roll back to version {}", model.version);
-        let button = row_button(&text, "data-version", &model.version.to_string());
+        let button = row_button(&words::restore_button(model.version), "data-version", &model.version.to_string());
         dom::append(&action, &[&button]);
     }
     dom::append(&row, &[&action]);
     row
 }
 
-/// A button in a table's row, which says in an attribute what it is for.
+/// A button in a table's row, with an attribute that says which row it is.
 fn row_button(text: &str, attribute: &str, value: &str) -> Element {
     let button = dom::element("button", text);
     for (name, value) in [("type", "button"), (attribute, value)] {
@@ -106,12 +87,12 @@ fn row_button(text: &str, attribute: &str, value: &str) -> Element {
     button
 }
 
-/// Whether the list of participants is unfolded.
+/// Whether the list of participants is open.
 pub fn participants_are_shown() -> bool {
     dom::get::<Element>("participants-list").has_attribute("open")
 }
 
-/// Shows who has joined.
+/// Shows the participants.
 pub fn participants(participants: &[ParticipantSummary]) {
     let rows: Vec<Element> = participants
         .iter()
@@ -119,21 +100,13 @@ pub fn participants(participants: &[ParticipantSummary]) {
             let joined = participant.joined_at_s.map_or_else(|| "–".to_owned(), time);
             let row = row(&[&participant.id, &joined]);
             let action = dom::element("td", "");
-            let label = format!("Revoke {}", participant.id);
+            let label = words::revoke_button(&participant.id);
             dom::append(&action, &[&row_button(&label, "data-participant", &participant.id)]);
             dom::append(&row, &[&action]);
             row
         })
         .collect();
     fill("participants-rows", &rows);
-}
-
-/// Macro F1 on the held-out clips, before and after.
-fn held_out(model: &ModelVersion) -> String {
-    model
-        .evaluation
-        .as_ref()
-        .map_or_else(|| "–".to_owned(), |found| format!("{:.3} → {:.3}", found.macro_f1_before, found.macro_f1_after))
 }
 
 fn row(cells: &[&str]) -> Element {
@@ -190,8 +163,7 @@ pub fn wanted_settings() -> Option<RoundSettings> {
     })
 }
 
-/// A time of day, with the date, as this browser writes it.
-fn time(seconds: u64) -> String {
-    let date = js_sys::Date::new(&JsValue::from_f64(seconds as f64 * 1_000.0));
-    date.to_locale_string("en-GB", &JsValue::UNDEFINED).into()
+/// Seconds since 1970 as date and time.
+fn time(at_s: u64) -> String {
+    dom::date_time(at_s as f64 * 1_000.0)
 }

@@ -15,9 +15,9 @@ use web_sys::{
 
 use super::Student;
 use crate::browser::js;
-use crate::page::words::camera::{self as words, CameraProblem, FaceStatus};
-use crate::page::dom;
 use crate::messages::ToWorker;
+use crate::page::dom;
+use crate::page::words::camera::{self as words, CameraProblem, FaceStatus};
 
 /// The only owner of the camera's stream. Each start and each stop begins a new generation; a stream that was requested in an
 /// earlier generation is stopped when it arrives.

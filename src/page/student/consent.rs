@@ -41,7 +41,14 @@ impl Student {
             let class_code = code.value().trim().to_uppercase();
             let tab = new_tab_id();
             dom::show("consent-reason", false);
-            student.agree(SessionChoices { tab, class_code, backend, contribute: false, paused: false, pause_key: true });
+            student.agree(SessionChoices {
+                tab,
+                class_code,
+                backend,
+                contribute: false,
+                paused: false,
+                pause_key: true,
+            });
         });
         dom::on("decline", "click", |_| {
             dom::show("problem", false);

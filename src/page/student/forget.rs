@@ -64,7 +64,8 @@ impl Student {
 /// Asks the aggregator to end the token. This request is in no ledger: that is deleted, too.
 async fn end_token(token: Option<String>) -> TokenState {
     let Some(token) = token else { return TokenState::None };
-    let request = Request { token: Some(&token), keepalive: true, ..Request::new("DELETE", path::ME, AGGREGATOR_TIMEOUT_MS) };
+    let request =
+        Request { token: Some(&token), keepalive: true, ..Request::new("DELETE", path::ME, AGGREGATOR_TIMEOUT_MS) };
     let response = match request.send().await {
         Ok(response) => response.accept().await,
         Err(error) => Err(error),

@@ -21,8 +21,8 @@ use crate::browser::locks::{self, Lock, Wait};
 use crate::browser::storage::Storage;
 use crate::messages::ToWorker;
 use crate::messages::device::{self, StoredSession};
-use crate::page::words::session::{self as words, Elsewhere, Ending};
 use crate::page::dom;
+use crate::page::words::session::{self as words, Elsewhere, Ending};
 
 const LEADER: &str = "emofed.leader";
 const CHANNEL: &str = "emofed.tabs";

@@ -12,10 +12,7 @@ pub fn failed(error: &RequestError) -> Notice {
             Notice::new(&problem.detail, "Open the instructor's link that the aggregator printed when it started.")
         }
         RequestError::Refused(problem) => Notice::new(&problem.detail, "Nothing was changed."),
-        _ => Notice::new(
-            "The aggregator does not answer.",
-            "Start the aggregator again; this page goes on by itself.",
-        ),
+        _ => Notice::new("The aggregator does not answer.", "Start the aggregator again; this page goes on by itself."),
     }
 }
 
@@ -56,7 +53,8 @@ pub fn question(command: &Command) -> Option<String> {
             "Make version {version} the global model again? Every tab switches to it; an open round is abandoned."
         )),
         Command::RenewCode => Some(
-            "Make a new class code? The old one and its links let nobody join any more; who has joined stays.".to_owned(),
+            "Make a new class code? The old one and its links let nobody join any more; who has joined stays."
+                .to_owned(),
         ),
         Command::Revoke(id) => Some(format!(
             "Revoke participant {id}? Its tab can send nothing more unless it joins again with the class code."

@@ -82,7 +82,10 @@ pub fn ended(ending: Ending) -> String {
             "You wanted to be forgotten, in another tab. Nothing is computed or sent here any more.".to_owned()
         }
         Ending::Forgotten { is_deleted: true, token } => {
-            format!("Everything this page had stored on the device is deleted, and the camera is off.{}", ended_token(token))
+            format!(
+                "Everything this page had stored on the device is deleted, and the camera is off.{}",
+                ended_token(token)
+            )
         }
         Ending::Forgotten { is_deleted: false, token } => {
             format!("The camera is off. Nothing more is computed or sent.{}", ended_token(token))

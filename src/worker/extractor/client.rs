@@ -109,8 +109,7 @@ impl Extractor {
             Backend::Webgpu => GPU_SCRIPT,
             Backend::Cpu => CPU_SCRIPT,
         };
-        let worker =
-            Worker::new_with_options(script, &options).map_err(|error| failed(&js::error_message(&error)))?;
+        let worker = Worker::new_with_options(script, &options).map_err(|error| failed(&js::error_message(&error)))?;
         let pending = Rc::new(RefCell::new(Pending::default()));
         let on_message = Closure::new({
             let pending = pending.clone();
@@ -120,9 +119,8 @@ impl Extractor {
             let pending = pending.clone();
             move |event: Event| {
                 event.prevent_default();
-                let failure = js::worker_error_message(&event).map_or(ExtractorFailure::ScriptNotLoaded, |detail| {
-                    ExtractorFailure::Stopped { detail }
-                });
+                let failure = js::worker_error_message(&event)
+                    .map_or(ExtractorFailure::ScriptNotLoaded, |detail| ExtractorFailure::Stopped { detail });
                 pending.borrow_mut().fail_all(failure);
             }
         });

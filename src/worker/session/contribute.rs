@@ -62,7 +62,8 @@ impl Session {
         let Some(consent) = self.opt_in.consent() else { return Ok(()) };
         let manifest = self.manifest()?;
         let (Some(round), Some(global)) = (manifest.round, self.global_model.borrow().clone()) else { return Ok(()) };
-        let acknowledged = self.stored.borrow().as_ref().is_some_and(|stored| stored.acknowledged_round == Some(round.id));
+        let acknowledged =
+            self.stored.borrow().as_ref().is_some_and(|stored| stored.acknowledged_round == Some(round.id));
         if acknowledged || round.base_version != global.version {
             return Ok(());
         }

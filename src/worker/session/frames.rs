@@ -71,11 +71,8 @@ impl FrameState {
         let features = segment.features.len() / segment.frames().max(1);
         let continues =
             self.running.take().filter(|run| run.version == global.version && run.frames < segment.frames());
-        let mut running = continues.unwrap_or_else(|| RunningClip {
-            version: global.version,
-            frames: 0,
-            stream: shown.stream(),
-        });
+        let mut running =
+            continues.unwrap_or_else(|| RunningClip { version: global.version, frames: 0, stream: shown.stream() });
         let mut probabilities = [0.0; EMOTIONS];
         for frame in segment.features.chunks_exact(features.max(1)).skip(running.frames) {
             probabilities = shown.step(&mut running.stream, frame);
