@@ -5,8 +5,10 @@
 //! "Dynamic Facial Expression Recognition through Partial Label Learning and Federated Learning" (Daffa, Gupta,
 //! Chen, Wong).
 //!
-//! Dependencies point one way: `page` → `protocol`; `tab` → `learning` → `model`; `tab` → `protocol`.
+//! Dependencies point one way; the table is in docs/ARCHITECTURE.md, and a test keeps it.
 
+#[cfg(test)]
+mod arrows;
 pub mod browser;
 pub mod emotion;
 pub mod learning;

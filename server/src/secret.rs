@@ -31,11 +31,11 @@ pub fn id() -> Result<String, getrandom::Error> {
     Ok(hex(&random::<16>()?))
 }
 
-/// A class code such as `KX7D-Q2MB`: 40 random bits.
+/// A join code such as `KX7D-Q2MB`: 40 random bits.
 ///
 /// # Errors
 /// The system has no randomness.
-pub fn class_code() -> Result<String, getrandom::Error> {
+pub fn join_code() -> Result<String, getrandom::Error> {
     let letters: String = random::<8>()?.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
     let (first, second) = letters.split_at(4);
     Ok(format!("{first}-{second}"))
@@ -47,7 +47,7 @@ pub fn same(a: &str, b: &str) -> bool {
     sha256_hex(a.as_bytes()) == sha256_hex(b.as_bytes())
 }
 
-/// A class code as it was meant: upper case, without what people add.
+/// A join code as it was meant: upper case, without what people add.
 pub fn normalized_code(code: &str) -> String {
     code.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_uppercase()).collect()
 }
@@ -58,9 +58,9 @@ mod tests {
 
     #[test]
     fn codes_are_read_kindly() {
-        let code = class_code().unwrap();
+        let code = join_code().unwrap();
         assert_eq!(code.len(), 9);
         assert_eq!(normalized_code(&code.to_lowercase().replace('-', " ")), normalized_code(&code));
-        assert_ne!(code, class_code().unwrap());
+        assert_ne!(code, join_code().unwrap());
     }
 }

@@ -1,8 +1,7 @@
 //! Local fine-tuning of the central VFER on a tab's own clips.
 
-use super::{AdamSettings, Clip, LearningError, Trainer, check_clips};
+use super::{AdamSettings, Clip, LearningError, LearningSettings, Trainer, check_clips};
 use crate::model::vfer::{Parameters, Vfer};
-use crate::protocol::LearningSettings;
 use crate::random::SplitMix64;
 use crate::weights::Weights;
 

@@ -11,6 +11,7 @@ mod parallel_trainer;
 mod personal_head;
 mod pseudo_label;
 mod pseudo_labeller;
+mod settings;
 mod strategy;
 mod trainer;
 mod votes;
@@ -22,8 +23,9 @@ pub use loss::kl_divergence;
 #[cfg(not(target_arch = "wasm32"))]
 pub use parallel_trainer::ParallelTrainer;
 pub use personal_head::{HeadTuning, PersonalHead, tune_head};
-pub use pseudo_label::{PseudoLabel, Rejection, pseudo_label};
+pub use pseudo_label::{LabelRejection, PseudoLabel, pseudo_label};
 pub use pseudo_labeller::PseudoLabeller;
+pub use settings::{LearningSettings, Recipe, UpdateEncoding};
 pub use strategy::Strategy;
 pub use trainer::Trainer;
 pub use votes::{LabelKind, UnknownLabelKind, vote_distribution};

@@ -3,10 +3,9 @@
 
 use std::collections::VecDeque;
 
-use super::{Adam, AdamSettings, PseudoLabeller};
+use super::{Adam, AdamSettings, LearningSettings, PseudoLabeller};
 use crate::emotion::EMOTIONS;
 use crate::model::vfer::{HIDDEN, Parameters, Vfer, softmax};
-use crate::protocol::LearningSettings;
 use crate::random::SplitMix64;
 
 /// Settings of head tuning.

@@ -10,12 +10,12 @@ pub struct PseudoLabel {
     /// Its argmax.
     pub emotion: Emotion,
     /// Why the clip is not to be trained on; `None` if it is.
-    pub rejection: Option<Rejection>,
+    pub rejection: Option<LabelRejection>,
 }
 
 /// Why a clip is not to be trained on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rejection {
+pub enum LabelRejection {
     /// The largest probability is below the threshold.
     LowConfidence,
     /// The VFER names another emotion.
@@ -41,8 +41,8 @@ pub(super) fn label_mean(mean: [f64; EMOTIONS], threshold: f64) -> Option<Pseudo
 }
 
 /// `LowConfidence` if `probability` does not reach `threshold`.
-pub(super) fn reject_below(threshold: f64, probability: f64) -> Option<Rejection> {
-    (probability < threshold).then_some(Rejection::LowConfidence)
+pub(super) fn reject_below(threshold: f64, probability: f64) -> Option<LabelRejection> {
+    (probability < threshold).then_some(LabelRejection::LowConfidence)
 }
 
 /// Labels a clip by the probabilities of its `frames`, `[frames, EMOTIONS]`: `label = argmax mean(frames)`, kept if
@@ -89,7 +89,7 @@ mod tests {
         frame[2] = 0.5;
         let label = pseudo_label(&[frame], 0.5).unwrap();
         assert_eq!((label.emotion, label.is_kept()), (Emotion::Fear, true));
-        assert_eq!(pseudo_label(&[frame], 0.5001).unwrap().rejection, Some(Rejection::LowConfidence));
+        assert_eq!(pseudo_label(&[frame], 0.5001).unwrap().rejection, Some(LabelRejection::LowConfidence));
         assert_eq!(label.target(false), [0.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
         assert_eq!(label.target(true), frame);
     }

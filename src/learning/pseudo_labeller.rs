@@ -1,8 +1,8 @@
 //! Pseudo-labelling of a tab's clips, one after the other, by the manifest's learning settings.
 
-use super::pseudo_label::{PseudoLabel, Rejection, label_mean, mean_probabilities, reject_below};
+use super::LearningSettings;
+use super::pseudo_label::{LabelRejection, PseudoLabel, label_mean, mean_probabilities, reject_below};
 use crate::emotion::EMOTIONS;
-use crate::protocol::LearningSettings;
 
 /// Decay of the running mean of predictions, once there are enough clips.
 const DECAY: f64 = 0.95;
@@ -68,7 +68,7 @@ impl PseudoLabeller {
         }
         if settings.agreement && label.rejection.is_none() {
             let predicted = video.and_then(|video| label_mean(video, 0.0)).map(|label| label.emotion);
-            label.rejection = (predicted != Some(label.emotion)).then_some(Rejection::Disagreement);
+            label.rejection = (predicted != Some(label.emotion)).then_some(LabelRejection::Disagreement);
         }
         Some(label)
     }

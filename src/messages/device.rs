@@ -15,8 +15,9 @@ pub const BLOBS: &str = "/blobs/";
 /// A participant's session, for resuming it after a reload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredSession {
-    /// The class code it joined with.
-    pub class_code: String,
+    /// The code it joined with.
+    #[serde(alias = "class_code")]
+    pub join_code: String,
     /// Participant id.
     pub participant: String,
     /// Bearer token.

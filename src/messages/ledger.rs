@@ -43,8 +43,9 @@ pub struct Entry {
 /// What a request carried.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Payload {
-    /// The class code.
-    pub class_code: bool,
+    /// The join code.
+    #[serde(alias = "class_code")]
+    pub join_code: bool,
     /// The participant's token.
     pub token: bool,
     /// A client update.
@@ -56,7 +57,7 @@ pub struct Payload {
 pub struct SentUpdate {
     /// Its round.
     pub round: u64,
-    /// The number of clips.
+    /// The number of clips it was trained on.
     pub clips: u32,
     /// Names and shapes of the tensors.
     pub tensors: Vec<(String, Vec<usize>)>,

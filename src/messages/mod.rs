@@ -40,8 +40,8 @@ pub enum BackendChoice {
 pub enum ToWorker {
     /// Join (or resume) and load models. Sent once, after [`FromWorker::Ready`].
     Start {
-        /// The class code.
-        class_code: String,
+        /// The join code.
+        join_code: String,
         /// Where the backbone shall run.
         backend: BackendChoice,
         /// Whether the student has opted in to contributing.

@@ -2,8 +2,8 @@
 
 use super::loader::{check_input, check_output};
 use super::network::Network;
-use super::{Device, ModelError, cpu, emonet, emonet::EmoNet, lite, lite::Lite, vfer::softmax};
-use crate::{emotion::EMOTIONS, protocol::BackboneKind, weights::Weights};
+use super::{BackboneKind, Device, ModelError, cpu, emonet, emonet::EmoNet, lite, lite::Lite, vfer::softmax};
+use crate::{emotion::EMOTIONS, weights::Weights};
 
 /// A frozen feature extractor and image model.
 pub struct Backbone {

@@ -4,6 +4,7 @@
 //! [`cpu`], anywhere; `gpu` (feature `gpu`), on a graphics card; `burn` (feature `burn`), the reference for both.
 
 mod backbone;
+mod backbone_kind;
 #[cfg(feature = "burn")]
 pub mod burn;
 pub mod cpu;
@@ -23,6 +24,7 @@ mod steady;
 pub mod vfer;
 
 pub use backbone::{Backbone, Extraction};
+pub use backbone_kind::BackboneKind;
 pub use detector::FaceDetector;
 pub use device::Device;
 pub use error::ModelError;

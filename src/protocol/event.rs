@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What `GET /api/v1/events` sends, as JSON in `data:`.
+use super::CloseReason;
+
+/// What `GET /api/v2/events` sends, as JSON in `data:`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
@@ -27,32 +29,19 @@ pub enum Event {
         /// Why.
         reason: CloseReason,
     },
-    /// There is a new central model.
+    /// There is a new global model.
     ModelPublished {
         /// Its version.
         version: u64,
     },
-    /// An earlier central model is the current one again, under a new version number.
+    /// An earlier global model is the current one again, under a new version number.
     ModelRolledBack {
         /// The new version number.
         version: u64,
         /// The version whose weights it repeats.
         restored: u64,
     },
-}
-
-/// Why a round ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CloseReason {
-    /// The minimum number of clients was reached.
-    Complete,
-    /// The instructor closed it; what had come was aggregated.
-    Instructor,
-    /// The deadline passed with too few clients.
-    Deadline,
-    /// The candidate did not pass the gate; the central model stays.
-    Rejected,
-    /// Nothing came of it: too few updates, or its base was replaced.
-    Abandoned,
+    /// An event of a newer protocol.
+    #[serde(other)]
+    Unknown,
 }

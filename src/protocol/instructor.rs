@@ -2,21 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MINIMUM_CONTRIBUTORS, ModelVersion, OpenRound};
+use super::{MINIMUM_CONTRIBUTORS, ModelVersion, OpenRound, RoundPhase};
 
 /// Paths of the instructor's calls; all need the instructor's bearer token.
 pub mod instructor_path {
-    /// `GET`: [`super::ClassStatus`].
-    pub const STATUS: &str = "/api/v1/instructor/status";
+    /// `GET`: [`super::FederationStatus`].
+    pub const STATUS: &str = "/api/v2/instructor/status";
     /// `POST`: opens a round.
-    pub const ROUNDS: &str = "/api/v1/instructor/rounds";
+    pub const ROUNDS: &str = "/api/v2/instructor/rounds";
     /// `PATCH` [`super::RoundSettingsChange`].
-    pub const SETTINGS: &str = "/api/v1/instructor/settings";
+    pub const SETTINGS: &str = "/api/v2/instructor/settings";
 
-    /// `POST`: gives the class a new code; answers with a [`super::ClassCode`].
-    pub const CLASS_CODE: &str = "/api/v1/instructor/class-code";
+    /// `POST`: makes a new join code; answers with a [`super::JoinCode`].
+    pub const JOIN_CODE: &str = "/api/v2/instructor/join-code";
     /// `GET`: [`super::ParticipantSummary`] of each; `DELETE`: ends all participants' tokens.
-    pub const PARTICIPANTS: &str = "/api/v1/instructor/participants";
+    pub const PARTICIPANTS: &str = "/api/v2/instructor/participants";
 
     /// `DELETE`: ends the token of the participant `id`.
     pub fn participant(id: &str) -> String {
@@ -28,15 +28,15 @@ pub mod instructor_path {
         format!("{ROUNDS}/{round}/close")
     }
 
-    /// `POST`: makes the weights of `version` the central model again, as a new version.
+    /// `POST`: makes the weights of `version` the global model again, as a new version.
     pub fn restore(version: u64) -> String {
-        format!("/api/v1/instructor/models/{version}/restore")
+        format!("/api/v2/instructor/models/{version}/restore")
     }
 }
 
 /// How rounds go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct RoundSettings {
     /// A round closes when so many updates are in.
     pub minimum_clients: u32,
@@ -46,7 +46,8 @@ pub struct RoundSettings {
     pub continuous: bool,
 }
 
-/// Some of the [`RoundSettings`]; what is absent stays as it is.
+/// Some of the [`RoundSettings`]; what is absent stays as it is. An unknown field is refused: who sends one would take it for
+/// changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RoundSettingsChange {
@@ -89,7 +90,7 @@ impl Default for RoundSettings {
 
 /// The code that students join with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClassCode {
+pub struct JoinCode {
     /// The code.
     pub code: String,
     /// When it ends, in seconds since 1970; absent: it does not.
@@ -107,16 +108,16 @@ pub struct ParticipantSummary {
     pub joined_at_s: Option<u64>,
 }
 
-/// The class as the instructor sees it.
+/// The federation as the instructor sees it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ClassStatus {
-    /// Its name.
-    pub class: String,
+pub struct FederationStatus {
+    /// What the instructor calls the class.
+    pub name: String,
     /// The code that students join with.
-    pub class_code: String,
+    pub join_code: String,
     /// When the code ends, in seconds since 1970; absent: it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub class_code_expires_at_s: Option<u64>,
+    pub join_code_expires_at_s: Option<u64>,
     /// Tabs that listen to events now.
     pub connected: u32,
     /// Participants that ever joined.
@@ -134,17 +135,17 @@ pub struct ClassStatus {
     pub few_contributors: bool,
 }
 
-/// How a round went.
+/// A round in the list of rounds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RoundSummary {
-    /// Its number.
+    /// [`OpenRound::id`].
     pub id: u64,
-    /// What its updates are relative to.
+    /// The model version that its updates are relative to.
     pub base_version: u64,
     /// Updates received.
     pub received: u32,
-    /// Where it stands, in a word or a sentence.
-    pub phase: String,
+    /// Where it stands.
+    pub phase: RoundPhase,
     /// Seconds since 1970 when it opened.
     pub opened_at_s: u64,
 }

@@ -2,32 +2,34 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::UpdateEncoding;
+use super::{EndedRound, OpenRound};
+use crate::learning::LearningSettings;
+use crate::model::BackboneKind;
 
-/// `GET /api/v1/manifest`.
+/// `GET /api/v2/manifest`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// [`super::PROTOCOL`] of the aggregator.
     pub protocol: u32,
     /// What the instructor calls the class.
-    pub class: String,
+    pub name: String,
     /// Who runs this and why; absent only on loopback.
     pub deployment: Option<Deployment>,
     /// The frozen feature extractor and image model.
     pub backbone: BackboneRef,
     /// The face detector's weights.
     pub detector: BlobRef,
-    /// The current central VFER.
+    /// The global model.
     pub model: ModelVersion,
     /// How tabs learn.
     pub learning: LearningSettings,
     /// How tabs look and cut clips.
-    pub capture: CapturePlan,
+    pub capture: CaptureSettings,
     /// The round that takes updates now, if any.
     pub round: Option<OpenRound>,
-    /// What became of the last [`RECENT_ROUNDS`] rounds, newest first. A round that is being aggregated is in neither.
+    /// The last [`super::RECENT_ROUNDS`] ended rounds, newest first. A round that is being aggregated is in neither.
     #[serde(default)]
-    pub recent_rounds: Vec<RoundFate>,
+    pub recent_rounds: Vec<EndedRound>,
     /// A demonstration with fewer than [`MINIMUM_CONTRIBUTORS`]: a published model can then give away what a single
     /// participant's update was. Only on loopback; the pages say so.
     #[serde(default)]
@@ -38,36 +40,8 @@ pub struct Manifest {
 /// from the published mean and is left with the other's update.
 pub const MINIMUM_CONTRIBUTORS: u32 = 3;
 
-/// How many ended rounds the manifest tells of.
-pub const RECENT_ROUNDS: usize = 16;
-
-/// What became of a round.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RoundFate {
-    /// The round.
-    pub round: u64,
-    /// How it ended.
-    pub fate: Fate,
-    /// The model version that it was published as; present exactly if it was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<u64>,
-}
-
-/// How a round ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Fate {
-    /// Its mean is a model version: the clips behind its updates have been learned from.
-    Published,
-    /// The candidate did not pass the acceptance check: the updates changed nothing.
-    Rejected,
-    /// Too few updates came, or its base was replaced: the updates changed nothing.
-    Abandoned,
-}
-
 /// The written statement that serving beyond loopback needs; the consent screen shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Deployment {
     /// What the emotion inference is for.
     pub purpose: String,
@@ -86,16 +60,6 @@ pub struct BlobRef {
     pub sha256: String,
     /// Length in bytes.
     pub size: u64,
-}
-
-/// Which feature extractor a class uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BackboneKind {
-    /// face-api's expression network: 112×112 input, 7 classes, any laptop.
-    Lite,
-    /// EmoNet (Toisoul et al. 2021): 256×256 input, 8 classes (or 5).
-    Emonet,
 }
 
 /// The frozen backbone, by kind and hash. A VFER belongs to exactly one.
@@ -118,6 +82,9 @@ pub enum ModelOrigin {
     Trained,
     /// Made by a round.
     Federated,
+    /// An origin of a newer protocol.
+    #[serde(other)]
+    Unknown,
 }
 
 /// A published VFER and where it stands in the lineage.
@@ -132,33 +99,30 @@ pub struct ModelVersion {
     /// The round that made it.
     pub round: Option<u64>,
     /// How many client updates went into it.
-    pub clients: u32,
-    /// How many clips those updates stand for. Not told where fewer than [`MINIMUM_CONTRIBUTORS`] contributed: together
+    pub num_clients: u32,
+    /// The sum of those updates' `num_examples`. Absent where fewer than [`MINIMUM_CONTRIBUTORS`] contributed: together
     /// with one's own count it gives another's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clips: Option<u64>,
+    pub num_examples: Option<u64>,
     /// Seconds since 1970 when it was published.
     pub published_at_s: u64,
     /// SHA-256 of the backbone whose features it reads.
     pub backbone_sha256: String,
     /// Its weights.
     pub vfer: BlobRef,
-    /// What it was worth on the instructor's held-out set, where there is one.
+    /// What the acceptance check measured on the instructor's held-out set, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub evaluation: Option<HeldOutEvaluation>,
+    pub acceptance_report: Option<AcceptanceReport>,
     /// What it was trained on, where it was trained in the lab.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<ModelCard>,
-    /// The aggregation strategy's state after the round that made it, where the strategy has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub strategy_state: Option<BlobRef>,
 }
 
-/// A candidate and the model before it on a held-out set.
+/// Figures of the acceptance check: a candidate and the model before it on a held-out set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HeldOutEvaluation {
-    /// The set's name.
-    pub set: String,
+pub struct AcceptanceReport {
+    /// The dataset's name.
+    pub dataset: String,
     /// Its number of clips.
     pub clips: u32,
     /// Macro F1 of the model before, 0 to 1.
@@ -173,10 +137,9 @@ pub struct HeldOutEvaluation {
 
 /// What a trained model was made of and what it is worth, in short.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ModelCard {
-    /// The set it was trained on.
-    pub set: String,
+    /// The dataset it was trained on.
+    pub dataset: String,
     /// Generated clips: no figure is a statement about people.
     pub synthetic: bool,
     /// How votes became targets.
@@ -195,87 +158,10 @@ pub struct ModelCard {
     pub metrics: std::collections::BTreeMap<String, f64>,
 }
 
-/// What a tab does with its clips beside contributing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Recipe {
-    /// Nothing: the class's model is the student's (the paper).
-    #[default]
-    Paper,
-    /// Each tab keeps a head of its own over the class's model, which never leaves it: `learning::PersonalHead`.
-    PersonalHead,
-}
-
-/// How a tab makes a client update. The defaults are the paper's where it gives a value.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LearningSettings {
-    /// What a tab does with its clips beside contributing.
-    pub recipe: Recipe,
-    /// A clip is kept if the largest mean probability reaches this (paper: 0.5).
-    pub confidence_threshold: f64,
-    /// Adam's learning rate in local fine-tuning (paper: 1e-5).
-    pub learning_rate: f64,
-    /// Added to the root of Adam's second moment (PyTorch's 1e-8, as in the paper). A handful of clips is one or two steps,
-    /// in which Adam moves every weight by the learning rate whatever its gradient; with a large value a weight moves by
-    /// learning_rate / adam_epsilon times its gradient, as in gradient descent.
-    pub adam_epsilon: f64,
-    /// Passes over the kept clips (paper: 1).
-    pub epochs: u32,
-    /// Clips per step.
-    pub batch_size: usize,
-    /// Train on the mean probabilities instead of the label they point to.
-    pub soft_labels: bool,
-    /// A tab contributes once it has kept this many clips.
-    pub minimum_clips: u32,
-    /// Fixes the order of clips in an epoch.
-    pub seed: u64,
-    /// μ of the proximal term μ/2 ‖w − w₀‖² that holds the copy near the model it started from (FedProx, Li et al. 2020);
-    /// 0 in the paper.
-    pub proximal: f64,
-    /// Share, 0 to 1, of the starting model's own opinion in each target, so that tuning forgets less (learning without
-    /// forgetting, Li and Hoiem 2016); 0 in the paper.
-    pub distillation: f64,
-    /// Share, 0 to 1, of the VFER's opinion in a clip's pseudo label beside the image head's; 0 in the paper.
-    pub video_share: f64,
-    /// Exponent of the mean opinion on this tab's clips that an opinion is divided by, so that a head which favours a
-    /// class is corrected (as FedDB does); 0 in the paper.
-    pub prior_correction: f64,
-    /// Whether classes that are named seldom need less confidence (FreeMatch, Wang et al. 2023); not in the paper.
-    pub adaptive_threshold: bool,
-    /// Keep a clip only if the VFER names the same emotion as its pseudo label (as SAGE does); not in the paper.
-    pub agreement: bool,
-    /// What the values of updates are written as.
-    pub update_encoding: UpdateEncoding,
-}
-
-impl Default for LearningSettings {
-    fn default() -> Self {
-        Self {
-            recipe: Recipe::Paper,
-            confidence_threshold: 0.5,
-            learning_rate: 1e-5,
-            adam_epsilon: 1e-8,
-            epochs: 1,
-            batch_size: 8,
-            soft_labels: false,
-            minimum_clips: 4,
-            seed: 0,
-            proximal: 0.0,
-            distillation: 0.0,
-            video_share: 0.0,
-            prior_correction: 0.0,
-            adaptive_threshold: false,
-            agreement: false,
-            update_encoding: UpdateEncoding::F32,
-        }
-    }
-}
-
 /// How a tab samples frames and cuts clips.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CapturePlan {
+#[serde(default)]
+pub struct CaptureSettings {
     /// Most frames a second to look at; a slower tab looks at fewer.
     pub max_frames_per_second: f64,
     /// Length of a clip; where frames come too seldom for `minimum_frames`, up to four times as long.
@@ -286,23 +172,60 @@ pub struct CapturePlan {
     pub face_lost_ms: u64,
 }
 
-impl Default for CapturePlan {
+impl Default for CaptureSettings {
     fn default() -> Self {
         Self { max_frames_per_second: 10.0, clip_ms: 3_000, minimum_frames: 8, face_lost_ms: 500 }
     }
 }
 
-/// A round that takes updates.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenRound {
-    /// The round's number.
-    pub id: u64,
-    /// The model version that updates are relative to.
-    pub base_version: u64,
-    /// The round closes when so many updates are in.
-    pub minimum_clients: u32,
-    /// Updates received so far.
-    pub received: u32,
-    /// Seconds since 1970 when the round ends even with too few clients.
-    pub deadline_s: u64,
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learning::{Recipe, UpdateEncoding};
+    use crate::protocol::{Event, RoundOutcome};
+
+    /// A manifest of a newer aggregator: fields and values that this version does not know.
+    const NEWER: &str = r#"{
+        "protocol": 2, "name": "class", "deployment": null, "motto": "new",
+        "backbone": { "kind": "lite", "sha256": "b", "size": 4, "licence": "new" },
+        "detector": { "sha256": "d", "size": 4 },
+        "model": {
+            "version": 2, "parent": 1, "origin": "distilled-again", "round": null, "num_clients": 3, "published_at_s": 9,
+            "backbone_sha256": "b", "vfer": { "sha256": "v", "size": 4 }, "signature": "new",
+            "card": {
+                "dataset": "d", "synthetic": false, "labels": "softmax", "clips": 1, "subjects": 1, "seed": 1,
+                "backbone_sha256": "b", "command": "c", "metrics": {}, "notes": "new"
+            }
+        },
+        "learning": { "recipe": "adapters", "update_encoding": "int4", "epochs": 2, "dropout": 0.1 },
+        "capture": { "clip_ms": 2000, "resolution": 720 },
+        "round": {
+            "id": 5, "base_version": 2, "minimum_clients": 3, "received": 0, "deadline_s": 99, "strategy": "new"
+        },
+        "recent_rounds": [{ "round": 4, "outcome": "postponed", "until_s": 1 }]
+    }"#;
+
+    #[test]
+    fn unknown_fields_and_values_of_a_newer_aggregator_are_read_over() {
+        let manifest: Manifest = serde_json::from_str(NEWER).unwrap();
+        assert_eq!(manifest.model.origin, ModelOrigin::Unknown);
+        assert_eq!((manifest.learning.recipe, manifest.learning.epochs), (Recipe::Paper, 2));
+        assert_eq!(manifest.learning.update_encoding, UpdateEncoding::F32);
+        assert_eq!((manifest.capture.clip_ms, manifest.capture.minimum_frames), (2_000, 8));
+        assert_eq!(manifest.recent_rounds[0].outcome, RoundOutcome::Unknown);
+        assert_eq!(manifest.round.unwrap().id, 5);
+        assert_eq!(serde_json::from_str::<Event>(r#"{"event":"model-signed","version":1}"#).unwrap(), Event::Unknown);
+    }
+
+    #[test]
+    fn known_values_survive_a_round_trip() {
+        for recipe in [Recipe::Paper, Recipe::PersonalHead] {
+            let json = serde_json::to_string(&recipe).unwrap();
+            assert_eq!(serde_json::from_str::<Recipe>(&json).unwrap(), recipe);
+        }
+        for encoding in [UpdateEncoding::F32, UpdateEncoding::F16, UpdateEncoding::Int8] {
+            let json = serde_json::to_string(&encoding).unwrap();
+            assert_eq!(serde_json::from_str::<UpdateEncoding>(&json).unwrap(), encoding);
+        }
+    }
 }

@@ -1,28 +1,30 @@
 //! What travels between a tab and the aggregator: HTTP with JSON and safetensors, on one origin.
 //!
-//! `docs/PROTOCOL.md` tells it in words. Nothing here does I/O or depends on burn.
+//! `docs/PROTOCOL.md` specifies it. Nothing here does I/O or depends on burn.
 
 mod event;
 mod instructor;
 mod manifest;
 mod problem;
+mod round;
 mod update;
 
-pub use event::{CloseReason, Event};
+pub use event::Event;
 pub use instructor::{
-    ClassCode, ClassStatus, ParticipantSummary, RoundSettings, RoundSettingsChange, RoundSummary, instructor_path,
+    FederationStatus, JoinCode, ParticipantSummary, RoundSettings, RoundSettingsChange, RoundSummary, instructor_path,
 };
 pub use manifest::{
-    BackboneKind, BackboneRef, BlobRef, CapturePlan, Deployment, Fate, HeldOutEvaluation, LearningSettings,
-    MINIMUM_CONTRIBUTORS, Manifest, ModelCard, ModelOrigin, ModelVersion, OpenRound, RECENT_ROUNDS, Recipe, RoundFate,
+    AcceptanceReport, BackboneRef, BlobRef, CaptureSettings, Deployment, MINIMUM_CONTRIBUTORS, Manifest, ModelCard,
+    ModelOrigin, ModelVersion,
 };
 pub use problem::{Problem, ProblemCode};
-pub use update::{ClientUpdate, MAX_CLIPS, UpdateEncoding, UpdateError, UpdateLimits};
+pub use round::{CloseReason, EndedRound, OpenRound, RECENT_ROUNDS, Rejection, RoundOutcome, RoundPhase};
+pub use update::{ClientUpdate, MAX_EXAMPLES, UpdateError, UpdateLimits};
 
 use serde::{Deserialize, Serialize};
 
 /// The protocol's version. A tab refuses a manifest of another.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Media type of weights and client updates.
 pub const SAFETENSORS: &str = "application/vnd.safetensors";
@@ -33,15 +35,15 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 /// Paths of the calls a tab makes.
 pub mod path {
     /// `GET`: the [`super::Manifest`], with `ETag`.
-    pub const MANIFEST: &str = "/api/v1/manifest";
+    pub const MANIFEST: &str = "/api/v2/manifest";
     /// `POST` [`super::JoinRequest`] → [`super::JoinResponse`].
-    pub const PARTICIPANTS: &str = "/api/v1/participants";
+    pub const PARTICIPANTS: &str = "/api/v2/participants";
     /// `DELETE`: the caller's token ends.
-    pub const ME: &str = "/api/v1/participants/me";
+    pub const ME: &str = "/api/v2/participants/me";
     /// `GET`: server-sent [`super::Event`]s.
-    pub const EVENTS: &str = "/api/v1/events";
-    /// The same for who is no tab of the class, and so is not counted as one: the instructor's page.
-    pub const EVENTS_FOR_OBSERVERS: &str = "/api/v1/events?observer=true";
+    pub const EVENTS: &str = "/api/v2/events";
+    /// The same for a listener that is not counted as a connected tab: the instructor's page.
+    pub const EVENTS_FOR_OBSERVERS: &str = "/api/v2/events?observer=true";
 
     /// `GET`: an immutable blob by its SHA-256 in lower-case hexadecimal.
     pub fn blob(sha256: &str) -> String {
@@ -50,18 +52,18 @@ pub mod path {
 
     /// `PUT`: the caller's client update in `round`.
     pub fn update(round: u64) -> String {
-        format!("/api/v1/rounds/{round}/update")
+        format!("/api/v2/rounds/{round}/update")
     }
 }
 
-/// What a tab sends to join a class. There is no name and no address in it.
+/// What a tab sends to join a federation. There is no name and no address in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JoinRequest {
     /// The code that the instructor handed out.
-    pub class_code: String,
+    pub join_code: String,
 }
 
-/// A participant's credentials, random and valid for one class.
+/// A participant's credentials, random and valid for one federation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JoinResponse {
     /// Random id of the participant.

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProblemCode {
-    /// No class has this code.
-    WrongClassCode,
+    /// No federation has this join code, or it has expired.
+    WrongJoinCode,
     /// The token is missing, unknown or revoked: join again.
     Unauthorized,
     /// The update is not relative to the round's base version: fetch the manifest.
@@ -42,7 +42,7 @@ impl ProblemCode {
         match self {
             Self::BadRequest => 400,
             Self::Unauthorized => 401,
-            Self::WrongClassCode => 403,
+            Self::WrongJoinCode => 403,
             Self::NotFound => 404,
             Self::StaleBase | Self::RoundNotOpen | Self::AlreadyReceived | Self::Conflict => 409,
             Self::TooLarge => 413,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::LearningSettings;
+use crate::learning::{LearningSettings, UpdateEncoding};
 use crate::random::SplitMix64;
 use crate::weights::{Int8Weights, Scales, Weights, WeightsError};
 
@@ -18,63 +18,54 @@ pub struct ClientUpdate {
     pub round: u64,
     /// The model version that `delta` is relative to.
     pub base_version: u64,
-    /// How many clips it was trained on: its weight in FedAvg.
-    pub clips: u32,
+    /// How many clips it was trained on: its weight in the aggregation.
+    pub num_examples: u32,
     /// Tuned minus base, under the VFER's tensor names and shapes.
     pub delta: Weights,
 }
 
+/// Strict, unlike answers of the aggregator: an update with a field that is not understood could mean something else, and
+/// nothing else may leave a tab.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
     round: u64,
     base_version: u64,
-    clips: u32,
+    /// `clips` in bodies that were stored before protocol 2.
+    #[serde(alias = "clips")]
+    num_examples: u32,
     /// Of tensors in eight bits; absent with others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     scales: Option<Scales>,
 }
 
-/// What an update's values are written as. The aggregator reads all of them, whatever the class asks for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum UpdateEncoding {
-    /// As they are: four bytes a value.
-    #[default]
-    F32,
-    /// Rounded to the nearest, in two bytes.
-    F16,
-    /// One byte a value and a scale a tensor, rounded at random so that the mean is right: see [`Int8Weights`].
-    Int8,
-}
-
-/// Most clips that a tab keeps, and so most that an update stands for. 200 clips of 30 frames are 6 MB.
-pub const MAX_CLIPS: u32 = 200;
+/// Most clips that a tab keeps, and so most examples of an update. 200 clips of 30 frames are 6 MB.
+pub const MAX_EXAMPLES: u32 = 200;
 
 /// What an update may be at most.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct UpdateLimits {
-    /// Most clips one participant may claim in a round.
-    pub max_clips: u32,
+    /// Most examples that one participant may claim in a round.
+    pub max_examples: u32,
     /// Largest Euclidean norm of the delta.
     pub max_norm: f64,
 }
 
 impl Default for UpdateLimits {
     fn default() -> Self {
-        Self { max_clips: MAX_CLIPS, max_norm: 10.0 }
+        Self { max_examples: MAX_EXAMPLES, max_norm: 10.0 }
     }
 }
 
 impl UpdateLimits {
-    /// What fine-tuning of a model of `values` values on at most `max_clips` clips can reach.
+    /// What fine-tuning of a model of `values` values on at most `max_examples` clips can reach.
     ///
     /// One of Adam's steps moves a value by less than (1 − β₁) / √(1 − β₂) learning rates, 3.17 with its usual decays (Kingma
     /// and Ba 2015, section 2.1), whatever the gradients were; rounding to F16 adds less than a thousandth.
-    pub fn reachable(learning: &LearningSettings, max_clips: u32, values: usize) -> Self {
+    pub fn reachable(learning: &LearningSettings, max_examples: u32, values: usize) -> Self {
         const RATES_A_STEP: f64 = 3.2;
-        let steps = (max_clips as usize).div_ceil(learning.batch_size.max(1)) as f64 * f64::from(learning.epochs);
-        Self { max_clips, max_norm: RATES_A_STEP * learning.learning_rate * steps * (values as f64).sqrt() }
+        let steps = (max_examples as usize).div_ceil(learning.batch_size.max(1)) as f64 * f64::from(learning.epochs);
+        Self { max_examples, max_norm: RATES_A_STEP * learning.learning_rate * steps * (values as f64).sqrt() }
     }
 }
 
@@ -87,21 +78,21 @@ pub enum UpdateError {
     /// Its header is absent or malformed.
     #[error("the update's header (metadata `{METADATA_KEY}`) is unusable: {0}")]
     Header(String),
-    /// It claims no clips, or more than allowed.
-    #[error("the update claims {clips} clips; between 1 and {max} are allowed")]
-    Clips {
+    /// It claims no examples, or more than allowed.
+    #[error("the update claims {found} examples; between 1 and {limit} are allowed")]
+    NumExamples {
         /// What it claims.
-        clips: u32,
-        /// The limit.
-        max: u32,
+        found: u32,
+        /// Most that are allowed.
+        limit: u32,
     },
     /// It moves the model further than allowed.
-    #[error("the update's norm {norm:.3} is above the limit of {max:.3}")]
+    #[error("the update's norm {found:.3} is above the limit of {limit:.3}")]
     Norm {
-        /// Its norm.
-        norm: f64,
-        /// The limit.
-        max: f64,
+        /// Its Euclidean norm.
+        found: f64,
+        /// The largest allowed.
+        limit: f64,
     },
 }
 
@@ -124,7 +115,8 @@ impl ClientUpdate {
     }
 
     fn metadata(&self, scales: Option<Scales>) -> HashMap<String, String> {
-        let header = Header { round: self.round, base_version: self.base_version, clips: self.clips, scales };
+        let header =
+            Header { round: self.round, base_version: self.base_version, num_examples: self.num_examples, scales };
         let json = serde_json::to_string(&header).expect("numbers and names always serialize");
         HashMap::from([(METADATA_KEY.to_owned(), json)])
     }
@@ -144,22 +136,22 @@ impl ClientUpdate {
             Some(scales) => Weights::from_int8(body, scales)?,
             None => Weights::from_safetensors(body)?,
         };
-        Ok(Self { round: header.round, base_version: header.base_version, clips: header.clips, delta })
+        Ok(Self { round: header.round, base_version: header.base_version, num_examples: header.num_examples, delta })
     }
 
     /// Checks the update against the model it claims to move.
     ///
     /// # Errors
-    /// The first rule it breaks: layout, finiteness, clips, norm.
+    /// The first rule it breaks: layout, finiteness, number of examples, norm.
     pub fn validate(&self, base: &Weights, limits: &UpdateLimits) -> Result<(), UpdateError> {
         self.delta.check_same_layout(base)?;
         self.delta.check_finite()?;
-        if self.clips == 0 || self.clips > limits.max_clips {
-            return Err(UpdateError::Clips { clips: self.clips, max: limits.max_clips });
+        if self.num_examples == 0 || self.num_examples > limits.max_examples {
+            return Err(UpdateError::NumExamples { found: self.num_examples, limit: limits.max_examples });
         }
         let norm = self.delta.norm();
         if norm > limits.max_norm {
-            return Err(UpdateError::Norm { norm, max: limits.max_norm });
+            return Err(UpdateError::Norm { found: norm, limit: limits.max_norm });
         }
         Ok(())
     }
@@ -192,7 +184,7 @@ mod tests {
     }
 
     fn update() -> ClientUpdate {
-        ClientUpdate { round: 7, base_version: 3, clips: 12, delta: model() }
+        ClientUpdate { round: 7, base_version: 3, num_examples: 12, delta: model() }
     }
 
     #[test]
@@ -216,7 +208,7 @@ mod tests {
             let body = update.encode_as(encoding, 3);
             assert!((body.len() as f64 / update.delta.value_count() as f64 - bytes).abs() < 0.01, "{encoding:?}");
             let read = ClientUpdate::decode(&body).unwrap();
-            assert_eq!((read.round, read.base_version, read.clips), (7, 3, 12));
+            assert_eq!((read.round, read.base_version, read.num_examples), (7, 3, 12));
             let pairs = read.delta.iter().zip(update.delta.iter()).flat_map(|((_, a), (_, b))| {
                 a.values.iter().zip(&b.values).map(|(a, b)| (a - b).abs()).collect::<Vec<_>>()
             });
@@ -235,7 +227,7 @@ mod tests {
         let mut delta = Weights::new();
         delta.insert("w", Tensor::new([200_000], (0..200_000).map(|_| most * random.signed().signum()).collect()));
         let limits = UpdateLimits::reachable(&learning, learning.batch_size as u32, 200_000);
-        let update = ClientUpdate { clips: 1, delta, ..update() };
+        let update = ClientUpdate { num_examples: 1, delta, ..update() };
         for encoding in [UpdateEncoding::F32, UpdateEncoding::F16, UpdateEncoding::Int8] {
             let read = ClientUpdate::decode(&update.encode_as(encoding, 1)).unwrap();
             assert_eq!(read.validate(&update.delta, &limits), Ok(()), "{encoding:?}");
@@ -245,27 +237,27 @@ mod tests {
     #[test]
     fn refuses_a_body_without_header_or_with_more() {
         assert!(matches!(ClientUpdate::decode(&model().to_safetensors(None)), Err(UpdateError::Header(_))));
-        let header = r#"{"round":1,"base_version":1,"clips":1}"#.to_owned();
+        let header = r#"{"round":1,"base_version":1,"num_examples":1}"#.to_owned();
         let more = HashMap::from([(METADATA_KEY.to_owned(), header), ("note".to_owned(), "hello".to_owned())]);
         assert!(matches!(ClientUpdate::decode(&model().to_safetensors(Some(more))), Err(UpdateError::Header(_))));
     }
 
     #[test]
     fn the_norm_limit_is_what_training_can_reach() {
-        let limits = UpdateLimits::reachable(&LearningSettings::default(), MAX_CLIPS, 198_406);
+        let limits = UpdateLimits::reachable(&LearningSettings::default(), MAX_EXAMPLES, 198_406);
         assert!((0.2..0.5).contains(&limits.max_norm), "{}", limits.max_norm);
-        assert_eq!(limits.max_clips, 200);
+        assert_eq!(limits.max_examples, 200);
     }
 
     #[test]
-    fn validates_clips_norm_and_tensors() {
-        let limits = UpdateLimits { max_clips: 12, max_norm: 1.0 };
+    fn validates_examples_norm_and_tensors() {
+        let limits = UpdateLimits { max_examples: 12, max_norm: 1.0 };
         assert_eq!(update().validate(&model(), &limits), Ok(()));
-        let none = ClientUpdate { clips: 0, ..update() };
-        assert_eq!(none.validate(&model(), &limits), Err(UpdateError::Clips { clips: 0, max: 12 }));
+        let none = ClientUpdate { num_examples: 0, ..update() };
+        assert_eq!(none.validate(&model(), &limits), Err(UpdateError::NumExamples { found: 0, limit: 12 }));
         let mut far = update();
         far.delta.insert("head.bias", Tensor::new([2], vec![3.0, 4.0]));
-        assert_eq!(far.validate(&model(), &limits), Err(UpdateError::Norm { norm: 5.0, max: 1.0 }));
+        assert_eq!(far.validate(&model(), &limits), Err(UpdateError::Norm { found: 5.0, limit: 1.0 }));
         far.delta.insert("head.bias", Tensor::new([2], vec![f32::NAN, 4.0]));
         assert_eq!(far.validate(&model(), &limits).unwrap_err().tensor(), Some("head.bias"));
     }

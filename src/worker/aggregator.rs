@@ -1,6 +1,6 @@
 //! The aggregator's HTTP interface, as a participant uses it.
 //!
-//! All that leaves the tab is sent here and by the page's *forget me*: the class code ([`Aggregator::join`]), and client
+//! All that leaves the tab is sent here and by the page's *forget me*: the join code ([`Aggregator::join`]), and client
 //! updates (weights and a count) with the token ([`Aggregator::send_update`]). Every other request is a `GET` without body
 //! and credential.
 
@@ -35,22 +35,22 @@ impl Aggregator {
         *self.token.borrow_mut() = Some(token);
     }
 
-    /// `POST /api/v1/participants`.
+    /// `POST /api/v2/participants`.
     ///
     /// # Errors
-    /// [`WorkerError::Request`]: refused with `wrong-class-code` or `rate-limited`, or no response.
-    pub async fn join(&self, class_code: &str) -> Result<JoinResponse, WorkerError> {
-        let body = serde_json::to_vec(&JoinRequest { class_code: class_code.to_owned() })
+    /// [`WorkerError::Request`]: refused with `wrong-join-code` or `rate-limited`, or no response.
+    pub async fn join(&self, join_code: &str) -> Result<JoinResponse, WorkerError> {
+        let body = serde_json::to_vec(&JoinRequest { join_code: join_code.to_owned() })
             .map_err(|error| WorkerError::malformed(error.to_string()))?;
         let request =
             Request { body: Some(("application/json", &body)), ..Request::new("POST", path::PARTICIPANTS, SHORT_MS) };
-        let payload = Payload { class_code: true, ..Payload::default() };
+        let payload = Payload { join_code: true, ..Payload::default() };
         let joined: JoinResponse = self.log.send(&request, payload, || {}).await?.accept().await?.json().await?;
         self.resume(joined.token.clone());
         Ok(joined)
     }
 
-    /// `GET /api/v1/manifest`; `None` if it has not changed since the last call.
+    /// `GET /api/v2/manifest`; `None` if it has not changed since the last call.
     ///
     /// # Errors
     /// [`WorkerError::Request`], or [`WorkerError::Protocol`].
@@ -83,7 +83,7 @@ impl Aggregator {
         Ok(response.bytes(blob.size, progress).await?)
     }
 
-    /// `PUT /api/v1/rounds/{round}/update` with the encoded `update` as `body`, aborted by `signal`. `on_sending` is called
+    /// `PUT /api/v2/rounds/{round}/update` with the encoded `update` as `body`, aborted by `signal`. `on_sending` is called
     /// just before it is sent; after an error without that call it was not sent.
     ///
     /// # Errors
@@ -104,7 +104,7 @@ impl Aggregator {
             ..Request::new("PUT", path::update(update.round), LONG_MS)
         };
         let tensors = update.delta.iter().map(|(name, tensor)| (name.to_owned(), tensor.shape.clone())).collect();
-        let sent = SentUpdate { round: update.round, clips: update.clips, tensors };
+        let sent = SentUpdate { round: update.round, clips: update.num_examples, tensors };
         let payload = Payload { token: true, update: Some(sent), ..Payload::default() };
         Ok(self.log.send(&request, payload, on_sending).await?.accept().await?.json().await?)
     }

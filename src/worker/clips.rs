@@ -6,13 +6,13 @@
 //! time, so that every clip counts in at most one published round.
 
 use crate::learning::Clip;
-use crate::protocol::{Fate, RoundFate};
+use crate::protocol::{EndedRound, RoundOutcome};
 
 #[cfg(test)]
 mod tests;
 
 /// Maximum number of clips in memory; the oldest is removed first. 200 clips of 30 frames are 6 MB.
-const MAX_WAITING: usize = crate::protocol::MAX_CLIPS as usize;
+const MAX_WAITING: usize = crate::protocol::MAX_EXAMPLES as usize;
 
 /// Clips that wait, and clips whose update is under way.
 #[derive(Default)]
@@ -129,13 +129,13 @@ impl ClipStore {
 
     /// Settles the update under way if its round has ended, given the manifest's `open` round and its `recent` fates, newest
     /// first. `None` while the round is open or being aggregated.
-    pub fn settle(&mut self, open: Option<u64>, recent: &[RoundFate]) -> Option<Settled> {
+    pub fn settle(&mut self, open: Option<u64>, recent: &[EndedRound]) -> Option<Settled> {
         let (round, stage) = self.under_way()?;
         if open == Some(round) {
             return None;
         }
-        let may_count = match recent.iter().find(|fate| fate.round == round) {
-            Some(fate) => fate.fate == Fate::Published,
+        let may_count = match recent.iter().find(|ended| ended.round == round) {
+            Some(ended) => !matches!(ended.outcome, RoundOutcome::Rejected | RoundOutcome::Abandoned),
             // It ended too long ago to be listed; a round opens only after the one before has ended.
             None if open.is_some() || recent.first().is_some_and(|newest| newest.round > round) => true,
             None => return None,

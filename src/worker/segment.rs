@@ -1,7 +1,7 @@
 //! Segments the stream of frames into clips.
 
 use crate::emotion::EMOTIONS;
-use crate::protocol::CapturePlan;
+use crate::protocol::CaptureSettings;
 
 /// Consecutive frames of one face.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,7 +34,7 @@ pub struct FaceObservation {
 pub const MAX_STRETCH: u64 = 4;
 
 /// The lowest frame rate at which clips reach `minimum_frames`.
-pub fn slowest_frames_per_second(plan: &CapturePlan) -> f64 {
+pub fn slowest_frames_per_second(plan: &CaptureSettings) -> f64 {
     plan.minimum_frames as f64 / ((MAX_STRETCH * plan.clip_ms) as f64 / 1_000.0)
 }
 
@@ -62,7 +62,7 @@ impl Segmenter {
     }
 
     /// Adds a frame with a face. Returns the clip that ended before it, if one did.
-    pub fn face(&mut self, at_ms: f64, face: &FaceObservation, plan: &CapturePlan) -> Option<Segment> {
+    pub fn face(&mut self, at_ms: f64, face: &FaceObservation, plan: &CaptureSettings) -> Option<Segment> {
         let is_lost = self.face_lost(at_ms, plan);
         let over = is_lost || self.is_complete(at_ms, plan) || face.identity != self.identity;
         let ended = if over { self.end(plan) } else { None };
@@ -78,14 +78,14 @@ impl Segmenter {
     }
 
     /// A frame without a face. Returns the clip that this ends, if it does.
-    pub fn no_face(&mut self, at_ms: f64, plan: &CapturePlan) -> Option<Segment> {
+    pub fn no_face(&mut self, at_ms: f64, plan: &CaptureSettings) -> Option<Segment> {
         let ended = if self.face_lost(at_ms, plan) { self.end(plan) } else { None };
         self.tick(at_ms);
         ended
     }
 
     /// Ends the clip being collected, as when the camera is paused.
-    pub fn end(&mut self, plan: &CapturePlan) -> Option<Segment> {
+    pub fn end(&mut self, plan: &CaptureSettings) -> Option<Segment> {
         let segment = std::mem::take(&mut self.segment);
         (segment.frames() >= plan.minimum_frames.max(1)).then_some(segment)
     }
@@ -95,7 +95,7 @@ impl Segmenter {
         (self.last_ms, self.frame_gap_ms) = (None, None);
     }
 
-    fn is_complete(&self, at_ms: f64, plan: &CapturePlan) -> bool {
+    fn is_complete(&self, at_ms: f64, plan: &CaptureSettings) -> bool {
         let (lasted_ms, planned_ms) = (at_ms - self.started_ms, plan.clip_ms as f64);
         let has_enough = self.segment.frames() >= plan.minimum_frames;
         lasted_ms >= planned_ms && (has_enough || lasted_ms >= MAX_STRETCH as f64 * planned_ms)
@@ -103,7 +103,7 @@ impl Segmenter {
 
     /// Whether the face was gone for too long. Where frames are rare, the gap between two of them is no absence; the frame
     /// rate is unknown until the second one.
-    fn face_lost(&self, at_ms: f64, plan: &CapturePlan) -> bool {
+    fn face_lost(&self, at_ms: f64, plan: &CaptureSettings) -> bool {
         let lost_ms = plan.face_lost_ms as f64;
         let tolerance_ms = self.frame_gap_ms.map_or(MAX_STRETCH as f64 * lost_ms, |gap_ms| lost_ms.max(2.0 * gap_ms));
         self.segment.frames() > 0 && at_ms - self.last_face_ms > tolerance_ms
@@ -120,8 +120,8 @@ impl Segmenter {
 mod tests {
     use super::*;
 
-    const PLAN: CapturePlan =
-        CapturePlan { max_frames_per_second: 10.0, clip_ms: 1_000, minimum_frames: 3, face_lost_ms: 500 };
+    const PLAN: CaptureSettings =
+        CaptureSettings { max_frames_per_second: 10.0, clip_ms: 1_000, minimum_frames: 3, face_lost_ms: 500 };
 
     fn seen(identity: u64, at_ms: f64) -> FaceObservation {
         FaceObservation { identity, probabilities: [0.0; EMOTIONS], features: vec![at_ms as f32] }

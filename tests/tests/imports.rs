@@ -7,8 +7,7 @@ use std::process::{Command, Stdio};
 
 use emofed::emotion::Emotion;
 use emofed::model::detector::{InputSize, MINIMUM_SCORE};
-use emofed::model::{Backbone, Device, Face, FaceDetector, Frame};
-use emofed::protocol::BackboneKind;
+use emofed::model::{Backbone, BackboneKind, Device, Face, FaceDetector, Frame};
 use emofed_server::import::{ImportError, emonet, lite};
 use emofed_tests::e2e::path_from_env;
 use emofed_tests::{assert_close, emonet_parameter, input_image};

@@ -140,7 +140,7 @@ fn federated_average() {
     for (client, clips) in numbers(&golden["samples"]).into_iter().enumerate() {
         average.add(&weights(values(&format!("update/{client}"), 1_000)), clips as u32).unwrap();
     }
-    assert_eq!((average.clients(), average.clips()), (3, 24));
+    assert_eq!((average.num_clients(), average.num_examples()), (3, 24));
     let average = average.finish().unwrap();
     let found = &average.get("values").unwrap().values;
     assert_close("first values", &found[..8], &numbers(&golden["first_values"]), TOLERANCE);

@@ -5,8 +5,7 @@ use emofed::model::emonet::{EmoNet, used_tensors};
 #[cfg(feature = "gpu")]
 use emofed::model::gpu;
 use emofed::model::lite::Lite;
-use emofed::model::{Backbone, Device, ModelError, burn, cpu, device};
-use emofed::protocol::BackboneKind;
+use emofed::model::{Backbone, BackboneKind, Device, ModelError, burn, cpu, device};
 use emofed::simd::Isa;
 use emofed::weights::{Weights, WeightsError};
 use emofed_tests::{assert_close, emonet_parameter, input_image, lite_weights};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
-use emofed::model::Device;
-use emofed::protocol::{BackboneKind, CapturePlan};
+use emofed::model::{BackboneKind, Device};
+use emofed::protocol::CaptureSettings;
 use emofed_server::lab::LabError;
 use emofed_server::lab::cache;
 use emofed_server::lab::cache::record::Counts;
@@ -46,7 +46,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     tables: Option<PathBuf>,
     /// Frames a second to look at, of videos and filmed stills
-    #[arg(long, value_name = "F", default_value_t = CapturePlan::default().max_frames_per_second)]
+    #[arg(long, value_name = "F", default_value_t = CaptureSettings::default().max_frames_per_second)]
     frames_per_second: f64,
     /// Film each still for so many seconds with a hand-held camera; 0 takes it as one frame [default: 3]
     #[arg(long, value_name = "S")]
@@ -78,7 +78,7 @@ impl Arguments {
             folder,
             out,
             tables: None,
-            frames_per_second: CapturePlan::default().max_frames_per_second,
+            frames_per_second: CaptureSettings::default().max_frames_per_second,
             film_seconds: None,
             crop: None,
             device: DeviceArgument::Cpu,

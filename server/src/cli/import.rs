@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Subcommand;
-use emofed::protocol::{BackboneKind, BackboneRef};
+use emofed::model::BackboneKind;
+use emofed::protocol::BackboneRef;
 use emofed::weights::Weights;
 use emofed_server::clock::{Clock as _, SystemClock};
 use emofed_server::import::{ImportError, emonet, lite};
@@ -93,7 +94,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn open(data: &Path) -> Result<Records, Failure> {
-    Ok(Records(Arc::new(EmbeddedStore::open(data)?)))
+    Ok(Records::open(Arc::new(EmbeddedStore::open(data)?))?)
 }
 
 fn use_backbone(records: &Records, kind: BackboneKind, weights: &[u8]) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! The command line.
 
-mod class;
+mod credentials;
 mod evaluate;
 mod features;
 mod import;
@@ -118,6 +118,10 @@ impl Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let way_out = match error {
+            StoreError::NewerSchema { .. } => {
+                "start the newer emofed that wrote this data folder, restore a backup from before it, or name another folder \
+                 with --data DIR"
+            }
             StoreError::InUse => "stop the other emofed, or name another folder with --data DIR",
             StoreError::Damaged { .. } | StoreError::Missing(_) => {
                 "restore the data folder from a backup, or name another with --data DIR"

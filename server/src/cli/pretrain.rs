@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     progress.finish();
     let [one, held] = [1, HELD_FRAMES].map(|frames| measure(&vfer, &faces.test, frames));
     let card = ModelCard {
-        set: "FER+".into(),
+        dataset: "FER+".into(),
         synthetic: false,
         labels: format!("fraction^{}", recipe.vote_power),
         clips: faces.training.len() as u64,

@@ -16,7 +16,7 @@ use super::{DataFolder, Failure, print};
   emofed publish vfer.safetensors
   emofed serve
 
-The model becomes the newest version of the class, with its card in the manifest; nothing is overwritten.")]
+The model becomes the newest version of the federation, with its card in the manifest; nothing is overwritten.")]
 pub struct Arguments {
     /// The model that `emofed train` wrote
     #[arg(value_name = "VFER")]
@@ -27,7 +27,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (vfer, card) = model_file::read(&arguments.vfer)?;
-    let records = Records(Arc::new(EmbeddedStore::open(&arguments.data.path()?)?));
+    let records = Records::open(Arc::new(EmbeddedStore::open(&arguments.data.path()?)?))?;
     let way_out = "run `emofed import lite DIR` or `emofed import emonet` first";
     let backbone =
         records.backbone()?.ok_or_else(|| Failure::new("no backbone has been imported yet", way_out))?.backbone;

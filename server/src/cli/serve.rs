@@ -14,14 +14,14 @@ use emofed_server::lab::bootstrap::bootstrap;
 use emofed_server::lab::dataset::Dataset;
 use emofed_server::lab::held_out::HeldOutCheck;
 use emofed_server::lab::shipped;
-use emofed_server::round::{AcceptanceCheck, Classroom, SanityCheck, head, publish_made};
+use emofed_server::round::{AcceptanceCheck, Federation, SanityCheck, head, publish_made};
 use emofed_server::serve::{Admission, App, ConnectionBounds, EventStreams, JoinLimiter, Origins, serve};
 use emofed_server::store::{EmbeddedStore, Records};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-use super::class::{open_class, write_private};
+use super::credentials::{open_federation, write_private};
 use super::{DataFolder, Failure, print, runtime};
 
 /// The seed of the first model: the same backbone gives the same start everywhere.
@@ -51,11 +51,11 @@ pub struct Arguments {
     /// work out what another's update was; the pages say so. Rounds close with two unless told otherwise
     #[arg(long, env = "EMOFED_ALLOW_FEW_CONTRIBUTORS")]
     allow_few_contributors: bool,
-    /// Make a new class code: the old one lets nobody join any more; who has joined stays. At this start only, so leave it
+    /// Make a new join code: the old one lets nobody join any more; who has joined stays. At this start only, so leave it
     /// out of a service's command line
     #[arg(long)]
-    new_class_code: bool,
-    /// Print the links, which have the class code and the instructor's token in them, although standard output is no
+    new_join_code: bool,
+    /// Print the links, which have the join code and the instructor's token in them, although standard output is no
     /// terminal and may be a log that keeps them
     #[arg(long)]
     print_links: bool,
@@ -87,9 +87,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
     let data = arguments.data.path()?;
     let store = Arc::new(EmbeddedStore::open(&data)?);
-    let records = Records(store.clone());
-    let code_days = config.limits.class_code_days;
-    let (class, instructor_token) = open_class(&records, &data, code_days)?;
+    let records = Records::open(store)?;
+    let code_days = config.limits.join_code_days;
+    let (record, instructor_token) = open_federation(&records, &data, code_days)?;
     // Bound before the first model is made, so that a taken port is told at once.
     let listener = TcpListener::bind(arguments.listen).await.map_err(|error| {
         let message = format!("{} cannot be listened on: {error}", arguments.listen);
@@ -103,25 +103,25 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
         let change = RoundSettingsChange { minimum_clients: arguments.minimum_clients, ..Default::default() };
         records.put_settings(&change.or(&records.settings()?))?;
     }
-    let class_config = config.class_config(model_values(&records)?);
-    let sanity = SanityCheck::for_class(&class_config);
+    let federation_config = config.federation_config(model_values(&records)?);
+    let sanity = SanityCheck::for_federation(&federation_config);
     let acceptance: Box<dyn AcceptanceCheck> = match held_out {
         Some(dataset) => Box::new(HeldOutCheck::new(dataset, arguments.held_out_tolerance, sanity)),
         None => Box::new(sanity),
     };
-    let classroom = Arc::new(Classroom::open(store, Arc::new(SystemClock), class_config, acceptance)?);
-    let is_expired = class.is_code_expired(SystemClock.now_s());
-    let admission = Admission::new(records.clone(), Arc::new(SystemClock), class, code_days);
-    if arguments.new_class_code || is_expired {
+    let federation = Arc::new(Federation::open(records.clone(), Arc::new(SystemClock), federation_config, acceptance)?);
+    let is_expired = record.is_code_expired(SystemClock.now_s());
+    let admission = Admission::new(records.clone(), Arc::new(SystemClock), record, code_days);
+    if arguments.new_join_code || is_expired {
         if is_expired {
-            eprintln!("The class code has expired: there is a new one. Who has joined stays.");
+            eprintln!("The join code has expired: there is a new one. Who has joined stays.");
         }
         admission.renew_code()?;
     }
-    let class_code = admission.class_code().code;
+    let join_code = admission.join_code().code;
     let (stop, stopping) = tokio::sync::watch::channel(false);
     let app = App {
-        class: classroom,
+        federation,
         admission: Arc::new(admission),
         joins: Arc::new(JoinLimiter::new(config.limits.joins_per_address())),
         origins: Origins { public: config.public_origin.clone(), trusted_proxy: config.trusted_proxy },
@@ -139,7 +139,7 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
     tell_links(
         &data,
         &format!(
-            "Student     {origin}/#class={class_code}\nInstructor  {origin}/instructor.html#token={instructor_token}"
+            "Student     {origin}/#join={join_code}\nInstructor  {origin}/instructor.html#token={instructor_token}"
         ),
         arguments.print_links || std::io::stdout().is_terminal(),
     )?;
@@ -233,7 +233,7 @@ async fn first_model(records: &Records) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How many values the central model has.
+/// How many values the global model has.
 fn model_values(records: &Records) -> Result<usize, Failure> {
     let backbone = records.backbone()?.map(|record| record.backbone);
     let head = backbone.map(|backbone| head(records, &backbone)).transpose()?.flatten();

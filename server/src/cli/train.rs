@@ -65,7 +65,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let metrics = evaluate(&trained.vfer, &test);
     let subjects: std::collections::BTreeSet<&str> = training.iter().map(|clip| clip.subject.as_str()).collect();
     let card = ModelCard {
-        set: dataset.provenance.set.clone(),
+        dataset: dataset.provenance.set.clone(),
         synthetic: dataset.provenance.synthetic,
         labels: settings.labels.to_string(),
         clips: training.len() as u64,

@@ -3,8 +3,7 @@
 use std::{io::Write, path::Path, time::Duration};
 
 use emofed::{
-    model::{Backbone, Device, emonet::used_tensors},
-    protocol::BackboneKind,
+    model::{Backbone, BackboneKind, Device, emonet::used_tensors},
     weights::{Tensor, Weights},
 };
 use pytorch_reader::{DType, PytorchReader};

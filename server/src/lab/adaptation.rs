@@ -3,17 +3,17 @@
 
 use std::path::Path;
 
-use emofed::learning::Strategy;
+use emofed::learning::{LearningSettings, Strategy};
 use emofed::model::vfer::Vfer;
-use emofed::protocol::{LearningSettings, UpdateLimits};
+use emofed::protocol::UpdateLimits;
 use serde::{Deserialize, Serialize};
 
 use super::LabError;
 use super::dataset::{Dataset, RatedClip, Subset};
-use super::federation::{Federation, fine_tune, pseudo_labelled};
 use super::metrics::{Metrics, Prediction, predictions};
 use super::parallel;
 use super::personal::Personal;
+use super::simulated_federation::{SimulatedFederation, fine_tune, pseudo_labelled};
 use super::split::{AdaptationSubject, Split};
 use super::train::probabilities;
 
@@ -24,6 +24,7 @@ pub struct Method {
     /// Its row in the table.
     pub name: String,
     /// How tabs label and learn.
+    #[serde(deserialize_with = "crate::config::learning::strict")]
     pub learning: LearningSettings,
     /// What the aggregator does with their mean.
     pub strategy: Strategy,
@@ -119,7 +120,7 @@ fn adapt_once(dataset: &Dataset, split: &Split, vfer: &Vfer, method: &Method) ->
     let mut curve = vec![(macro_f1(&before), macro_f1(&others_before))];
     // The lab measures how far a method goes; a limit on norms is the aggregator's business, not the method's.
     let limits = UpdateLimits { max_norm: f64::MAX, ..UpdateLimits::default() };
-    let federation = Federation::new(&vfer.to_weights(), &method.learning, limits, method.strategy)?;
+    let federation = SimulatedFederation::new(&vfer.to_weights(), &method.learning, limits, method.strategy)?;
     let mut bytes = 0;
     let (mut after, mut others_after) = (of_students(vfer), others_before.clone());
     for round in 0..method.rounds {

@@ -2,8 +2,8 @@
 
 use emofed::emotion::{EMOTIONS, Emotion};
 use emofed::learning::pseudo_label;
+use emofed::model::BackboneKind;
 use emofed::model::vfer::FEATURES;
-use emofed::protocol::BackboneKind;
 use serde::{Deserialize, Serialize};
 
 /// A subject's sex, as the set's own table gives it; splits are balanced by it.

@@ -3,17 +3,17 @@
 use std::sync::{Mutex, PoisonError};
 
 use emofed::model::vfer::Vfer;
-use emofed::protocol::HeldOutEvaluation;
+use emofed::protocol::{AcceptanceReport, Rejection};
 use emofed::weights::Weights;
 
 use super::dataset::{Dataset, RatedClip};
 use super::metrics::Metrics;
 use super::train::evaluate;
-use crate::round::{AcceptanceCheck, SanityCheck};
+use crate::round::{AcceptanceCheck, SanityCheck, misfit};
 
 /// Measures every candidate on rated clips that no tab has seen.
 pub struct HeldOutCheck {
-    set: String,
+    dataset: String,
     clips: Vec<RatedClip>,
     /// How much macro F1, 0 to 1, may fall in a round.
     tolerance: f64,
@@ -25,16 +25,16 @@ pub struct HeldOutCheck {
 impl HeldOutCheck {
     /// Uses all clips of `dataset`.
     pub fn new(dataset: Dataset, tolerance: f64, sanity: SanityCheck) -> Self {
-        Self { set: dataset.provenance.set, clips: dataset.clips, tolerance, sanity, last: Mutex::default() }
+        Self { dataset: dataset.provenance.set, clips: dataset.clips, tolerance, sanity, last: Mutex::default() }
     }
 
-    fn measure(&self, weights: &Weights) -> Result<Metrics, String> {
+    fn measure(&self, weights: &Weights) -> Result<Metrics, Rejection> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, metrics)) = last.as_ref().filter(|(measured, _)| measured == weights) {
             return Ok(metrics.clone());
         }
         let clips: Vec<&RatedClip> = self.clips.iter().collect();
-        let vfer = Vfer::from_weights(weights).map_err(|error| error.to_string())?;
+        let vfer = Vfer::from_weights(weights).map_err(|error| misfit(&error))?;
         let metrics = evaluate(&vfer, &clips);
         *last = Some((weights.clone(), metrics.clone()));
         Ok(metrics)
@@ -42,17 +42,20 @@ impl HeldOutCheck {
 }
 
 impl AcceptanceCheck for HeldOutCheck {
-    fn check(&self, base: &Weights, candidate: &Weights) -> Result<Option<HeldOutEvaluation>, String> {
+    fn check(&self, base: &Weights, candidate: &Weights) -> Result<Option<AcceptanceReport>, Rejection> {
         self.sanity.check(base, candidate)?;
         let (before, after) = (self.measure(base)?, self.measure(candidate)?);
-        if !after.loss.is_finite() || after.macro_f1 < before.macro_f1 - self.tolerance {
-            return Err(format!(
-                "macro F1 on the held-out clips of {} would fall from {:.3} to {:.3}, by more than {:.3}",
-                self.set, before.macro_f1, after.macro_f1, self.tolerance
-            ));
+        let dataset = || self.dataset.clone();
+        if !after.loss.is_finite() {
+            return Err(Rejection::Loss { dataset: dataset() });
         }
-        Ok(Some(HeldOutEvaluation {
-            set: self.set.clone(),
+        let (before_f1, found) = (before.macro_f1, after.macro_f1);
+        if found < before_f1 - self.tolerance {
+            let tolerance = self.tolerance;
+            return Err(Rejection::MacroF1 { dataset: dataset(), before: before_f1, found, tolerance });
+        }
+        Ok(Some(AcceptanceReport {
+            dataset: dataset(),
             clips: after.clips,
             macro_f1_before: before.macro_f1,
             macro_f1_after: after.macro_f1,
@@ -64,11 +67,12 @@ impl AcceptanceCheck for HeldOutCheck {
 
 #[cfg(test)]
 mod tests {
+    use emofed::learning::LearningSettings;
     use emofed::learning::Strategy;
-    use emofed::protocol::{LearningSettings, UpdateLimits};
+    use emofed::protocol::UpdateLimits;
 
     use super::*;
-    use crate::lab::federation::{Federation, fine_tune};
+    use crate::lab::simulated_federation::{SimulatedFederation, fine_tune};
     use crate::lab::synthetic::{WorldSettings, generate};
     use crate::lab::train::{TrainSettings, train};
 
@@ -82,14 +86,14 @@ mod tests {
         let check = Box::new(HeldOutCheck::new(world.clone(), 1.0, SanityCheck { max_norm: 10.0 }));
         let weights = base.to_weights();
         let federation =
-            Federation::with_acceptance_check(&weights, &learning, limits, Strategy::FedAvg, check).unwrap();
+            SimulatedFederation::with_acceptance_check(&weights, &learning, limits, Strategy::FedAvg, check).unwrap();
         let clips: Vec<&RatedClip> = world.clips.iter().collect();
         federation.round(3, &|_, update| update.encode(), |_, base| fine_tune(base, &clips, &learning)).unwrap();
         let version = federation.version();
-        let evaluation = version.evaluation.unwrap();
-        assert_eq!((version.version, evaluation.clips), (2, 12));
-        assert!((evaluation.loss_before - evaluate(&base, &clips).loss).abs() < 1e-9);
-        assert!(evaluation.loss_after != evaluation.loss_before);
+        let report = version.acceptance_report.unwrap();
+        assert_eq!((version.version, report.clips), (2, 12));
+        assert!((report.loss_before - evaluate(&base, &clips).loss).abs() < 1e-9);
+        assert!(report.loss_after != report.loss_before);
     }
 
     #[test]
@@ -106,8 +110,8 @@ mod tests {
             passed.macro_f1_after > passed.macro_f1_before + 0.2 && passed.loss_after < passed.loss_before,
             "{passed:?}"
         );
-        assert_eq!((passed.set.as_str(), passed.clips as usize), ("synthetic", world.clips.len()));
-        assert!(check.check(&good, &fresh).unwrap_err().contains("fall"));
+        assert_eq!((passed.dataset.as_str(), passed.clips as usize), ("synthetic", world.clips.len()));
+        assert!(check.check(&good, &fresh).unwrap_err().to_string().contains("fall"));
         assert!(check.check(&good, &good).is_ok());
     }
 }

@@ -9,8 +9,11 @@ use emofed::weights::Weights;
 
 use super::LabError;
 
-/// The metadata's one entry; its value is a [`ModelCard`] as JSON.
+/// The metadata's one entry; its value is a [`ModelCard`] as JSON, with [`CARD_VERSION`] as `schema_version`.
 const CARD: &str = "emofed.card";
+
+/// Of the cards that are written. Those of version 1 have no `schema_version` and call the dataset `set`; they are read, too.
+const CARD_VERSION: u64 = 2;
 
 /// How the values are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +26,9 @@ pub enum Precision {
 
 /// The file's bytes.
 pub fn encode(vfer: &Vfer, card: &ModelCard, precision: Precision) -> Vec<u8> {
-    let json = serde_json::to_string(card).expect("a card is plain data");
-    let metadata = Some(HashMap::from([(CARD.to_owned(), json)]));
+    let mut card = serde_json::to_value(card).expect("a card is plain data");
+    card["schema_version"] = CARD_VERSION.into();
+    let metadata = Some(HashMap::from([(CARD.to_owned(), card.to_string())]));
     match precision {
         Precision::F32 => vfer.to_weights().to_safetensors(metadata),
         Precision::F16 => vfer.to_weights().to_safetensors_f16(metadata),
@@ -58,7 +62,22 @@ pub fn decode(bytes: &[u8]) -> Result<(Vfer, ModelCard), String> {
     let vfer = Vfer::from_weights(&weights).map_err(|error| error.to_string())?;
     let metadata = Weights::metadata(bytes).map_err(|error| error.to_string())?;
     let card = metadata.get(CARD).ok_or("it has no model card; `emofed train` writes one")?;
-    Ok((vfer, serde_json::from_str(card).map_err(|error| format!("its model card: {error}"))?))
+    Ok((vfer, decode_card(card)?))
+}
+
+fn decode_card(json: &str) -> Result<ModelCard, String> {
+    let malformed = |error: serde_json::Error| format!("its model card: {error}");
+    let mut card: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json).map_err(malformed)?;
+    match card.remove("schema_version").map_or(Some(1), |version| version.as_u64()) {
+        Some(1) => {
+            if let Some(dataset) = card.remove("set") {
+                card.insert("dataset".to_owned(), dataset);
+            }
+        }
+        Some(CARD_VERSION) => {}
+        _ => return Err("its model card is of a newer emofed; read it with that one".to_owned()),
+    }
+    serde_json::from_value(card.into()).map_err(malformed)
 }
 
 #[cfg(test)]
@@ -68,7 +87,7 @@ pub(crate) mod tests {
     /// A card with everything in it.
     pub fn card() -> ModelCard {
         ModelCard {
-            set: "synthetic".into(),
+            dataset: "synthetic".into(),
             synthetic: true,
             labels: "softmax".into(),
             clips: 10,
@@ -89,5 +108,17 @@ pub(crate) mod tests {
         assert!(half.len() < 400_000 && decode(&half).unwrap().1 == card());
         assert!(decode(&whole[..whole.len() - 1]).is_err());
         assert!(decode(&vfer.to_weights().to_safetensors(None)).unwrap_err().contains("card"));
+    }
+
+    #[test]
+    fn cards_of_version_1_are_read_and_newer_ones_refused() {
+        let mut json = serde_json::to_value(card()).unwrap();
+        json["schema_version"] = 3.into();
+        assert!(decode_card(&json.to_string()).unwrap_err().contains("newer"));
+        let fields = json.as_object_mut().unwrap();
+        fields.remove("schema_version");
+        let dataset = fields.remove("dataset").unwrap();
+        fields.insert("set".to_owned(), dataset);
+        assert_eq!(decode_card(&json.to_string()).unwrap(), card());
     }
 }

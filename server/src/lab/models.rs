@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use emofed::model::{Backbone, Device, FaceDetector};
-use emofed::protocol::BackboneKind;
+use emofed::model::{Backbone, BackboneKind, Device, FaceDetector};
 use emofed::weights::Weights;
 
 use super::LabError;
@@ -40,7 +39,7 @@ impl Models {
         if !data.join("records.redb").is_file() {
             return Err(missing("a backbone"));
         }
-        let records = Records(Arc::new(EmbeddedStore::open(data)?));
+        let records = Records::open(Arc::new(EmbeddedStore::open(data)?))?;
         let backbone = records.backbone()?.ok_or_else(|| missing("a backbone"))?.backbone;
         let detector = records.detector()?.ok_or_else(|| missing("a face detector"))?;
         Ok(Self {

@@ -1,13 +1,12 @@
 //! What a student's tab may make of the global model for itself alone: nothing of it is sent, and nobody else's model changes.
 
 use emofed::emotion::EMOTIONS;
-use emofed::learning::{Clip, HeadTuning, tune_head};
+use emofed::learning::{Clip, HeadTuning, LearningSettings, tune_head};
 use emofed::model::vfer::{HIDDEN, Vfer, softmax};
-use emofed::protocol::LearningSettings;
 use serde::{Deserialize, Serialize};
 
 use super::dataset::RatedClip;
-use super::federation::training_clips;
+use super::simulated_federation::training_clips;
 use super::split::AdaptationSubject;
 use super::train::probabilities;
 

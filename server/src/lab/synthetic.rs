@@ -5,8 +5,8 @@
 //! behave where the truth is known; no figure on it is a statement about people.
 
 use emofed::emotion::EMOTIONS;
+use emofed::model::BackboneKind;
 use emofed::model::vfer::{FEATURES, softmax};
-use emofed::protocol::BackboneKind;
 use emofed::random::SplitMix64;
 use serde::{Deserialize, Serialize};
 

@@ -15,10 +15,10 @@ use tokio::sync::watch;
 use super::LabError;
 use crate::clock::SystemClock;
 use crate::error::ServeError;
-use crate::round::Classroom;
+use crate::round::Federation;
 use crate::secret;
 use crate::serve::{Admission, App, ConnectionBounds, EventStreams, JoinLimiter, Origins, serve};
-use crate::store::ClassRecord;
+use crate::store::FederationRecord;
 
 /// How updates travel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,22 +27,22 @@ pub enum Transport {
     /// By a call of the aggregator's code. Students have ids in order, so that the same seed gives the same bits.
     #[default]
     InProcess,
-    /// Over HTTP on loopback: each student joins with the class code and has a random id, so that updates are summed in
+    /// Over HTTP on loopback: each student joins with the join code and has a random id, so that updates are summed in
     /// another order each time, and the last bits differ.
     Http,
 }
 
 /// Hands updates over.
 pub(super) enum Delivery {
-    InProcess(Arc<Classroom>),
+    InProcess(Arc<Federation>),
     Http(HttpDelivery),
 }
 
 impl Delivery {
-    pub fn over(transport: Transport, class: Arc<Classroom>) -> Result<Self, LabError> {
+    pub fn over(transport: Transport, federation: Arc<Federation>) -> Result<Self, LabError> {
         match transport {
-            Transport::InProcess => Ok(Self::InProcess(class)),
-            Transport::Http => HttpDelivery::start(class).map(Self::Http),
+            Transport::InProcess => Ok(Self::InProcess(federation)),
+            Transport::Http => HttpDelivery::start(federation).map(Self::Http),
         }
     }
 
@@ -53,7 +53,7 @@ impl Delivery {
     pub fn send(&self, student: usize, round: u64, body: Vec<u8>) -> Result<bool, LabError> {
         match self {
             // Ids of equal length, so that updates are summed in the students' order.
-            Self::InProcess(class) => match class.submit(&format!("student-{student:08}"), round, &body) {
+            Self::InProcess(federation) => match federation.submit(&format!("student-{student:08}"), round, &body) {
                 Ok(_) => Ok(true),
                 Err(ServeError::Update(_) | ServeError::Problem(_)) => Ok(false),
                 Err(error) => Err(error.into()),
@@ -68,27 +68,28 @@ pub(super) struct HttpDelivery {
     runtime: Runtime,
     client: Client,
     origin: String,
-    class_code: String,
+    join_code: String,
     /// Bearer tokens of the students that have joined.
     tokens: Mutex<HashMap<usize, String>>,
     stop: watch::Sender<bool>,
 }
 
 impl HttpDelivery {
-    fn start(class: Arc<Classroom>) -> Result<Self, LabError> {
+    fn start(federation: Arc<Federation>) -> Result<Self, LabError> {
         let no_socket = |error| LabError::file(Path::new("a socket on loopback"), error);
         let no_secrets = |error: getrandom::Error| LabError::Aggregator(error.into());
         let runtime = Runtime::new().map_err(no_socket)?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).map_err(no_socket)?;
         let origin = format!("http://{}", listener.local_addr().map_err(no_socket)?);
-        let class_code = secret::class_code().map_err(no_secrets)?;
+        let join_code = secret::join_code().map_err(no_secrets)?;
         let instructor_token_sha256 = sha256_hex(secret::token().map_err(no_secrets)?.as_bytes());
-        let record = ClassRecord { code: class_code.clone(), code_expires_at_s: None, instructor_token_sha256 };
+        let record =
+            FederationRecord { join_code: join_code.clone(), join_code_expires_at_s: None, instructor_token_sha256 };
         let (stop, stopping) = watch::channel(false);
         let mut stopped = stopping.clone();
         let app = App {
-            admission: Arc::new(Admission::new(class.records().clone(), Arc::new(SystemClock), record, 1)),
-            class,
+            admission: Arc::new(Admission::new(federation.records().clone(), Arc::new(SystemClock), record, 1)),
+            federation,
             joins: Arc::new(JoinLimiter::new(u32::MAX)),
             origins: Origins::default(),
             connections: ConnectionBounds::for_this_process(),
@@ -99,7 +100,7 @@ impl HttpDelivery {
             // A sender that is gone is a stop, too.
             let _ = stopped.wait_for(|stop| *stop).await;
         }));
-        Ok(Self { runtime, client: Client::new(), origin, class_code, tokens: Mutex::default(), stop })
+        Ok(Self { runtime, client: Client::new(), origin, join_code, tokens: Mutex::default(), stop })
     }
 
     fn send(&self, student: usize, round: u64, body: Vec<u8>) -> Result<bool, LabError> {
@@ -120,7 +121,7 @@ impl HttpDelivery {
     }
 
     async fn join(&self, student: usize) -> Result<String, LabError> {
-        let request = JoinRequest { class_code: self.class_code.clone() };
+        let request = JoinRequest { join_code: self.join_code.clone() };
         let body = serde_json::to_vec(&request).map_err(|error| unusable(&error))?;
         let request = self.client.post(format!("{}{}", self.origin, path::PARTICIPANTS));
         let request = request.header(header::CONTENT_TYPE, "application/json").body(body);

@@ -1,13 +1,13 @@
 //! Aggregating: from the stored updates to a candidate, one update in memory at a time.
 
 use emofed::learning::{FedAvg, Strategy};
-use emofed::protocol::{ClientUpdate, CloseReason, Event, ModelVersion};
+use emofed::protocol::{ClientUpdate, CloseReason, Event};
 
-use super::{Classroom, load};
+use super::{Federation, load};
 use crate::error::ServeError;
-use crate::store::{Phase, RoundRecord};
+use crate::store::{ModelRecord, Phase, RoundRecord};
 
-impl Classroom {
+impl Federation {
     /// Tells the tabs that a round takes no more updates. The manifest says so already.
     pub(super) fn tell_closed(&self, round: &RoundRecord) {
         if let Phase::Aggregating { reason } = round.phase {
@@ -18,7 +18,7 @@ impl Classroom {
     /// Sums up the round and stores the candidate.
     pub(super) fn aggregate(
         &self,
-        head: &ModelVersion,
+        head: &ModelRecord,
         round: &RoundRecord,
         reason: CloseReason,
     ) -> Result<Phase, ServeError> {
@@ -33,9 +33,9 @@ impl Classroom {
         let mut average = FedAvg::new(base.as_ref().clone());
         for record in updates {
             let update = ClientUpdate::decode(&self.records.update_body(round.id, &record)?)?;
-            average.add(&update.delta, update.clips)?;
+            average.add(&update.delta, update.num_examples)?;
         }
-        let (clients, clips) = (average.clients(), average.clips());
+        let (num_clients, num_examples) = (average.num_clients(), average.num_examples());
         let Some(mean) = average.finish() else { return Ok(Phase::Abandoned) };
         let state = match &head.strategy_state {
             Some(state) if self.config.strategy != Strategy::FedAvg => Some(load(&self.records, state)?),
@@ -48,6 +48,6 @@ impl Classroom {
         }?;
         let candidate = self.records.put_blob(&candidate.to_safetensors(None))?;
         let strategy_state = state.map(|state| self.records.put_blob(&state.to_safetensors(None))).transpose()?;
-        Ok(Phase::Evaluating { candidate, clients, clips, strategy_state })
+        Ok(Phase::Evaluating { candidate, num_clients, num_examples, strategy_state })
     }
 }

@@ -1,19 +1,19 @@
 //! What is decided before a class opens.
 
-use emofed::learning::Strategy;
-use emofed::protocol::{CapturePlan, Deployment, LearningSettings, RoundSettings, UpdateLimits};
+use emofed::learning::{LearningSettings, Strategy};
+use emofed::protocol::{CaptureSettings, Deployment, RoundSettings, UpdateLimits};
 
 /// What is fixed while the aggregator runs.
 #[derive(Clone, Debug)]
-pub struct ClassConfig {
-    /// What the class is called.
-    pub class: String,
+pub struct FederationConfig {
+    /// What the instructor calls the class.
+    pub name: String,
     /// Who runs it and why.
     pub deployment: Option<Deployment>,
     /// How tabs learn.
     pub learning: LearningSettings,
     /// How tabs look.
-    pub capture: CapturePlan,
+    pub capture: CaptureSettings,
     /// How rounds go, unless the instructor has changed it.
     pub rounds: RoundSettings,
     /// What an update may be at most.
@@ -23,12 +23,12 @@ pub struct ClassConfig {
     /// A demonstration that publishes the updates of fewer than [`emofed::protocol::MINIMUM_CONTRIBUTORS`].
     pub few_contributors: bool,
     /// What keeps the class within the disk's and the machine's means.
-    pub bounds: ClassBounds,
+    pub bounds: FederationBounds,
 }
 
 /// What keeps a class within its means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClassBounds {
+pub struct FederationBounds {
     /// A round stays open for at least so long, in seconds, before it closes by itself: there is at most one publication
     /// in that time.
     pub shortest_round_s: u64,
@@ -38,7 +38,7 @@ pub struct ClassBounds {
     pub max_participants: u32,
 }
 
-impl Default for ClassBounds {
+impl Default for FederationBounds {
     fn default() -> Self {
         Self { shortest_round_s: 10, kept_models: 100, max_participants: 1_000 }
     }

@@ -2,11 +2,11 @@
 
 use emofed::protocol::{CloseReason, Event};
 
-use super::Classroom;
+use super::Federation;
 use crate::error::ServeError;
 use crate::store::{Phase, RoundRecord, updates_folder};
 
-impl Classroom {
+impl Federation {
     /// Writes a round that has reached its next phase. A published one was written together with its model.
     pub(super) fn enter(&self, round: &RoundRecord) -> Result<(), ServeError> {
         if !matches!(round.phase, Phase::Published { .. }) {
@@ -23,13 +23,13 @@ impl Classroom {
         if let Err(error) = self.drop_old_weights(LOOKED_AT) {
             tracing::warn!(%error, "weights of old versions stay on disk");
         }
-        if let Err(error) = self.records.0.delete_objects(&updates_folder(round.id)) {
+        if let Err(error) = self.records.store().delete_objects(&updates_folder(round.id)) {
             tracing::warn!(%error, round = round.id, "updates of a finished round stay on disk");
         }
     }
 
     pub(super) fn tell_end(&self, round: &RoundRecord) {
-        tracing::info!(round = round.id, phase = %super::words(&round.phase), "round ended");
+        tracing::info!(round = round.id, phase = ?round.phase, "round ended");
         match round.phase {
             Phase::Published { version } => self.events.push(Event::ModelPublished { version }),
             Phase::Rejected { .. } => {

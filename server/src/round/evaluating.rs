@@ -1,21 +1,21 @@
 //! Evaluating: the acceptance check that a candidate has to pass.
 
 use emofed::learning::Strategy;
-use emofed::protocol::{BlobRef, HeldOutEvaluation, MINIMUM_CONTRIBUTORS, ModelOrigin, ModelVersion};
-use emofed::weights::Weights;
+use emofed::protocol::{AcceptanceReport, BlobRef, MINIMUM_CONTRIBUTORS, ModelOrigin, Rejection};
+use emofed::weights::{Weights, WeightsError};
 
 use super::state::State;
-use super::{ClassConfig, Classroom, load};
+use super::{Federation, FederationConfig, load};
 use crate::error::ServeError;
-use crate::store::{Phase, RoundRecord};
+use crate::store::{ModelRecord, Phase, RoundRecord};
 
 /// Decides whether a candidate may become the global model.
 pub trait AcceptanceCheck: Send + Sync {
     /// Compares a candidate with the model that it would replace; gives what was measured, if anything was.
     ///
     /// # Errors
-    /// The reason, in words, why it may not.
-    fn check(&self, base: &Weights, candidate: &Weights) -> Result<Option<HeldOutEvaluation>, String>;
+    /// Why it may not.
+    fn check(&self, base: &Weights, candidate: &Weights) -> Result<Option<AcceptanceReport>, Rejection>;
 }
 
 /// Where there is no held-out set: finite, and not further from the base than a single update may be. A mean of updates that
@@ -31,7 +31,7 @@ impl SanityCheck {
     const MAX_STRATEGY_NORM: f64 = 10.0;
 
     /// The check for a class without a held-out set.
-    pub fn for_class(config: &ClassConfig) -> Self {
+    pub fn for_federation(config: &FederationConfig) -> Self {
         match config.strategy {
             Strategy::FedAvg => Self { max_norm: config.limits.max_norm },
             _ => Self { max_norm: config.limits.max_norm.max(Self::MAX_STRATEGY_NORM) },
@@ -40,53 +40,61 @@ impl SanityCheck {
 }
 
 impl AcceptanceCheck for SanityCheck {
-    fn check(&self, base: &Weights, candidate: &Weights) -> Result<Option<HeldOutEvaluation>, String> {
-        candidate.check_same_layout(base).map_err(|error| error.to_string())?;
-        candidate.check_finite().map_err(|error| error.to_string())?;
+    fn check(&self, base: &Weights, candidate: &Weights) -> Result<Option<AcceptanceReport>, Rejection> {
+        candidate.check_same_layout(base).map_err(|error| misfit(&error))?;
+        candidate.check_finite().map_err(|error| misfit(&error))?;
         let mut change = candidate.clone();
         for ((_, changed), (_, base)) in change.iter_mut().zip(base.iter()) {
             changed.values.iter_mut().zip(&base.values).for_each(|(changed, base)| *changed -= base);
         }
         // Rounding to f32 may add a little.
-        let (norm, most) = (change.norm(), self.max_norm * 1.001);
-        if norm > most {
-            return Err(format!("the model would move by {norm:.3}, more than {most:.3}"));
+        let (found, limit) = (change.norm(), self.max_norm * 1.001);
+        if found > limit {
+            return Err(Rejection::Norm { found, limit });
         }
         Ok(None)
     }
 }
 
-impl Classroom {
+/// The rejection of a candidate whose tensors do not fit its base.
+pub(crate) fn misfit(error: &WeightsError) -> Rejection {
+    match error {
+        WeightsError::NotFinite { name, .. } => Rejection::NotFinite { tensor: name.clone() },
+        error => Rejection::Layout { tensor: error.tensor().map(str::to_owned) },
+    }
+}
+
+impl Federation {
     /// Publishes the candidate if it passes the acceptance check.
     pub(super) fn evaluate(
         &self,
         state: &mut State,
         round: &RoundRecord,
         candidate: &BlobRef,
-        clients: u32,
-        clips: u64,
+        num_clients: u32,
+        num_examples: u64,
         strategy_state: Option<&BlobRef>,
     ) -> Result<Phase, ServeError> {
-        if clients < self.fewest_contributors() {
+        if num_clients < self.fewest_contributors() {
             return Ok(Phase::Abandoned);
         }
         let base = state.head.clone();
         let before = load(&self.records, &base.vfer)?;
-        let evaluation = match self.acceptance.check(&before, &*load(&self.records, candidate)?) {
-            Ok(evaluation) => evaluation,
+        let acceptance_report = match self.acceptance.check(&before, &*load(&self.records, candidate)?) {
+            Ok(report) => report,
             Err(reason) => return Ok(Phase::Rejected { reason }),
         };
-        let model = ModelVersion {
+        let model = ModelRecord {
             version: state.newest_version + 1,
             parent: Some(base.version),
             origin: ModelOrigin::Federated,
             round: Some(round.id),
-            clients,
-            clips: (clients >= MINIMUM_CONTRIBUTORS).then_some(clips),
+            num_clients,
+            num_examples: (num_clients >= MINIMUM_CONTRIBUTORS).then_some(num_examples),
             published_at_s: self.clock.now_s(),
             backbone_sha256: self.backbone.blob.sha256.clone(),
             vfer: candidate.clone(),
-            evaluation,
+            acceptance_report,
             card: None,
             strategy_state: strategy_state.cloned(),
         };
@@ -115,7 +123,7 @@ mod tests {
         let check = SanityCheck { max_norm: 1.0 };
         let base = weights([1.0, 1.0]);
         assert_eq!(check.check(&base, &weights([1.5, 1.5])), Ok(None));
-        assert!(check.check(&base, &weights([3.0, 1.0])).unwrap_err().contains("move"));
-        assert!(check.check(&base, &weights([f32::NAN, 1.0])).unwrap_err().contains("`a`"));
+        assert!(check.check(&base, &weights([3.0, 1.0])).unwrap_err().to_string().contains("move"));
+        assert!(check.check(&base, &weights([f32::NAN, 1.0])).unwrap_err().to_string().contains("`a`"));
     }
 }

@@ -4,11 +4,11 @@ use std::sync::atomic::Ordering;
 
 use emofed::protocol::ProblemCode;
 
-use super::Classroom;
+use super::Federation;
 use crate::error::ServeError;
 use crate::store::ParticipantRecord;
 
-impl Classroom {
+impl Federation {
     /// Adds the participant `id` under the hash of its token.
     ///
     /// # Errors

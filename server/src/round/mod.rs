@@ -18,10 +18,12 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use emofed::protocol::{
-    BackboneRef, BlobRef, MINIMUM_CONTRIBUTORS, Manifest, OpenRound, PROTOCOL, ProblemCode, RoundSettings, RoundSummary,
+    BackboneRef, BlobRef, MINIMUM_CONTRIBUTORS, Manifest, ModelVersion, OpenRound, PROTOCOL, ProblemCode, Rejection,
+    RoundPhase, RoundSettings, RoundSummary,
 };
 
-pub use self::config::{ClassBounds, ClassConfig};
+pub use self::config::{FederationBounds, FederationConfig};
+pub(crate) use self::evaluating::misfit;
 pub use self::evaluating::{AcceptanceCheck, SanityCheck};
 use self::models::load;
 pub use self::models::{head, publish_made};
@@ -30,13 +32,13 @@ use self::state::State;
 use crate::clock::Clock;
 use crate::error::ServeError;
 use crate::event_log::EventLog;
-use crate::store::{Phase, Records, RoundRecord, Store};
+use crate::store::{Phase, Records, RoundRecord};
 
 /// A class.
-pub struct Classroom {
+pub struct Federation {
     records: Records,
     clock: Arc<dyn Clock>,
-    config: ClassConfig,
+    config: FederationConfig,
     backbone: BackboneRef,
     detector: BlobRef,
     acceptance: Box<dyn AcceptanceCheck>,
@@ -47,19 +49,18 @@ pub struct Classroom {
     participants: AtomicU32,
 }
 
-impl Classroom {
-    /// Opens the class in `store`, whose backbone, detector and first model must be there, and finishes what a crash
+impl Federation {
+    /// Opens the federation in `records`, whose backbone, detector and first model must be there, and finishes what a crash
     /// interrupted.
     ///
     /// # Errors
     /// The store fails, or has no backbone, detector or model: the problem says what to do.
     pub fn open(
-        store: Arc<dyn Store>,
+        records: Records,
         clock: Arc<dyn Clock>,
-        config: ClassConfig,
+        config: FederationConfig,
         acceptance: Box<dyn AcceptanceCheck>,
     ) -> Result<Self, ServeError> {
-        let records = Records(store);
         let missing = |what: &str| {
             let detail = format!("There is no {what} yet: run `emofed import lite DIR` first.");
             ServeError::problem(ProblemCode::Conflict, detail)
@@ -72,11 +73,11 @@ impl Classroom {
         let participants = u32::try_from(records.participants()?.len()).unwrap_or(u32::MAX);
         let manifest = Manifest {
             protocol: PROTOCOL,
-            class: config.class.clone(),
+            name: config.name.clone(),
             deployment: config.deployment.clone(),
             backbone: backbone.clone(),
             detector: detector.clone(),
-            model: state.head.clone(),
+            model: state.head.clone().into(),
             learning: config.learning.clone(),
             capture: config.capture.clone(),
             round: None,
@@ -84,7 +85,7 @@ impl Classroom {
             few_contributors: config.few_contributors,
         };
         let snapshot = Snapshot::new(manifest, base, config.rounds.clone(), state.newest_round);
-        let class = Self {
+        let federation = Self {
             records,
             clock,
             config,
@@ -96,26 +97,26 @@ impl Classroom {
             snapshot: RwLock::new(Arc::new(snapshot)),
             participants: participants.into(),
         };
-        class.transition(|state| {
+        federation.transition(|state| {
             if state.head.version < state.newest_version {
                 // The backbone was changed back: versions only ever go up.
                 let head = state.head.clone();
-                class.publish_again(state, &head)?;
+                federation.publish_again(state, &head)?;
             }
-            class.leave_stale_round(state)?;
-            class.refresh(state)
+            federation.leave_stale_round(state)?;
+            federation.refresh(state)
         })?;
-        class.sweep()?;
-        class.advance()?;
-        Ok(class)
+        federation.sweep()?;
+        federation.advance()?;
+        Ok(federation)
     }
 
     /// Deletes what ended rounds and old versions left, whenever that was.
     fn sweep(&self) -> Result<(), ServeError> {
         let unfinished = self.transition(|state| Ok(state.round.as_ref().map(|round| round.id.to_string())))?;
-        for folder in self.records.0.folders("updates")? {
+        for folder in self.records.store().folders("updates")? {
             if Some(&folder) != unfinished.as_ref() {
-                self.records.0.delete_objects(&format!("updates/{folder}"))?;
+                self.records.store().delete_objects(&format!("updates/{folder}"))?;
             }
         }
         self.drop_old_weights(usize::MAX)
@@ -155,9 +156,23 @@ impl Classroom {
         for round in self.records.newest_rounds(before, limit)? {
             let received = round.received.map_or_else(|| count(&self.records, round.id), Ok)?;
             let (base_version, opened_at_s) = (round.base_version, round.opened_at_s);
-            rounds.push(RoundSummary { id: round.id, base_version, received, phase: words(&round.phase), opened_at_s });
+            rounds.push(RoundSummary {
+                id: round.id,
+                base_version,
+                received,
+                phase: RoundPhase::from(&round.phase),
+                opened_at_s,
+            });
         }
         Ok(rounds)
+    }
+
+    /// Up to `limit` published models before the version `before`, newest first.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn models(&self, before: Option<u64>, limit: usize) -> Result<Vec<ModelVersion>, ServeError> {
+        Ok(self.records.newest_models(before, limit)?.into_iter().map(ModelVersion::from).collect())
     }
 
     /// Does whatever is due now: closes a full or late round, aggregates, evaluates, publishes, opens the next.
@@ -183,13 +198,13 @@ impl Classroom {
                     Some(reason) => Ok(Phase::Aggregating { reason }),
                 },
                 Phase::Aggregating { reason } => self.aggregate(&state.head, &round, *reason),
-                Phase::Evaluating { candidate, clients, clips, strategy_state } => {
-                    self.evaluate(state, &round, candidate, *clients, *clips, strategy_state.as_ref())
+                Phase::Evaluating { candidate, num_clients, num_examples, strategy_state } => {
+                    self.evaluate(state, &round, candidate, *num_clients, *num_examples, strategy_state.as_ref())
                 }
                 Phase::Published { .. } | Phase::Rejected { .. } | Phase::Abandoned => {
                     self.clean_up(&round);
                     state.round = None;
-                    state.remember_fate(&round);
+                    state.remember_ended(&round);
                     self.refresh(state)?;
                     self.tell_end(&round);
                     continue;
@@ -199,7 +214,7 @@ impl Classroom {
                 // Trying again would not help, and the class has to go on.
                 Err(error) if error.is_damage() => {
                     tracing::error!(%error, round = round.id, "the round cannot be completed");
-                    Phase::Rejected { reason: error.to_string() }
+                    Phase::Rejected { reason: Rejection::StorageDamaged { detail: error.to_string() } }
                 }
                 next => next?,
             };
@@ -214,7 +229,7 @@ impl Classroom {
     /// Makes the snapshot say what the store and the state say.
     fn refresh(&self, state: &State) -> Result<(), ServeError> {
         let before = self.snapshot();
-        let model = state.head.clone();
+        let model = ModelVersion::from(state.head.clone());
         let base = if model.vfer == before.manifest.model.vfer {
             before.base.clone()
         } else {
@@ -227,7 +242,7 @@ impl Classroom {
             received: state.received,
             deadline_s: round.deadline_s,
         });
-        let recent_rounds = state.fates.iter().cloned().collect();
+        let recent_rounds = state.ended_rounds.iter().cloned().collect();
         let detector = self.detector.clone();
         let manifest = Manifest { model, round, detector, recent_rounds, ..before.manifest.clone() };
         let settings = self.effective_settings(state);
@@ -246,15 +261,4 @@ fn count(records: &Records, round: u64) -> Result<u32, ServeError> {
 
 fn is_over(phase: &Phase) -> bool {
     matches!(phase, Phase::Published { .. } | Phase::Rejected { .. } | Phase::Abandoned)
-}
-
-fn words(phase: &Phase) -> String {
-    match phase {
-        Phase::Open => "open".to_owned(),
-        Phase::Aggregating { .. } => "aggregating".to_owned(),
-        Phase::Evaluating { .. } => "evaluating".to_owned(),
-        Phase::Published { version } => format!("published as version {version}"),
-        Phase::Rejected { reason } => format!("rejected: {reason}"),
-        Phase::Abandoned => "abandoned".to_owned(),
-    }
 }

@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use emofed::protocol::{BackboneRef, BlobRef, Event, ModelCard, ModelOrigin, ModelVersion, ProblemCode};
+use emofed::protocol::{BackboneRef, BlobRef, Event, ModelCard, ModelOrigin, ProblemCode};
 use emofed::weights::Weights;
 
-use super::Classroom;
+use super::Federation;
 use super::state::State;
 use crate::error::ServeError;
-use crate::store::{Phase, Records, blob_name};
+use crate::store::{ModelRecord, Phase, Records, blob_name};
 
 /// Records read at once when looking for a model.
 const PAGE: usize = 64;
@@ -25,18 +25,18 @@ pub fn publish_made(
     vfer: &[u8],
     card: Option<ModelCard>,
     now_s: u64,
-) -> Result<ModelVersion, ServeError> {
-    let model = ModelVersion {
+) -> Result<ModelRecord, ServeError> {
+    let model = ModelRecord {
         version: records.newest_models(None, 1)?.first().map_or(1, |model| model.version + 1),
         parent: None,
         origin,
         round: None,
-        clients: 0,
-        clips: Some(0),
+        num_clients: 0,
+        num_examples: Some(0),
         published_at_s: now_s,
         backbone_sha256: backbone.blob.sha256.clone(),
         vfer: records.put_blob(vfer)?,
-        evaluation: None,
+        acceptance_report: None,
         card,
         strategy_state: None,
     };
@@ -48,7 +48,7 @@ pub fn publish_made(
 ///
 /// # Errors
 /// The store fails.
-pub fn head(records: &Records, backbone: &BackboneRef) -> Result<Option<ModelVersion>, ServeError> {
+pub fn head(records: &Records, backbone: &BackboneRef) -> Result<Option<ModelRecord>, ServeError> {
     let mut before = None;
     loop {
         let page = records.newest_models(before, PAGE)?;
@@ -67,7 +67,7 @@ pub(super) fn load(records: &Records, blob: &BlobRef) -> Result<Arc<Weights>, Se
     Ok(Arc::new(Weights::from_safetensors(&records.blob(&blob.sha256)?)?))
 }
 
-impl Classroom {
+impl Federation {
     /// Makes the weights of `version` central again, under a new version. An open round, whose base is then stale, is
     /// abandoned.
     ///
@@ -102,8 +102,8 @@ impl Classroom {
     }
 
     /// Publishes a model's weights under a new version.
-    pub(super) fn publish_again(&self, state: &mut State, model: &ModelVersion) -> Result<(), ServeError> {
-        let again = ModelVersion {
+    pub(super) fn publish_again(&self, state: &mut State, model: &ModelRecord) -> Result<(), ServeError> {
+        let again = ModelRecord {
             version: state.newest_version + 1,
             parent: Some(model.version),
             published_at_s: self.clock.now_s(),
@@ -116,25 +116,25 @@ impl Classroom {
         Ok(())
     }
 
-    /// Deletes weights of versions that no longer belong to the last [`super::ClassBounds::kept_models`]; their records
+    /// Deletes weights of versions that no longer belong to the last [`super::FederationBounds::kept_models`]; their records
     /// stay. Models that no round made are kept for ever. `looked_at` versions before those are looked at.
     pub(super) fn drop_old_weights(&self, looked_at: usize) -> Result<(), ServeError> {
         let kept = self.config.bounds.kept_models.max(1);
         let models = self.records.newest_models(None, kept.saturating_add(looked_at))?;
         let (recent, old) = models.split_at(kept.min(models.len()));
-        let is_dispensable = |model: &&ModelVersion| model.origin == ModelOrigin::Federated;
-        let snapshot = self.snapshot();
+        let is_dispensable = |model: &&ModelRecord| model.origin == ModelOrigin::Federated;
+        let current = self.records.model(self.snapshot().manifest.model.version)?;
         let mut needed: HashSet<&str> = recent.iter().flat_map(blobs).collect();
         needed.extend(old.iter().filter(|model| !is_dispensable(model)).flat_map(blobs));
-        needed.extend(blobs(&snapshot.manifest.model));
+        needed.extend(current.iter().flat_map(blobs));
         for sha256 in old.iter().filter(is_dispensable).flat_map(blobs).filter(|sha256| !needed.contains(sha256)) {
-            self.records.0.delete_object(&blob_name(sha256))?;
+            self.records.store().delete_object(&blob_name(sha256))?;
         }
         Ok(())
     }
 }
 
 /// The hashes of a model's own objects.
-fn blobs(model: &ModelVersion) -> impl Iterator<Item = &str> {
+fn blobs(model: &ModelRecord) -> impl Iterator<Item = &str> {
     [Some(&model.vfer), model.strategy_state.as_ref()].into_iter().flatten().map(|blob| blob.sha256.as_str())
 }

@@ -3,11 +3,11 @@
 use emofed::protocol::{ClientUpdate, CloseReason, Event, Problem, ProblemCode, UpdateReceipt, sha256_hex};
 
 use super::state::State;
-use super::{Classroom, WHY_SEVERAL, is_over};
+use super::{Federation, WHY_SEVERAL, is_over};
 use crate::error::ServeError;
 use crate::store::{Phase, RoundRecord, UpdateRecord, update_name};
 
-impl Classroom {
+impl Federation {
     /// Opens a round now.
     ///
     /// # Errors
@@ -71,16 +71,19 @@ impl Classroom {
         update.validate(&snapshot.base, &self.config.limits)?;
 
         let object = update_name(round, participant, &receipt.sha256);
-        self.records.0.put_object(&object, body)?;
-        let record =
-            UpdateRecord { participant: participant.to_owned(), sha256: receipt.sha256.clone(), clips: update.clips };
+        self.records.store().put_object(&object, body)?;
+        let record = UpdateRecord {
+            participant: participant.to_owned(),
+            sha256: receipt.sha256.clone(),
+            num_examples: update.num_examples,
+        };
         self.transition(|state| {
             let result = self.count_in(state, round, &record);
             // Nobody will read the object if the round has ended meanwhile, or if another body was faster.
             let is_wanted = state.round.as_ref().is_some_and(|current| current.id == round && !is_over(&current.phase))
                 && self.records.update(round, participant)?.is_some_and(|known| known.sha256 == receipt.sha256);
             if !is_wanted {
-                self.records.0.delete_object(&object)?;
+                self.records.store().delete_object(&object)?;
             }
             result
         })?;

@@ -2,13 +2,13 @@
 
 use emofed::protocol::{ProblemCode, RoundSettings, RoundSettingsChange};
 
-use super::{Classroom, WHY_SEVERAL};
+use super::{Federation, WHY_SEVERAL};
 use crate::error::ServeError;
 
 /// Longest round, in seconds: a year.
 const MAX_DURATION_S: u64 = 366 * 86_400;
 
-impl Classroom {
+impl Federation {
     /// Changes how rounds go from the next round on; what `change` leaves open stays as it is.
     ///
     /// # Errors

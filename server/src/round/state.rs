@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 
 use emofed::protocol::{
-    BackboneRef, Fate, ModelVersion, ProblemCode, RECENT_ROUNDS, RoundFate, RoundSettings, RoundSettingsChange,
+    BackboneRef, EndedRound, ProblemCode, RECENT_ROUNDS, RoundOutcome, RoundSettings, RoundSettingsChange,
 };
 
 use super::models::head;
-use super::{Classroom, is_over};
+use super::{Federation, is_over};
 use crate::error::ServeError;
-use crate::store::{Phase, Records, RoundRecord};
+use crate::store::{ModelRecord, Phase, Records, RoundRecord};
 
 /// A copy of what the records say. One transition at a time changes both.
 pub(super) struct State {
@@ -20,13 +20,13 @@ pub(super) struct State {
     /// Its updates.
     pub received: u32,
     /// The central model.
-    pub head: ModelVersion,
+    pub head: ModelRecord,
     /// The newest version over any backbone; 0 before the first.
     pub newest_version: u64,
     /// The newest round's id; 0 before the first.
     pub newest_round: u64,
     /// How the last rounds ended, newest first.
-    pub fates: VecDeque<RoundFate>,
+    pub ended_rounds: VecDeque<EndedRound>,
     /// A commit failed, and whether it holds is unknown: the records are read again before anything else happens.
     is_uncertain: bool,
 }
@@ -48,33 +48,33 @@ impl State {
             head,
             newest_version: records.newest_models(None, 1)?.first().map_or(0, |model| model.version),
             newest_round: rounds.first().map_or(0, |round| round.id),
-            fates: rounds.iter().filter_map(fate).take(RECENT_ROUNDS).collect(),
+            ended_rounds: rounds.iter().filter_map(ended).take(RECENT_ROUNDS).collect(),
             round,
             is_uncertain: false,
         })
     }
 
     /// Remembers how a round ended.
-    pub fn remember_fate(&mut self, round: &RoundRecord) {
-        if let Some(fate) = fate(round).filter(|fate| self.fates.front() != Some(fate)) {
-            self.fates.push_front(fate);
-            self.fates.truncate(RECENT_ROUNDS);
+    pub fn remember_ended(&mut self, round: &RoundRecord) {
+        if let Some(ended) = ended(round).filter(|ended| self.ended_rounds.front() != Some(ended)) {
+            self.ended_rounds.push_front(ended);
+            self.ended_rounds.truncate(RECENT_ROUNDS);
         }
     }
 }
 
 /// How a round ended, if it has.
-fn fate(round: &RoundRecord) -> Option<RoundFate> {
-    let (fate, version) = match round.phase {
-        Phase::Published { version } => (Fate::Published, Some(version)),
-        Phase::Rejected { .. } => (Fate::Rejected, None),
-        Phase::Abandoned => (Fate::Abandoned, None),
+fn ended(round: &RoundRecord) -> Option<EndedRound> {
+    let (outcome, version) = match round.phase {
+        Phase::Published { version } => (RoundOutcome::Published, Some(version)),
+        Phase::Rejected { .. } => (RoundOutcome::Rejected, None),
+        Phase::Abandoned => (RoundOutcome::Abandoned, None),
         Phase::Open | Phase::Aggregating { .. } | Phase::Evaluating { .. } => return None,
     };
-    Some(RoundFate { round: round.id, fate, version })
+    Some(EndedRound { round: round.id, outcome, version })
 }
 
-impl Classroom {
+impl Federation {
     /// Changes the class, one change at a time. After a failure of the store the records are read again first: a commit that
     /// failed may hold nevertheless.
     pub(super) fn transition<T>(

@@ -18,7 +18,7 @@ const JOIN_WINDOW: Duration = Duration::from_secs(3_600);
 /// Addresses remembered at the most; the one whose window began first goes first.
 const ADDRESSES: usize = 10_000;
 
-/// Counts wrong class codes and joins by address, in memory only.
+/// Counts wrong join codes and joins by address, in memory only.
 pub struct JoinLimiter {
     wrong: Mutex<Windows>,
     joins: Mutex<Windows>,
@@ -37,7 +37,7 @@ impl JoinLimiter {
     /// # Errors
     /// `rate-limited`, if the address has guessed too often.
     pub fn count_wrong(&self, address: IpAddr) -> Result<(), ServeError> {
-        count(&self.wrong, address, WRONG_CODES, "Too many wrong class codes")
+        count(&self.wrong, address, WRONG_CODES, "Too many wrong join codes")
     }
 
     /// Counts a join.
@@ -126,7 +126,7 @@ pub(super) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
 pub(super) async fn participant(app: &App, headers: &HeaderMap) -> Result<String, ServeError> {
     let refused = || ServeError::problem(ProblemCode::Unauthorized, "The participant's token is missing or unknown.");
     let token_sha256 = token_sha256(headers).ok_or_else(refused)?;
-    let known = app.blocking(move |class| Ok(class.records().participant(&token_sha256)?)).await?;
+    let known = app.blocking(move |federation| Ok(federation.records().participant(&token_sha256)?)).await?;
     known.map(|participant| participant.id).ok_or_else(refused)
 }
 

@@ -1,4 +1,4 @@
-//! `GET /api/v1/events`: server-sent events. They carry round and version numbers, nothing of anyone.
+//! `GET /api/v2/events`: server-sent events. They carry round and version numbers, nothing of anyone.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -39,8 +39,8 @@ pub(super) async fn events(
         Problem { retry_after_s: Some(60), ..problem }
     })?;
     let last_id = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
-    let observer = listener.observer.then(|| app.class.events().observe());
-    let (missed, later) = app.class.events().subscribe(last_id);
+    let observer = listener.observer.then(|| app.federation.events().observe());
+    let (missed, later) = app.federation.events().subscribe(last_id);
     // A listener that lags loses events, not state: the next one makes it read the manifest.
     let later = BroadcastStream::new(later).filter_map(|event| async { event.ok() });
     let events = stream::iter(missed).chain(later).map(move |event| {

@@ -41,7 +41,7 @@ impl Verified {
             return Ok(());
         }
         let name = blob_name(sha256);
-        let found = app.blocking(move |class| Ok(hash_in_parts(class.records().0.as_ref(), &name)?)).await?;
+        let found = app.blocking(move |federation| Ok(hash_in_parts(federation.records().store(), &name)?)).await?;
         if found != sha256 {
             tracing::error!(sha256, found, "a blob is damaged: restore the data folder from a backup");
             let detail = "The weights are damaged on the aggregator's disk; its log says which. Tell the instructor.";
@@ -86,7 +86,7 @@ pub(super) async fn blob(
     ];
     let name = blob_name(&sha256);
     let sized = name.clone();
-    let size = app.blocking(move |class| Ok(class.records().0.object_size(&sized)?)).await?;
+    let size = app.blocking(move |federation| Ok(federation.records().store().object_size(&sized)?)).await?;
     if access::is_known(&headers, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, fields).into_response());
     }
@@ -122,8 +122,9 @@ fn parts(app: App, name: String, range: Range<u64>) -> impl Stream<Item = Result
             if length == 0 {
                 return Ok(None);
             }
-            let part =
-                app.blocking(move |class| Ok(class.records().0.object_part(&name, at, length as usize)?)).await?;
+            let part = app
+                .blocking(move |federation| Ok(federation.records().store().object_part(&name, at, length as usize)?))
+                .await?;
             let next = at + part.len() as u64;
             Ok((!part.is_empty()).then_some((part, next)))
         }

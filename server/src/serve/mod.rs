@@ -31,7 +31,7 @@ pub use self::connections::ConnectionBounds;
 use self::connections::Counted;
 pub use self::security::{Origins, authority};
 use crate::error::ServeError;
-use crate::round::Classroom;
+use crate::round::Federation;
 
 /// A request that takes longer than this is given up; event streams are exempt.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -46,10 +46,10 @@ const TICK: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct App {
     /// The class.
-    pub class: Arc<Classroom>,
+    pub federation: Arc<Federation>,
     /// Its code and the instructor's token.
     pub admission: Arc<Admission>,
-    /// Slows down who guesses class codes.
+    /// Slows down who guesses join codes.
     pub joins: Arc<JoinLimiter>,
     /// Where requests may come from.
     pub origins: Origins,
@@ -69,10 +69,10 @@ impl App {
     /// Runs something that blocks where blocking is allowed.
     async fn blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Classroom) -> Result<T, ServeError> + Send + 'static,
+        work: impl FnOnce(&Federation) -> Result<T, ServeError> + Send + 'static,
     ) -> Result<T, ServeError> {
-        let class = self.class.clone();
-        tokio::task::spawn_blocking(move || work(&class)).await?
+        let federation = self.federation.clone();
+        tokio::task::spawn_blocking(move || work(&federation)).await?
     }
 }
 
@@ -105,21 +105,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Number {
 
 /// All routes. `dist` is the built page.
 pub fn router(app: App, dist: Option<PathBuf>) -> Router {
-    let max_update = ClientUpdate::max_size(&app.class.snapshot().base);
+    let max_update = ClientUpdate::max_size(&app.federation.snapshot().base);
     let calls = Router::new()
-        .route("/api/v1/manifest", get(participant::manifest))
-        .route("/api/v1/participants", post(participant::join).layer(DefaultBodyLimit::max(1_024)))
-        .route("/api/v1/participants/me", delete(participant::leave))
-        .route("/api/v1/rounds/{round}/update", put(participant::update).layer(DefaultBodyLimit::max(max_update)))
-        .route("/api/v1/instructor/status", get(instructor::status))
-        .route("/api/v1/instructor/class-code", post(instructor::renew_code))
-        .route("/api/v1/instructor/participants", get(instructor::participants).delete(instructor::revoke_all))
-        .route("/api/v1/instructor/participants/{id}", delete(instructor::revoke))
-        .route("/api/v1/instructor/rounds", post(instructor::open))
-        .route("/api/v1/instructor/rounds/{round}/close", post(instructor::close))
-        .route("/api/v1/instructor/models/{version}/restore", post(instructor::restore))
-        .route("/api/v1/instructor/settings", patch(instructor::settings).layer(DefaultBodyLimit::max(1_024)))
-        .route("/api/v1/openapi.json", get(status::openapi))
+        .route("/api/v2/manifest", get(participant::manifest))
+        .route("/api/v2/participants", post(participant::join).layer(DefaultBodyLimit::max(1_024)))
+        .route("/api/v2/participants/me", delete(participant::leave))
+        .route("/api/v2/rounds/{round}/update", put(participant::update).layer(DefaultBodyLimit::max(max_update)))
+        .route("/api/v2/instructor/status", get(instructor::status))
+        .route("/api/v2/instructor/join-code", post(instructor::renew_code))
+        .route("/api/v2/instructor/participants", get(instructor::participants).delete(instructor::revoke_all))
+        .route("/api/v2/instructor/participants/{id}", delete(instructor::revoke))
+        .route("/api/v2/instructor/rounds", post(instructor::open))
+        .route("/api/v2/instructor/rounds/{round}/close", post(instructor::close))
+        .route("/api/v2/instructor/models/{version}/restore", post(instructor::restore))
+        .route("/api/v2/instructor/settings", patch(instructor::settings).layer(DefaultBodyLimit::max(1_024)))
+        .route("/api/v2/openapi.json", get(status::openapi))
         .route("/blobs/{sha256}", get(files::blob).layer(Extension(files::Verified::default())))
         .route("/healthz", get(status::healthz))
         .route("/readyz", get(status::readyz))
@@ -127,7 +127,7 @@ pub fn router(app: App, dist: Option<PathBuf>) -> Router {
         .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
     let router = calls
-        .route("/api/v1/events", get(events::events))
+        .route("/api/v2/events", get(events::events))
         .route("/api/{*path}", axum::routing::any(nothing_here))
         .method_not_allowed_fallback(other_method)
         .with_state(app.clone());
@@ -143,7 +143,7 @@ async fn nothing_here() -> ServeError {
 }
 
 async fn other_method() -> ServeError {
-    let detail = "This path does not take this method; /api/v1/openapi.json says which.";
+    let detail = "This path does not take this method; /api/v2/openapi.json says which.";
     let problem = Problem::new(ProblemCode::BadRequest, detail);
     Problem { status: StatusCode::METHOD_NOT_ALLOWED.as_u16(), ..problem }.into()
 }
@@ -155,14 +155,14 @@ pub async fn serve(
     dist: Option<PathBuf>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
-    let class = app.class.clone();
+    let federation = app.federation.clone();
     let ticking = tokio::spawn(async move {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let class = class.clone();
-            match tokio::task::spawn_blocking(move || class.advance()).await {
+            let federation = federation.clone();
+            match tokio::task::spawn_blocking(move || federation.advance()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::error!(%error, "the round does not get on; trying again"),
                 Err(error) => tracing::error!(%error, "the round's task failed; trying again"),

@@ -19,9 +19,9 @@ use futures::StreamExt as _;
 use crate::error::ServeError;
 use crate::secret;
 
-/// `GET /api/v1/manifest`.
+/// `GET /api/v2/manifest`.
 pub(super) async fn manifest(State(app): State<App>, headers: HeaderMap) -> Response {
-    let snapshot = app.class.snapshot();
+    let snapshot = app.federation.snapshot();
     let fields = [(header::ETAG, snapshot.etag.clone()), (header::CACHE_CONTROL, "no-cache".to_owned())];
     if access::is_known(&headers, &snapshot.etag) {
         return (StatusCode::NOT_MODIFIED, fields).into_response();
@@ -29,7 +29,7 @@ pub(super) async fn manifest(State(app): State<App>, headers: HeaderMap) -> Resp
     (fields, [(header::CONTENT_TYPE, "application/json")], snapshot.json.clone()).into_response()
 }
 
-/// `POST /api/v1/participants`.
+/// `POST /api/v2/participants`.
 pub(super) async fn join(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -38,8 +38,8 @@ pub(super) async fn join(
 ) -> Result<(StatusCode, Json<JoinResponse>), ServeError> {
     let Json(request) = request.map_err(|error| ServeError::problem(ProblemCode::BadRequest, error.body_text()))?;
     let address = access::address(app.origins.trusted_proxy, peer.ip(), &headers);
-    let wrong_code = |detail: &str| ServeError::problem(ProblemCode::WrongClassCode, detail);
-    match app.admission.check_code(&request.class_code) {
+    let wrong_code = |detail: &str| ServeError::problem(ProblemCode::WrongJoinCode, detail);
+    match app.admission.check_code(&request.join_code) {
         Ok(()) => {}
         Err(CodeRefusal::Wrong) => {
             if let Err(limited) = app.joins.count_wrong(address) {
@@ -50,32 +50,32 @@ pub(super) async fn join(
             return Err(wrong_code("No class has this code."));
         }
         Err(CodeRefusal::Expired) => {
-            return Err(wrong_code("This class code has expired. Ask the instructor for the new one."));
+            return Err(wrong_code("This join code has expired. Ask the instructor for the new one."));
         }
     }
     app.joins.count_join(address)?;
     let joined = JoinResponse { participant: secret::id()?, token: secret::token()? };
     let (id, token_sha256) = (joined.participant.clone(), sha256_hex(joined.token.as_bytes()));
-    app.blocking(move |class| class.add_participant(&token_sha256, id)).await?;
+    app.blocking(move |federation| federation.add_participant(&token_sha256, id)).await?;
     Ok((StatusCode::CREATED, Json(joined)))
 }
 
-/// `DELETE /api/v1/participants/me`: the token ends.
+/// `DELETE /api/v2/participants/me`: the token ends.
 pub(super) async fn leave(State(app): State<App>, headers: HeaderMap) -> Result<StatusCode, ServeError> {
     access::participant(&app, &headers).await?;
     let token_sha256 = access::token_sha256(&headers).unwrap_or_default();
-    app.blocking(move |class| class.remove_participant(&token_sha256)).await?;
+    app.blocking(move |federation| federation.remove_participant(&token_sha256)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `PUT /api/v1/rounds/{round}/update`.
+/// `PUT /api/v2/rounds/{round}/update`.
 pub(super) async fn update(
     State(app): State<App>,
     Number(round): Number,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Json<UpdateReceipt>, ServeError> {
-    let most = ClientUpdate::max_size(&app.class.snapshot().base);
+    let most = ClientUpdate::max_size(&app.federation.snapshot().base);
     let too_large = || ServeError::problem(ProblemCode::TooLarge, format!("An update has {most} bytes at the most."));
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| length > most as u64) {
@@ -101,13 +101,13 @@ pub(super) async fn update(
         _ => ServeError::problem(ProblemCode::BadRequest, "The body did not arrive whole."),
     })?;
     let sender = participant.clone();
-    let receipt = app.blocking(move |class| class.submit(&participant, round, &body)).await;
+    let receipt = app.blocking(move |federation| federation.submit(&participant, round, &body)).await;
     // So that an instructor knows whom to revoke.
     let receipt = receipt.inspect_err(|error| tracing::warn!(participant = sender, round, %error, "update refused"))?;
     // Not waited for: the update is safe, and the receipt need not wait for the aggregate.
     let advancing = app.clone();
     tokio::spawn(async move {
-        if let Err(error) = advancing.blocking(|class| class.advance()).await {
+        if let Err(error) = advancing.blocking(|federation| federation.advance()).await {
             tracing::error!(%error, "the round does not get on; trying again at the next tick");
         }
     });

@@ -15,20 +15,20 @@ const LEAST_FREE_BYTES: u64 = 64 << 20;
 
 /// `GET /healthz`: the process answers and its records can be read.
 pub(super) async fn healthz(State(app): State<App>) -> Result<&'static str, ServeError> {
-    app.blocking(|class| Ok(class.records().0.check_health()?)).await?;
+    app.blocking(|federation| Ok(federation.records().store().check_health()?)).await?;
     Ok("ok\n")
 }
 
 /// `GET /readyz`: records can be read, there is room to write, and every blob of the manifest is there as a whole. It writes
 /// nothing: whoever asks often must not wear the disk, nor be what finds it full.
 pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, ServeError> {
-    app.blocking(|class| {
-        let store = &class.records().0;
+    app.blocking(|federation| {
+        let store = federation.records().store();
         store.check_health()?;
         if store.free_bytes()?.is_some_and(|free| free < LEAST_FREE_BYTES) {
             return Err(StoreError::Io(std::io::ErrorKind::StorageFull.into()).into());
         }
-        let manifest = &class.snapshot().manifest;
+        let manifest = &federation.snapshot().manifest;
         for blob in [&manifest.model.vfer, &manifest.backbone.blob, &manifest.detector] {
             let name = blob_name(&blob.sha256);
             if store.object_size(&name)? != blob.size {
@@ -42,12 +42,12 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Serve
 
 /// `GET /metrics`, in Prometheus' text format.
 pub(super) async fn metrics(State(app): State<App>) -> Result<Response, ServeError> {
-    let snapshot = app.class.snapshot();
+    let snapshot = app.federation.snapshot();
     let round = snapshot.manifest.round.as_ref();
-    let free = app.blocking(|class| Ok(class.records().0.free_bytes()?)).await?;
+    let free = app.blocking(|federation| Ok(federation.records().store().free_bytes()?)).await?;
     let gauges = [
-        ("emofed_connected_tabs", "Tabs that listen to events", app.class.events().listeners() as u64),
-        ("emofed_participants", "Participants that have joined", app.class.participants().into()),
+        ("emofed_connected_tabs", "Tabs that listen to events", app.federation.events().listeners() as u64),
+        ("emofed_participants", "Participants that have joined", app.federation.participants().into()),
         ("emofed_rounds", "Rounds that were ever opened", snapshot.rounds),
         ("emofed_model_version", "Version of the central model", snapshot.manifest.model.version),
         ("emofed_round_updates", "Updates in the open round", round.map_or(0, |round| round.received.into())),
@@ -60,7 +60,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, ServeErr
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
 
-/// `GET /api/v1/openapi.json`.
+/// `GET /api/v2/openapi.json`.
 pub(super) async fn openapi() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], OPENAPI).into_response()
 }

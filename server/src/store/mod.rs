@@ -6,9 +6,12 @@
 mod embedded;
 mod record;
 mod records;
+pub mod schema;
 
 pub use embedded::EmbeddedStore;
-pub use record::{BackboneRecord, ClassRecord, ParticipantRecord, Phase, RoundRecord, UpdateRecord};
+pub use record::{
+    BackboneRecord, FederationRecord, ModelRecord, ParticipantRecord, Phase, RoundRecord, SettingsRecord, UpdateRecord,
+};
 pub use records::{Records, blob_name, update_name, updates_folder};
 
 /// Why the store failed.
@@ -27,6 +30,12 @@ pub enum StoreError {
         key: String,
         /// What is wrong.
         reason: String,
+    },
+    /// A newer program has written the records.
+    #[error("the records have schema version {found}; this emofed reads up to {}", schema::SCHEMA_VERSION)]
+    NewerSchema {
+        /// Their version.
+        found: u64,
     },
     /// An object is not there.
     #[error("the object `{0}` is missing")]

@@ -1,16 +1,22 @@
-//! What a record says.
+//! One type for each kind of record, apart from what travels and from what is configured. [`super::schema`] has their version.
+//!
+//! Values without a life of their own (a blob's name, a model card, an acceptance report, why a round closed) are those of the
+//! wire: a test of stored records keeps their fields.
 
-use emofed::protocol::{BackboneRef, BlobRef, CloseReason};
+use emofed::protocol::{
+    AcceptanceReport, BackboneRef, BlobRef, CloseReason, ModelCard, ModelOrigin, ModelVersion, Rejection, RoundPhase,
+    RoundSettingsChange,
+};
 use serde::{Deserialize, Serialize};
 
-/// The class.
+/// The federation's secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClassRecord {
+pub struct FederationRecord {
     /// The code that students join with.
-    pub code: String,
+    pub join_code: String,
     /// When the code ends, in seconds since 1970; absent: it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code_expires_at_s: Option<u64>,
+    pub join_code_expires_at_s: Option<u64>,
     /// SHA-256 of the instructor's token.
     pub instructor_token_sha256: String,
 }
@@ -45,30 +51,119 @@ pub enum Phase {
         /// Why it closed.
         reason: CloseReason,
     },
-    /// The candidate is stored and waits for the gate.
+    /// The candidate is stored and waits for the acceptance check.
     Evaluating {
         /// The candidate.
         candidate: BlobRef,
         /// Updates in it.
-        clients: u32,
-        /// Clips behind them.
-        clips: u64,
+        num_clients: u32,
+        /// The sum of their `num_examples`.
+        num_examples: u64,
         /// The aggregation strategy's state after the round, where it has one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         strategy_state: Option<BlobRef>,
     },
-    /// Ended with a new central model.
+    /// Ended with a new global model.
     Published {
         /// Its version.
         version: u64,
     },
-    /// Ended without: the gate refused the candidate.
+    /// Ended without: the acceptance check refused the candidate, or what was stored of the round is damaged.
     Rejected {
         /// Why.
-        reason: String,
+        reason: Rejection,
     },
     /// Ended without: too few updates, or none.
     Abandoned,
+}
+
+impl From<&Phase> for RoundPhase {
+    fn from(phase: &Phase) -> Self {
+        match phase {
+            Phase::Open => Self::Open,
+            Phase::Aggregating { .. } => Self::Aggregating,
+            Phase::Evaluating { .. } => Self::Evaluating,
+            Phase::Published { version } => Self::Published { version: *version },
+            Phase::Rejected { reason } => Self::Rejected { reason: reason.clone() },
+            Phase::Abandoned => Self::Abandoned,
+        }
+    }
+}
+
+/// A published model. All versions stay, whether or not their weights are kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelRecord {
+    /// Counts up by one with every publication; never reused.
+    pub version: u64,
+    /// The version it was made from.
+    pub parent: Option<u64>,
+    /// Where it comes from.
+    pub origin: ModelOrigin,
+    /// The round that made it.
+    pub round: Option<u64>,
+    /// Client updates in it.
+    pub num_clients: u32,
+    /// The sum of their `num_examples`; absent where so few contributed that it would give one of them away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub num_examples: Option<u64>,
+    /// Seconds since 1970.
+    pub published_at_s: u64,
+    /// SHA-256 of the backbone whose features it reads.
+    pub backbone_sha256: String,
+    /// Its weights.
+    pub vfer: BlobRef,
+    /// What the acceptance check measured, where there is a held-out set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acceptance_report: Option<AcceptanceReport>,
+    /// What it was trained on, where it was trained in the lab.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<ModelCard>,
+    /// The aggregation strategy's state after the round that made it. It is not published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy_state: Option<BlobRef>,
+}
+
+impl From<ModelRecord> for ModelVersion {
+    fn from(record: ModelRecord) -> Self {
+        Self {
+            version: record.version,
+            parent: record.parent,
+            origin: record.origin,
+            round: record.round,
+            num_clients: record.num_clients,
+            num_examples: record.num_examples,
+            published_at_s: record.published_at_s,
+            backbone_sha256: record.backbone_sha256,
+            vfer: record.vfer,
+            acceptance_report: record.acceptance_report,
+            card: record.card,
+        }
+    }
+}
+
+/// Settings of rounds that the instructor changed; what is absent is as configured.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "each field is the one of the same name in RoundSettings")]
+pub struct SettingsRecord {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum_clients: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_s: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub continuous: Option<bool>,
+}
+
+impl From<RoundSettingsChange> for SettingsRecord {
+    fn from(RoundSettingsChange { minimum_clients, duration_s, continuous }: RoundSettingsChange) -> Self {
+        Self { minimum_clients, duration_s, continuous }
+    }
+}
+
+impl From<SettingsRecord> for RoundSettingsChange {
+    fn from(SettingsRecord { minimum_clients, duration_s, continuous }: SettingsRecord) -> Self {
+        Self { minimum_clients, duration_s, continuous }
+    }
 }
 
 /// A round.
@@ -99,6 +194,6 @@ pub struct UpdateRecord {
     pub participant: String,
     /// SHA-256 of the body.
     pub sha256: String,
-    /// Its weight.
-    pub clips: u32,
+    /// Its weight in the aggregation.
+    pub num_examples: u32,
 }

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use emofed::protocol::{BlobRef, ModelVersion, RoundSettingsChange, sha256_hex};
+use emofed::protocol::{BlobRef, RoundSettingsChange, sha256_hex};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{BackboneRecord, ClassRecord, ParticipantRecord, RoundRecord, Store, StoreError, UpdateRecord, Write};
+use super::schema::{migrate, unwrap, wrap};
+use super::{
+    BackboneRecord, FederationRecord, ModelRecord, ParticipantRecord, RoundRecord, SettingsRecord, Store, StoreError,
+    UpdateRecord, Write,
+};
 
 /// Where the weights with a hash are stored.
 pub fn blob_name(sha256: &str) -> String {
@@ -23,11 +27,11 @@ pub fn update_name(round: u64, participant: &str, sha256: &str) -> String {
     format!("{}/{participant}-{sha256}", updates_folder(round))
 }
 
-/// Typed access to the records of a store.
+/// Typed access to the records of a store, all of which are of the current schema.
 #[derive(Clone)]
-pub struct Records(pub Arc<dyn Store>);
+pub struct Records(Arc<dyn Store>);
 
-const CLASS: &str = "class";
+const FEDERATION: &str = "federation";
 const SETTINGS: &str = "settings";
 const BACKBONE: &str = "backbone";
 const DETECTOR: &str = "detector";
@@ -45,10 +49,32 @@ fn update_prefix(round: u64) -> String {
 }
 
 fn put<T: Serialize>(key: impl Into<String>, record: &T) -> Write {
-    Write::Put { key: key.into(), value: serde_json::to_vec(record).expect("records are plain data") }
+    Write::Put { key: key.into(), value: bytes(record) }
+}
+
+fn insert<T: Serialize>(key: impl Into<String>, record: &T) -> Write {
+    Write::Insert { key: key.into(), value: bytes(record) }
+}
+
+fn bytes<T: Serialize>(record: &T) -> Vec<u8> {
+    wrap(serde_json::to_value(record).expect("records are plain data"))
 }
 
 impl Records {
+    /// Takes over the records of `store`, after bringing them up to the current schema.
+    ///
+    /// # Errors
+    /// [`StoreError::NewerSchema`], or the store fails.
+    pub fn open(store: Arc<dyn Store>) -> Result<Self, StoreError> {
+        migrate(store.as_ref())?;
+        Ok(Self(store))
+    }
+
+    /// The store below, for objects and its health.
+    pub fn store(&self) -> &dyn Store {
+        self.0.as_ref()
+    }
+
     fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StoreError> {
         self.0.get(key)?.map(|value| read(key, &value)).transpose()
     }
@@ -66,24 +92,24 @@ impl Records {
         self.0.scan_back(prefix, before, limit)?.iter().map(|(key, value)| read(key, value)).collect()
     }
 
-    /// The class, once there is one.
-    pub fn class(&self) -> Result<Option<ClassRecord>, StoreError> {
-        self.get(CLASS)
+    /// The federation's secrets, once there are any.
+    pub fn federation(&self) -> Result<Option<FederationRecord>, StoreError> {
+        self.get(FEDERATION)
     }
 
-    /// Writes the class.
-    pub fn put_class(&self, class: &ClassRecord) -> Result<(), StoreError> {
-        self.0.commit(&[put(CLASS, class)])
+    /// Writes the federation's secrets.
+    pub fn put_federation(&self, federation: &FederationRecord) -> Result<(), StoreError> {
+        self.0.commit(&[put(FEDERATION, federation)])
     }
 
     /// Settings that the instructor changed. What it leaves open is as configured.
     pub fn settings(&self) -> Result<RoundSettingsChange, StoreError> {
-        Ok(self.get(SETTINGS)?.unwrap_or_default())
+        Ok(self.get::<SettingsRecord>(SETTINGS)?.unwrap_or_default().into())
     }
 
     /// Writes the settings that the instructor changed.
     pub fn put_settings(&self, settings: &RoundSettingsChange) -> Result<(), StoreError> {
-        self.0.commit(&[put(SETTINGS, settings)])
+        self.0.commit(&[put(SETTINGS, &SettingsRecord::from(settings.clone()))])
     }
 
     /// The backbone in use.
@@ -108,8 +134,7 @@ impl Records {
 
     /// Adds a participant under the hash of its token.
     pub fn insert_participant(&self, token_sha256: &str, participant: &ParticipantRecord) -> Result<(), StoreError> {
-        let value = serde_json::to_vec(participant).expect("records are plain data");
-        self.0.commit(&[Write::Insert { key: format!("participant/{token_sha256}"), value }])
+        self.0.commit(&[insert(format!("participant/{token_sha256}"), participant)])
     }
 
     /// The participant with this token's hash.
@@ -123,12 +148,12 @@ impl Records {
     }
 
     /// All published models, oldest first.
-    pub fn models(&self) -> Result<Vec<ModelVersion>, StoreError> {
+    pub fn models(&self) -> Result<Vec<ModelRecord>, StoreError> {
         self.scan("model/")
     }
 
     /// Up to `limit` published models before the version `before`, newest first.
-    pub fn newest_models(&self, before: Option<u64>, limit: usize) -> Result<Vec<ModelVersion>, StoreError> {
+    pub fn newest_models(&self, before: Option<u64>, limit: usize) -> Result<Vec<ModelRecord>, StoreError> {
         self.scan_back("model/", before.map(model_key).as_deref(), limit)
     }
 
@@ -138,7 +163,7 @@ impl Records {
     }
 
     /// The model of a version.
-    pub fn model(&self, version: u64) -> Result<Option<ModelVersion>, StoreError> {
+    pub fn model(&self, version: u64) -> Result<Option<ModelRecord>, StoreError> {
         self.get(&model_key(version))
     }
 
@@ -180,12 +205,12 @@ impl Records {
     }
 
     /// Adds a model; the version must be new.
-    pub fn insert_model(&self, model: &ModelVersion) -> Result<(), StoreError> {
+    pub fn insert_model(&self, model: &ModelRecord) -> Result<(), StoreError> {
         self.0.commit(&[insert_model(model)])
     }
 
     /// Adds a model and ends the round that made it, at once.
-    pub fn publish(&self, model: &ModelVersion, round: &RoundRecord) -> Result<(), StoreError> {
+    pub fn publish(&self, model: &ModelRecord, round: &RoundRecord) -> Result<(), StoreError> {
         self.0.commit(&[insert_model(model), put(round_key(round.id), round)])
     }
 
@@ -202,8 +227,7 @@ impl Records {
     /// Adds an update; there must be none of the participant in the round yet.
     pub fn insert_update(&self, round: u64, update: &UpdateRecord) -> Result<(), StoreError> {
         let key = format!("{}{}", update_prefix(round), update.participant);
-        let value = serde_json::to_vec(update).expect("records are plain data");
-        self.0.commit(&[Write::Insert { key, value }])
+        self.0.commit(&[insert(key, update)])
     }
 
     /// Stores weights under their hash.
@@ -233,12 +257,11 @@ impl Records {
     }
 }
 
-fn insert_model(model: &ModelVersion) -> Write {
-    let value = serde_json::to_vec(model).expect("records are plain data");
-    Write::Insert { key: model_key(model.version), value }
+fn insert_model(model: &ModelRecord) -> Write {
+    insert(model_key(model.version), model)
 }
 
 fn read<T: DeserializeOwned>(key: &str, value: &[u8]) -> Result<T, StoreError> {
-    serde_json::from_slice(value)
+    serde_json::from_value(unwrap(key, value)?)
         .map_err(|error| StoreError::Damaged { key: key.to_owned(), reason: error.to_string() })
 }

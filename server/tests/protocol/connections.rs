@@ -6,11 +6,11 @@ use emofed::protocol::{ProblemCode, SAFETENSORS, path};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::class::{Class, TIGHT, fresh, problem};
+use super::harness::{TIGHT, TestServer, fresh, problem};
 
 /// How long the aggregator keeps the connection after `sent` was sent and whatever it answers was read.
-async fn kept_open(class: &Class, sent: &str) -> Duration {
-    let mut stream = TcpStream::connect(class.address).await.unwrap();
+async fn kept_open(server: &TestServer, sent: &str) -> Duration {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(sent.as_bytes()).await.unwrap();
     let started = Instant::now();
     let mut answer = Vec::new();
@@ -23,10 +23,10 @@ async fn kept_open(class: &Class, sent: &str) -> Duration {
 #[tokio::test]
 async fn silent_and_half_sent_requests_end() {
     let folder = fresh();
-    let class = Class::start(folder.path()).await;
-    let idle = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n", class.address);
+    let server = TestServer::start(folder.path()).await;
+    let idle = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
     for sent in ["", "GET /healthz HTTP/1.1\r\nHost: ", &idle] {
-        let kept = kept_open(&class, sent).await;
+        let kept = kept_open(&server, sent).await;
         assert!(kept < TIGHT.head_timeout * 2, "{sent:?}: {kept:?}");
     }
 }
@@ -34,10 +34,10 @@ async fn silent_and_half_sent_requests_end() {
 #[tokio::test]
 async fn a_reader_that_stalls_is_cut() {
     let folder = fresh();
-    let class = Class::start(folder.path()).await;
-    let blob = class.room.records().put_blob(&vec![7; 64 << 20]).unwrap();
-    let mut stream = TcpStream::connect(class.address).await.unwrap();
-    let request = format!("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", path::blob(&blob.sha256), class.address);
+    let server = TestServer::start(folder.path()).await;
+    let blob = server.federation.records().put_blob(&vec![7; 64 << 20]).unwrap();
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let request = format!("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", path::blob(&blob.sha256), server.address);
     stream.write_all(request.as_bytes()).await.unwrap();
     tokio::time::sleep(TIGHT.write_timeout * 2).await;
     let mut answer = Vec::new();
@@ -49,43 +49,43 @@ async fn a_reader_that_stalls_is_cut() {
 #[tokio::test]
 async fn connections_and_streams_are_counted() {
     let folder = fresh();
-    let class = Class::start(folder.path()).await;
+    let server = TestServer::start(folder.path()).await;
     let mut streams = Vec::new();
     let most = TIGHT.total / 2;
     for _ in 0..most {
-        let stream = class.client.get(class.url(path::EVENTS)).send().await.unwrap();
+        let stream = server.client.get(server.url(path::EVENTS)).send().await.unwrap();
         assert_eq!(stream.status(), 200);
         streams.push(stream);
     }
-    let refused = class.client.get(class.url(path::EVENTS)).send().await.unwrap();
+    let refused = server.client.get(server.url(path::EVENTS)).send().await.unwrap();
     assert_eq!(problem(refused).await.code, ProblemCode::RateLimited);
     // Everything else still goes.
-    assert_eq!(class.manifest().await.model.version, 1);
+    assert_eq!(server.manifest().await.model.version, 1);
 
     let mut connections = Vec::new();
     for _ in 0..TIGHT.per_address {
-        connections.push(TcpStream::connect(class.address).await.unwrap());
+        connections.push(TcpStream::connect(server.address).await.unwrap());
     }
-    let mut one_more = TcpStream::connect(class.address).await.unwrap();
+    let mut one_more = TcpStream::connect(server.address).await.unwrap();
     let mut byte = [0];
     let closed = tokio::time::timeout(Duration::from_secs(1), one_more.read(&mut byte)).await;
     assert!(closed.is_ok(), "one more than the address may have is closed at once");
     drop((streams, connections));
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let again = class.client.get(class.url(path::EVENTS)).send().await.unwrap();
+    let again = server.client.get(server.url(path::EVENTS)).send().await.unwrap();
     assert_eq!(again.status(), 200, "who leaves makes room");
 }
 
 #[tokio::test]
 async fn a_strangers_body_is_not_waited_for_in_memory() {
     let folder = fresh();
-    let class = Class::start(folder.path()).await;
-    let mut stream = TcpStream::connect(class.address).await.unwrap();
+    let server = TestServer::start(folder.path()).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
     let head = format!(
         "PUT {} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer nobody\r\nContent-Type: {SAFETENSORS}\r\n\
          Content-Length: 100\r\n\r\n",
         path::update(1),
-        class.address
+        server.address
     );
     // The whole body is received, so that a browser hears the answer.
     stream.write_all(head.as_bytes()).await.unwrap();

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use emofed::protocol::{ProblemCode, RoundSettings};
-use emofed_server::round::ClassBounds;
+use emofed_server::round::FederationBounds;
 use emofed_server::store::{EmbeddedStore, Store, StoreError, Write};
 
-use super::class::{Class, delta, for_two, fresh, problem};
+use super::harness::{TestServer, delta, for_two, fresh, problem};
 
 /// The embedded store over a disk whose faults the test decides.
 struct FaultyStore {
@@ -109,48 +109,48 @@ impl Store for FaultyStore {
     }
 }
 
-async fn start(store: &Arc<FaultyStore>, rounds: RoundSettings) -> Class {
-    let bounds = ClassBounds { shortest_round_s: 0, ..ClassBounds::default() };
-    Class::start_over(store.clone(), rounds, true, bounds).await
+async fn start(store: &Arc<FaultyStore>, rounds: RoundSettings) -> TestServer {
+    let bounds = FederationBounds { shortest_round_s: 0, ..FederationBounds::default() };
+    TestServer::start_over(store.clone(), rounds, true, bounds).await
 }
 
-async fn status_of(class: &Class, path: &str) -> u16 {
-    class.client.get(class.url(path)).send().await.unwrap().status().as_u16()
+async fn status_of(server: &TestServer, path: &str) -> u16 {
+    server.client.get(server.url(path)).send().await.unwrap().status().as_u16()
 }
 
 #[tokio::test]
 async fn health_tells_a_failing_disk_and_its_return() {
     let folder = fresh();
     let store = FaultyStore::open(folder.path());
-    let class = start(&store, for_two()).await;
-    let student = class.join().await;
-    let update = class.update(2, delta(0.5)).await;
+    let server = start(&store, for_two()).await;
+    let student = server.join().await;
+    let update = server.update(2, delta(0.5)).await;
     store.is_gone.store(true, Ordering::SeqCst);
     for path in ["/healthz", "/readyz"] {
-        let told = class.client.get(class.url(path)).send().await.unwrap();
+        let told = server.client.get(server.url(path)).send().await.unwrap();
         assert_eq!(problem(told).await.code, ProblemCode::StorageUnavailable, "{path}");
     }
-    assert_eq!(class.send(&student, &update).await.status(), 503, "nothing is acknowledged");
+    assert_eq!(server.send(&student, &update).await.status(), 503, "nothing is acknowledged");
     store.is_gone.store(false, Ordering::SeqCst);
     for path in ["/healthz", "/readyz"] {
-        assert_eq!(status_of(&class, path).await, 200, "{path}");
+        assert_eq!(status_of(&server, path).await, 200, "{path}");
     }
-    assert_eq!(class.send(&student, &update).await.status(), 200);
+    assert_eq!(server.send(&student, &update).await.status(), 200);
 }
 
 #[tokio::test]
 async fn readiness_writes_nothing_and_wants_room() {
     let folder = fresh();
     let store = FaultyStore::open(folder.path());
-    let class = start(&store, for_two()).await;
+    let server = start(&store, for_two()).await;
     let writes = store.writes.load(Ordering::SeqCst);
     for _ in 0..20 {
-        assert_eq!((status_of(&class, "/healthz").await, status_of(&class, "/readyz").await), (200, 200));
+        assert_eq!((status_of(&server, "/healthz").await, status_of(&server, "/readyz").await), (200, 200));
     }
     assert_eq!(store.writes.load(Ordering::SeqCst), writes);
     store.free_bytes.store(1 << 20, Ordering::SeqCst);
-    assert_eq!((status_of(&class, "/healthz").await, status_of(&class, "/readyz").await), (200, 503));
-    let metrics = class.client.get(class.url("/metrics")).send().await.unwrap().text().await.unwrap();
+    assert_eq!((status_of(&server, "/healthz").await, status_of(&server, "/readyz").await), (200, 503));
+    let metrics = server.client.get(server.url("/metrics")).send().await.unwrap().text().await.unwrap();
     assert!(metrics.contains("emofed_disk_free_bytes 1048576\n"), "{metrics}");
 }
 
@@ -158,22 +158,22 @@ async fn readiness_writes_nothing_and_wants_room() {
 async fn a_commit_that_failed_and_holds_nevertheless_is_seen() {
     let folder = fresh();
     let store = FaultyStore::open(folder.path());
-    let class = start(&store, RoundSettings { continuous: false, ..for_two() }).await;
+    let server = start(&store, RoundSettings { continuous: false, ..for_two() }).await;
     store.commits_fail_late.store(true, Ordering::SeqCst);
-    assert!(class.room.open_round().is_err());
+    assert!(server.federation.open_round().is_err());
     store.commits_fail_late.store(false, Ordering::SeqCst);
     // The round is open on disk: it goes on, and no second one takes its place.
-    assert!(class.room.open_round().is_err(), "a second round was opened over the first");
-    assert_eq!(class.open_round().await.id, 1);
+    assert!(server.federation.open_round().is_err(), "a second round was opened over the first");
+    assert_eq!(server.open_round().await.id, 1);
 
-    let students = [class.join().await, class.join().await];
-    let update = class.update(2, delta(0.5)).await;
+    let students = [server.join().await, server.join().await];
+    let update = server.update(2, delta(0.5)).await;
     store.commits_fail_late.store(true, Ordering::SeqCst);
-    assert_eq!(class.send(&students[0], &update).await.status(), 503);
+    assert_eq!(server.send(&students[0], &update).await.status(), 503);
     store.commits_fail_late.store(false, Ordering::SeqCst);
     // The tab sends again, and is counted once.
-    assert_eq!(class.send(&students[0], &update).await.status(), 200);
-    assert_eq!(class.send(&students[1], &update).await.status(), 200);
-    class.wait_for_version(2).await;
-    assert_eq!(class.manifest().await.model.clients, 2);
+    assert_eq!(server.send(&students[0], &update).await.status(), 200);
+    assert_eq!(server.send(&students[1], &update).await.status(), 200);
+    server.wait_for_version(2).await;
+    assert_eq!(server.manifest().await.model.num_clients, 2);
 }

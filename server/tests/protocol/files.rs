@@ -3,49 +3,49 @@
 use emofed::protocol::{CloseReason, Event, ProblemCode, path};
 use reqwest::{Method, Response};
 
-use super::class::{CODE, Class, INSTRUCTOR, delta, fresh, problem};
+use super::harness::{CODE, INSTRUCTOR, TestServer, delta, fresh, problem};
 
-async fn join(class: &Class, body: &str) -> Response {
-    let request = class.client.post(class.url(path::PARTICIPANTS)).header("content-type", "application/json");
+async fn join(server: &TestServer, body: &str) -> Response {
+    let request = server.client.post(server.url(path::PARTICIPANTS)).header("content-type", "application/json");
     request.body(body.to_owned()).send().await.unwrap()
 }
 
 #[tokio::test]
 async fn joining_needs_the_code_and_guessing_is_slowed_down() {
     let folder = fresh();
-    let class = Class::start(folder.path()).await;
-    let kind = format!("{{\"class_code\":\" {} \"}}", CODE.to_lowercase().replace('-', ""));
-    assert_eq!(join(&class, &kind).await.status(), 201);
-    assert_eq!(problem(join(&class, "{").await).await.code, ProblemCode::BadRequest);
-    assert_eq!(problem(join(&class, &"x".repeat(5_000)).await).await.code, ProblemCode::BadRequest);
+    let server = TestServer::start(folder.path()).await;
+    let kind = format!("{{\"join_code\":\" {} \"}}", CODE.to_lowercase().replace('-', ""));
+    assert_eq!(join(&server, &kind).await.status(), 201);
+    assert_eq!(problem(join(&server, "{").await).await.code, ProblemCode::BadRequest);
+    assert_eq!(problem(join(&server, &"x".repeat(5_000)).await).await.code, ProblemCode::BadRequest);
     for _ in 0..10 {
-        assert_eq!(problem(join(&class, r#"{"class_code":"x"}"#).await).await.code, ProblemCode::WrongClassCode);
+        assert_eq!(problem(join(&server, r#"{"join_code":"x"}"#).await).await.code, ProblemCode::WrongJoinCode);
     }
-    let limited = join(&class, r#"{"class_code":"x"}"#).await;
+    let limited = join(&server, r#"{"join_code":"x"}"#).await;
     assert!(limited.headers().contains_key("retry-after"));
     assert_eq!(problem(limited).await.code, ProblemCode::RateLimited);
     // Somebody else behind the same address has the right one.
-    assert_eq!(join(&class, &kind).await.status(), 201);
+    assert_eq!(join(&server, &kind).await.status(), 201);
 }
 
 #[tokio::test]
 async fn the_manifest_is_not_sent_twice() {
     let folder = fresh();
-    let class = Class::start(folder.path()).await;
-    let get = |tag: String| class.client.get(class.url(path::MANIFEST)).header("if-none-match", tag).send();
+    let server = TestServer::start(folder.path()).await;
+    let get = |tag: String| server.client.get(server.url(path::MANIFEST)).header("if-none-match", tag).send();
     let etag = get(String::new()).await.unwrap().headers()["etag"].to_str().unwrap().to_owned();
     assert_eq!(get(etag.clone()).await.unwrap().status(), 304);
-    let one = class.join().await;
-    class.send(&one, &class.update(1, delta(0.1)).await).await;
+    let one = server.join().await;
+    server.send(&one, &server.update(1, delta(0.1)).await).await;
     assert_eq!(get(etag).await.unwrap().status(), 200);
 }
 
 #[tokio::test]
 async fn blobs_have_ranges_and_never_change() {
     let folder = fresh();
-    let class = Class::start(folder.path()).await;
-    let blob = class.manifest().await.model.vfer;
-    let get = |range: &str| class.client.get(class.url(&path::blob(&blob.sha256))).header("range", range).send();
+    let server = TestServer::start(folder.path()).await;
+    let blob = server.manifest().await.model.vfer;
+    let get = |range: &str| server.client.get(server.url(&path::blob(&blob.sha256))).header("range", range).send();
     let whole = get("").await.unwrap();
     assert!(whole.headers()["cache-control"].to_str().unwrap().contains("immutable"));
     assert_eq!(whole.headers()["etag"], format!("\"{}\"", blob.sha256));
@@ -56,7 +56,7 @@ async fn blobs_have_ranges_and_never_change() {
     assert_eq!(part.bytes().await.unwrap(), whole.slice(4..8));
     assert_eq!(get("bytes=99999-").await.unwrap().status(), 416);
     for name in ["0".repeat(64), "../records.redb".to_owned(), "%2e%2e%2frecords.redb".to_owned(), "%FF".to_owned()] {
-        let request = class.client.get(class.url(&path::blob(&name))).header("if-none-match", format!("\"{name}\""));
+        let request = server.client.get(server.url(&path::blob(&name))).header("if-none-match", format!("\"{name}\""));
         assert_eq!(problem(request.send().await.unwrap()).await.code, ProblemCode::NotFound, "{name}");
     }
 }
@@ -64,10 +64,10 @@ async fn blobs_have_ranges_and_never_change() {
 #[tokio::test]
 async fn large_blobs_arrive_whole_although_they_are_read_in_parts() {
     let folder = fresh();
-    let class = Class::start(folder.path()).await;
+    let server = TestServer::start(folder.path()).await;
     let bytes: Vec<u8> = (0..700_001_u32).map(|index| (index % 251) as u8).collect();
-    let blob = class.room.records().put_blob(&bytes).unwrap();
-    let get = |range: &str| class.client.get(class.url(&path::blob(&blob.sha256))).header("range", range).send();
+    let blob = server.federation.records().put_blob(&bytes).unwrap();
+    let get = |range: &str| server.client.get(server.url(&path::blob(&blob.sha256))).header("range", range).send();
     let whole = get("").await.unwrap();
     assert_eq!(whole.content_length(), Some(700_001));
     assert_eq!(whole.bytes().await.unwrap(), bytes);
@@ -75,21 +75,21 @@ async fn large_blobs_arrive_whole_although_they_are_read_in_parts() {
     assert_eq!(part.content_length(), Some(263_001));
     assert_eq!(part.bytes().await.unwrap(), bytes[262_000..=525_000]);
     assert_eq!(get("bytes=-5").await.unwrap().bytes().await.unwrap(), bytes[699_996..]);
-    let head = class.client.head(class.url(&path::blob(&blob.sha256))).send().await.unwrap();
+    let head = server.client.head(server.url(&path::blob(&blob.sha256))).send().await.unwrap();
     assert_eq!(head.headers()["content-length"], "700001");
 }
 
 #[tokio::test]
 async fn a_damaged_blob_is_told_and_never_sent() {
     let folder = fresh();
-    let class = Class::start(folder.path()).await;
+    let server = TestServer::start(folder.path()).await;
     let bytes: Vec<u8> = (0..700_001_u32).map(|index| (index % 251) as u8).collect();
-    let blob = class.room.records().put_blob(&bytes).unwrap();
+    let blob = server.federation.records().put_blob(&bytes).unwrap();
     let file = folder.path().join("blobs").join(&blob.sha256);
     let mut damaged = bytes.clone();
     damaged[699_000] ^= 1;
     std::fs::write(&file, &damaged).unwrap();
-    let get = |range: &str| class.client.get(class.url(&path::blob(&blob.sha256))).header("range", range).send();
+    let get = |range: &str| server.client.get(server.url(&path::blob(&blob.sha256))).header("range", range).send();
     for range in ["", "bytes=0-9"] {
         let problem = problem(get(range).await.unwrap()).await;
         assert_eq!((problem.code, problem.status), (ProblemCode::StorageDamaged, 500));
@@ -104,29 +104,29 @@ async fn a_damaged_blob_is_told_and_never_sent() {
 #[tokio::test]
 async fn readiness_is_honest() {
     let folder = fresh();
-    let class = Class::start(folder.path()).await;
-    assert_eq!(class.client.get(class.url("/readyz")).send().await.unwrap().status(), 200);
-    let vfer = class.manifest().await.model.vfer.sha256;
+    let server = TestServer::start(folder.path()).await;
+    assert_eq!(server.client.get(server.url("/readyz")).send().await.unwrap().status(), 200);
+    let vfer = server.manifest().await.model.vfer.sha256;
     std::fs::write(folder.path().join("blobs").join(vfer), b"cut").unwrap();
-    let cut = class.client.get(class.url("/readyz")).send().await.unwrap();
+    let cut = server.client.get(server.url("/readyz")).send().await.unwrap();
     assert_eq!(problem(cut).await.code, ProblemCode::StorageUnavailable);
-    assert_eq!(class.client.get(class.url("/healthz")).send().await.unwrap().status(), 200);
+    assert_eq!(server.client.get(server.url("/healthz")).send().await.unwrap().status(), 200);
 }
 
 #[tokio::test]
 async fn events_arrive_and_resume() {
     let folder = fresh();
-    let class = Class::start(folder.path()).await;
-    let stream = class.client.get(class.url(path::EVENTS)).send().await.unwrap();
-    let one = class.join().await;
-    class.send(&one, &class.update(1, delta(0.1)).await).await;
+    let server = TestServer::start(folder.path()).await;
+    let stream = server.client.get(server.url(path::EVENTS)).send().await.unwrap();
+    let one = server.join().await;
+    server.send(&one, &server.update(1, delta(0.1)).await).await;
     let (first_id, event) = next_event(stream).await;
     assert_eq!(event, Event::UpdateReceived { round: 1, received: 1 });
 
-    let two = class.join().await;
-    class.send(&two, &class.update(1, delta(0.1)).await).await;
-    class.wait_for_version(2).await;
-    let request = class.client.get(class.url(path::EVENTS)).header("last-event-id", first_id);
+    let two = server.join().await;
+    server.send(&two, &server.update(1, delta(0.1)).await).await;
+    server.wait_for_version(2).await;
+    let request = server.client.get(server.url(path::EVENTS)).header("last-event-id", first_id);
     let (_, event) = next_event(request.send().await.unwrap()).await;
     assert_eq!(event, Event::UpdateReceived { round: 1, received: 2 });
 }
@@ -134,11 +134,11 @@ async fn events_arrive_and_resume() {
 #[tokio::test]
 async fn events_tell_why_a_round_closed_and_never_run_ahead_of_the_manifest() {
     let folder = fresh();
-    let class = Class::start(folder.path()).await;
-    let (_, mut events) = class.room.events().subscribe(None);
-    let one = class.join().await;
-    class.send(&one, &class.update(1, delta(0.1)).await).await;
-    class.room.close_round(1).unwrap();
+    let server = TestServer::start(folder.path()).await;
+    let (_, mut events) = server.federation.events().subscribe(None);
+    let one = server.join().await;
+    server.send(&one, &server.update(1, delta(0.1)).await).await;
+    server.federation.close_round(1).unwrap();
     let mut heard = Vec::new();
     while let Ok(numbered) = events.try_recv() {
         heard.push(numbered.event);
@@ -157,13 +157,14 @@ async fn events_tell_why_a_round_closed_and_never_run_ahead_of_the_manifest() {
 #[tokio::test]
 async fn what_is_asked_wrongly_is_told_so_in_a_problem_document() {
     let folder = fresh();
-    let class = Class::start(folder.path()).await;
-    let ask = |method: Method, path: &str| class.client.request(method, class.url(path)).bearer_auth(INSTRUCTOR).send();
+    let server = TestServer::start(folder.path()).await;
+    let ask =
+        |method: Method, path: &str| server.client.request(method, server.url(path)).bearer_auth(INSTRUCTOR).send();
     for (method, path, status) in [
-        (Method::PUT, "/api/v1/rounds/first/update", 400),
-        (Method::POST, "/api/v1/instructor/models/-1/restore", 400),
+        (Method::PUT, "/api/v2/rounds/first/update", 400),
+        (Method::POST, "/api/v2/instructor/models/-1/restore", 400),
         (Method::DELETE, path::MANIFEST, 405),
-        (Method::GET, "/api/v1/nothing", 404),
+        (Method::GET, "/api/v2/nothing", 404),
     ] {
         assert_eq!(problem(ask(method, path).await.unwrap()).await.status, status, "{path}");
     }
@@ -181,28 +182,29 @@ async fn next_event(mut stream: Response) -> (String, Event) {
 #[tokio::test]
 async fn every_answer_is_protected_and_foreign_hosts_are_refused() {
     let folder = fresh();
-    let class = Class::start(folder.path()).await;
-    for path in ["/api/v1/manifest", "/nothing", "/healthz", "/blobs/x"] {
-        let response = class.client.get(class.url(path)).send().await.unwrap();
+    let server = TestServer::start(folder.path()).await;
+    for path in ["/api/v2/manifest", "/nothing", "/healthz", "/blobs/x"] {
+        let response = server.client.get(server.url(path)).send().await.unwrap();
         assert!(response.headers()["content-security-policy"].to_str().unwrap().contains("default-src 'none'"));
         assert_eq!(response.headers()["x-content-type-options"], "nosniff", "{path}");
     }
-    let rebound = class.client.get(class.url("/api/v1/manifest")).header("host", "evil.example").send().await.unwrap();
+    let rebound =
+        server.client.get(server.url("/api/v2/manifest")).header("host", "evil.example").send().await.unwrap();
     assert_eq!(rebound.status(), 400);
 }
 
 #[tokio::test]
 async fn the_description_names_every_route() {
     let folder = fresh();
-    let class = Class::start(folder.path()).await;
-    let text = class.client.get(class.url("/api/v1/openapi.json")).send().await.unwrap().text().await.unwrap();
+    let server = TestServer::start(folder.path()).await;
+    let text = server.client.get(server.url("/api/v2/openapi.json")).send().await.unwrap().text().await.unwrap();
     let document: serde_json::Value = serde_json::from_str(&text).unwrap();
     for (path, methods) in document["paths"].as_object().unwrap() {
         let url =
-            class.url(&path.replace("{round}", "1").replace("{version}", "1").replace("{sha256}", &"0".repeat(64)));
+            server.url(&path.replace("{round}", "1").replace("{version}", "1").replace("{sha256}", &"0".repeat(64)));
         for method in methods.as_object().unwrap().keys() {
             let method = method.to_uppercase().parse().unwrap();
-            let request = class.client.request(method, &url).bearer_auth(INSTRUCTOR);
+            let request = server.client.request(method, &url).bearer_auth(INSTRUCTOR);
             let status = request.send().await.unwrap().status();
             assert!(
                 status != 405 && (status != 404 || path.starts_with("/blobs/") || path.ends_with("{id}")),

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use emofed::protocol::{ClassStatus, ClientUpdate, JoinResponse, Manifest, SAFETENSORS, instructor_path, path};
+use emofed::protocol::{ClientUpdate, FederationStatus, JoinResponse, Manifest, SAFETENSORS, instructor_path, path};
 use emofed::weights::{Tensor, Weights};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use reqwest::Client;
 
-use super::class::{delta, fresh, model as base_model, prepare_with};
+use super::harness::{delta, fresh, model as base_model, prepare_with};
 
 /// A running `emofed serve` on a free port. Killed when dropped.
 struct Program {
@@ -49,7 +49,7 @@ impl Program {
     }
 
     fn code(&self) -> &str {
-        self.student.split_once("#class=").unwrap().1
+        self.student.split_once("#join=").unwrap().1
     }
 
     fn instructor_token(&self) -> &str {
@@ -67,7 +67,7 @@ impl Program {
 
     /// A new participant's token.
     async fn join(&self) -> String {
-        let body = format!("{{\"class_code\":\"{}\"}}", self.code());
+        let body = format!("{{\"join_code\":\"{}\"}}", self.code());
         let request = Client::new().post(self.url(path::PARTICIPANTS)).header("content-type", "application/json");
         let joined: JoinResponse = request.body(body).send().await.unwrap().json().await.unwrap();
         joined.token
@@ -80,7 +80,7 @@ impl Program {
         Some(answer.status().as_u16())
     }
 
-    async fn status(&self) -> ClassStatus {
+    async fn status(&self) -> FederationStatus {
         let request = Client::new().get(self.url(instructor_path::STATUS)).bearer_auth(self.instructor_token());
         request.send().await.unwrap().json().await.unwrap()
     }
@@ -157,7 +157,7 @@ async fn four_hundred_with_the_right_code_join_from_one_address_while_guesses_wa
     let client = Client::new();
     let join = |code: &str| {
         let request = client.post(program.url(path::PARTICIPANTS)).header("content-type", "application/json");
-        request.body(format!("{{\"class_code\":\"{code}\"}}")).send()
+        request.body(format!("{{\"join_code\":\"{code}\"}}")).send()
     };
     for _ in 0..10 {
         assert_eq!(join("wrong").await.unwrap().status(), 403);
@@ -171,22 +171,23 @@ async fn four_hundred_with_the_right_code_join_from_one_address_while_guesses_wa
 }
 
 #[tokio::test]
-async fn a_new_class_code_ends_the_old_one_and_no_token() {
+async fn a_new_join_code_ends_the_old_one_and_no_token() {
     let folder = fresh();
     let first = Program::start(folder.path(), &[]);
     let (old, instructor) = (first.code().to_owned(), first.instructor_token().to_owned());
     let participant = first.join().await;
     first.kill();
-    let second = Program::start(folder.path(), &["--new-class-code"]);
+    let second = Program::start(folder.path(), &["--new-join-code"]);
     let new = second.code().to_owned();
     assert_ne!(new, old);
     assert_eq!(second.instructor_token(), instructor);
     let request = Client::new().post(second.url(path::PARTICIPANTS)).header("content-type", "application/json");
-    let refused = request.body(format!("{{\"class_code\":\"{old}\"}}")).send().await.unwrap();
+    let refused = request.body(format!("{{\"join_code\":\"{old}\"}}")).send().await.unwrap();
     assert_eq!(refused.status(), 403);
     second.join().await;
     let round = second.manifest().await.round.unwrap();
-    let update = ClientUpdate { round: round.id, base_version: round.base_version, clips: 1, delta: delta(0.01) };
+    let update =
+        ClientUpdate { round: round.id, base_version: round.base_version, num_examples: 1, delta: delta(0.01) };
     assert_eq!(second.put(&participant, &update).await, Some(200));
     second.kill();
     assert_eq!(Program::start(folder.path(), &[]).code(), new);
@@ -334,7 +335,7 @@ async fn killed_while_updates_arrive_it_counts_each_exactly_once() {
     let mut clients = Vec::new();
     for index in 0..CLIENTS {
         let (round, base_version) = (round.id, round.base_version);
-        let update = ClientUpdate { round, base_version, clips: index + 1, delta: delta(index as f32 / 100.0) };
+        let update = ClientUpdate { round, base_version, num_examples: index + 1, delta: delta(index as f32 / 100.0) };
         clients.push((program.join().await, update));
     }
 
@@ -355,10 +356,10 @@ async fn killed_while_updates_arrive_it_counts_each_exactly_once() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let model = program.status().await.models.remove(0);
-    assert_eq!((model.clients, model.clips), (CLIENTS, Some(u64::from(CLIENTS * (CLIENTS + 1) / 2))));
+    assert_eq!((model.num_clients, model.num_examples), (CLIENTS, Some(u64::from(CLIENTS * (CLIENTS + 1) / 2))));
     let mean = |sum: f64, (_, update): &(String, ClientUpdate)| {
         let value = update.delta.iter().next().unwrap().1.values[0];
-        sum + f64::from(value) * f64::from(update.clips) / model.clips.unwrap() as f64
+        sum + f64::from(value) * f64::from(update.num_examples) / model.num_examples.unwrap() as f64
     };
     let mean = clients.iter().fold(0.0, mean);
     let bytes = Client::new().get(program.url(&path::blob(&model.vfer.sha256))).send().await.unwrap().bytes().await;

@@ -6,30 +6,30 @@ use emofed::protocol::{ClientUpdate, ProblemCode, RoundSettings, SAFETENSORS, Up
 use emofed::weights::{Tensor, Weights};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::class::{Class, Participant, delta, for_two, fresh, model, problem};
+use super::harness::{Participant, TestServer, delta, for_two, fresh, model, problem};
 
 #[tokio::test]
 async fn a_round_publishes_the_weighted_mean_and_the_next_one_opens() {
     let folder = fresh();
-    let class = Class::start(folder.path()).await;
-    let (one, other) = (class.join().await, class.join().await);
-    let first = class.update(3, delta(0.25)).await;
-    let second = class.update(1, delta(-0.5)).await;
-    let receipt: UpdateReceipt = class.send(&one, &first).await.json().await.unwrap();
+    let server = TestServer::start(folder.path()).await;
+    let (one, other) = (server.join().await, server.join().await);
+    let first = server.update(3, delta(0.25)).await;
+    let second = server.update(1, delta(-0.5)).await;
+    let receipt: UpdateReceipt = server.send(&one, &first).await.json().await.unwrap();
     assert_eq!(receipt, UpdateReceipt { round: 1, sha256: sha256_hex(&first.encode()) });
-    assert_eq!(class.open_round().await.received, 1);
-    assert!(class.send(&other, &second).await.status().is_success());
-    class.wait_for_version(2).await;
+    assert_eq!(server.open_round().await.received, 1);
+    assert!(server.send(&other, &second).await.status().is_success());
+    server.wait_for_version(2).await;
 
-    let manifest = class.manifest().await;
+    let manifest = server.manifest().await;
     let head = &manifest.model;
-    assert_eq!((head.parent, head.round, head.clients, head.clips), (Some(1), Some(1), 2, None));
+    assert_eq!((head.parent, head.round, head.num_clients, head.num_examples), (Some(1), Some(1), 2, None));
     let mean = (3.0 * 0.25 - 0.5) / 4.0;
-    for ((name, published), (_, base)) in class.vfer().await.iter().zip(model().iter()) {
+    for ((name, published), (_, base)) in server.vfer().await.iter().zip(model().iter()) {
         let expected: Vec<f32> = base.values.iter().map(|value| (f64::from(*value) + mean) as f32).collect();
         assert_eq!(published.values, expected, "{name}");
     }
-    let round = class.open_round().await;
+    let round = server.open_round().await;
     assert_eq!((round.id, round.base_version, round.received), (2, 2, 0));
     // What was averaged is no longer kept.
     let bodies = walk(&folder.path().join("updates"));
@@ -39,39 +39,39 @@ async fn a_round_publishes_the_weighted_mean_and_the_next_one_opens() {
 #[tokio::test]
 async fn the_same_body_counts_once_and_another_is_refused() {
     let folder = fresh();
-    let class = Class::start(folder.path()).await;
-    let one = class.join().await;
-    let update = class.update(3, delta(0.25)).await;
+    let server = TestServer::start(folder.path()).await;
+    let one = server.join().await;
+    let update = server.update(3, delta(0.25)).await;
     for _ in 0..3 {
-        assert!(class.send(&one, &update).await.status().is_success());
+        assert!(server.send(&one, &update).await.status().is_success());
     }
-    assert_eq!(class.open_round().await.received, 1);
-    let other = ClientUpdate { clips: 4, ..update.clone() };
-    assert_eq!(problem(class.send(&one, &other).await).await.code, ProblemCode::AlreadyReceived);
+    assert_eq!(server.open_round().await.received, 1);
+    let other = ClientUpdate { num_examples: 4, ..update.clone() };
+    assert_eq!(problem(server.send(&one, &other).await).await.code, ProblemCode::AlreadyReceived);
     // After the round, too: the first answer may have got lost.
-    let second = class.join().await;
-    assert!(class.send(&second, &update).await.status().is_success());
-    class.wait_for_version(2).await;
-    assert!(class.send(&one, &update).await.status().is_success());
-    assert_eq!(class.open_round().await.received, 0);
+    let second = server.join().await;
+    assert!(server.send(&second, &update).await.status().is_success());
+    server.wait_for_version(2).await;
+    assert!(server.send(&one, &update).await.status().is_success());
+    assert_eq!(server.open_round().await.received, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_update_that_is_sent_again_while_its_round_closes_is_acknowledged_each_time() {
     let folder = fresh();
     let rounds = RoundSettings { minimum_clients: 1, ..for_two() };
-    let class = Class::start_with(folder.path(), rounds).await;
+    let server = TestServer::start_with(folder.path(), rounds).await;
     for round in 1..=20 {
-        let one = class.join().await;
-        let update = class.update(1, delta(0.001)).await;
-        let answers = (0..8).map(|_| class.send(&one, &update));
+        let one = server.join().await;
+        let update = server.update(1, delta(0.001)).await;
+        let answers = (0..8).map(|_| server.send(&one, &update));
         for answer in futures::future::join_all(answers).await {
             assert_eq!(answer.status(), 200, "round {round}: {}", answer.text().await.unwrap());
         }
-        class.wait_for_version(round + 1).await;
+        server.wait_for_version(round + 1).await;
     }
     // The next round opens after the last one's bodies are gone.
-    assert_eq!(class.open_round().await.id, 21);
+    assert_eq!(server.open_round().await.id, 21);
     let bodies = walk(&folder.path().join("updates"));
     assert!(bodies.is_empty(), "{bodies:?}");
 }
@@ -79,14 +79,14 @@ async fn an_update_that_is_sent_again_while_its_round_closes_is_acknowledged_eac
 #[tokio::test]
 async fn an_announced_length_that_is_too_large_is_refused_before_it_is_read() {
     let folder = fresh();
-    let class = Class::start(folder.path()).await;
-    let one = class.join().await;
-    let mut stream = tokio::net::TcpStream::connect(class.address).await.unwrap();
+    let server = TestServer::start(folder.path()).await;
+    let one = server.join().await;
+    let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
     let head = format!(
         "PUT {} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Type: {SAFETENSORS}\r\n\
          Content-Length: 1000000000\r\n\r\n",
         path::update(1),
-        class.address,
+        server.address,
         one.token
     );
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -98,9 +98,9 @@ async fn an_announced_length_that_is_too_large_is_refused_before_it_is_read() {
 #[tokio::test]
 async fn hostile_updates_change_nothing() {
     let folder = fresh();
-    let class = Class::start(folder.path()).await;
-    let one = class.join().await;
-    let good = class.update(3, delta(0.25)).await;
+    let server = TestServer::start(folder.path()).await;
+    let one = server.join().await;
+    let good = server.update(3, delta(0.25)).await;
     let with = |name: &str, tensor: Tensor| {
         let mut weights = delta(0.25);
         weights.insert(name, tensor);
@@ -127,8 +127,13 @@ async fn hostile_updates_change_nothing() {
         ("shape", with("head.weight", Tensor::new([4], vec![0.0; 4])), ProblemCode::BadUpdate, Some("head.weight")),
         ("more", with("extra", Tensor::new([1], vec![0.0])), ProblemCode::BadUpdate, Some("extra")),
         ("less", ClientUpdate { delta: without, ..good.clone() }.encode(), ProblemCode::BadUpdate, Some("head.weight")),
-        ("no clips", ClientUpdate { clips: 0, ..good.clone() }.encode(), ProblemCode::BadUpdate, None),
-        ("many clips", ClientUpdate { clips: u32::MAX, ..good.clone() }.encode(), ProblemCode::BadUpdate, None),
+        ("no examples", ClientUpdate { num_examples: 0, ..good.clone() }.encode(), ProblemCode::BadUpdate, None),
+        (
+            "many examples",
+            ClientUpdate { num_examples: u32::MAX, ..good.clone() }.encode(),
+            ProblemCode::BadUpdate,
+            None,
+        ),
         ("stale", ClientUpdate { base_version: 7, ..good.clone() }.encode(), ProblemCode::StaleBase, None),
         ("other round", ClientUpdate { round: 9, ..good.clone() }.encode(), ProblemCode::StaleBase, None),
         ("empty", Vec::new(), ProblemCode::BadUpdate, None),
@@ -139,22 +144,22 @@ async fn hostile_updates_change_nothing() {
         ("too large", vec![0; ClientUpdate::max_size(&model()) + 1], ProblemCode::TooLarge, None),
     ];
     for (what, body, code, tensor) in bad {
-        let problem = problem(class.put(&one, 1, body).await).await;
+        let problem = problem(server.put(&one, 1, body).await).await;
         assert_eq!((problem.code, problem.tensor.as_deref()), (code, tensor), "{what}: {}", problem.detail);
     }
-    assert_eq!(problem(class.put(&one, 2, whole.clone()).await).await.code, ProblemCode::RoundNotOpen);
+    assert_eq!(problem(server.put(&one, 2, whole.clone()).await).await.code, ProblemCode::RoundNotOpen);
 
-    let request = class.client.put(class.url(&path::update(1))).bearer_auth(&one.token);
+    let request = server.client.put(server.url(&path::update(1))).bearer_auth(&one.token);
     let response = request.header("content-type", "application/json").body(whole.clone()).send().await.unwrap();
     assert_eq!(problem(response).await.code, ProblemCode::BadRequest);
     let stranger = Participant { token: "made up".to_owned() };
-    assert_eq!(problem(class.put(&stranger, 1, whole.clone()).await).await.code, ProblemCode::Unauthorized);
-    let request = class.client.put(class.url(&path::update(1))).header("content-type", SAFETENSORS);
+    assert_eq!(problem(server.put(&stranger, 1, whole.clone()).await).await.code, ProblemCode::Unauthorized);
+    let request = server.client.put(server.url(&path::update(1))).header("content-type", SAFETENSORS);
     let response = request.body(whole.clone()).send().await.unwrap();
     assert_eq!(problem(response).await.code, ProblemCode::Unauthorized);
 
     for body in [twice(&whole, "\"head.bias\"", "}"), twice(&whole, "\"emofed.update\"", "}\"")] {
-        let problem = problem(class.put(&one, 1, body).await).await;
+        let problem = problem(server.put(&one, 1, body).await).await;
         assert!(problem.code == ProblemCode::BadUpdate && problem.detail.contains("twice"), "{}", problem.detail);
     }
     // What a sender wrote is not sent back to it at any length.
@@ -162,7 +167,7 @@ async fn hostile_updates_change_nothing() {
         ("head.bias", Tensor::new(vec![0; 1_500], Vec::new())),
         ("x".repeat(2_000).as_str(), Tensor::new([0], Vec::new())),
     ] {
-        let problem = problem(class.put(&one, 1, with(name, tensor)).await).await;
+        let problem = problem(server.put(&one, 1, with(name, tensor)).await).await;
         assert_eq!(problem.code, ProblemCode::BadUpdate);
         assert!(
             problem.detail.len() <= 200 && problem.tensor.is_some_and(|name| name.len() <= 200),
@@ -171,11 +176,11 @@ async fn hostile_updates_change_nothing() {
         );
     }
 
-    let manifest = class.manifest().await;
+    let manifest = server.manifest().await;
     assert_eq!((manifest.model.version, manifest.round.unwrap().received), (1, 0));
-    assert_eq!(class.vfer().await, model());
+    assert_eq!(server.vfer().await, model());
     assert!(walk(&folder.path().join("updates")).is_empty());
-    assert!(class.send(&one, &good).await.status().is_success());
+    assert!(server.send(&one, &good).await.status().is_success());
 }
 
 /// The body with an entry of the header written twice: the one from `start` to the next `end`.

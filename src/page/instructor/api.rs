@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 
 use crate::browser::request::{Request, RequestError, Response};
 use crate::browser::timeout::{LONG_MS, SHORT_MS};
-use crate::protocol::{ClassStatus, ParticipantSummary, RoundSettings, instructor_path};
+use crate::protocol::{FederationStatus, ParticipantSummary, RoundSettings, instructor_path};
 
 /// The aggregator, with the instructor's token.
 pub struct Api {
@@ -17,15 +17,15 @@ impl Api {
         Self { token }
     }
 
-    /// `GET /api/v1/instructor/status`.
+    /// `GET /api/v2/instructor/status`.
     ///
     /// # Errors
     /// The token is wrong, or there is no response.
-    pub async fn status(&self) -> Result<ClassStatus, RequestError> {
+    pub async fn status(&self) -> Result<FederationStatus, RequestError> {
         self.get(instructor_path::STATUS).await
     }
 
-    /// `GET /api/v1/instructor/participants`.
+    /// `GET /api/v2/instructor/participants`.
     ///
     /// # Errors
     /// The token is wrong, or there is no response.
@@ -49,7 +49,7 @@ impl Api {
         self.send(Request::new("DELETE", path, LONG_MS)).await.map(|_| ())
     }
 
-    /// `PATCH /api/v1/instructor/settings`.
+    /// `PATCH /api/v2/instructor/settings`.
     ///
     /// # Errors
     /// A value is not allowed, or there is no response.

@@ -17,7 +17,7 @@ use super::words::instructor as words;
 use super::{dom, status};
 use crate::browser::event_stream::EventStream;
 use crate::browser::request::RequestError;
-use crate::protocol::{ClassStatus, RoundSettings, instructor_path};
+use crate::protocol::{FederationStatus, RoundSettings, instructor_path};
 
 const KEY: &str = "emofed.instructor-token";
 /// How often the status is fetched, in case events do not get through, in milliseconds.
@@ -32,7 +32,7 @@ pub(super) enum Command {
     CloseRound(u64),
     /// Make this version the global model again.
     Restore(u64),
-    /// Replace the class code.
+    /// Replace the join code.
     RenewCode,
     /// Revoke the participant with this id.
     Revoke(String),
@@ -187,9 +187,9 @@ impl Desk {
         }
     }
 
-    fn show(&self, status: &ClassStatus) {
+    fn show(&self, status: &FederationStatus) {
         let origin = window().location().origin().unwrap_or_default();
-        view::status(status, &format!("{origin}/#class={}", status.class_code));
+        view::status(status, &format!("{origin}/#join={}", status.join_code));
     }
 
     /// Asks before doing what cannot be undone.
@@ -217,7 +217,7 @@ impl Desk {
                 Command::OpenRound => desk.api.post(instructor_path::ROUNDS).await,
                 Command::CloseRound(round) => desk.api.post(&instructor_path::close(round)).await,
                 Command::Restore(version) => desk.api.post(&instructor_path::restore(version)).await,
-                Command::RenewCode => desk.api.post(instructor_path::CLASS_CODE).await,
+                Command::RenewCode => desk.api.post(instructor_path::JOIN_CODE).await,
                 Command::Revoke(id) => desk.api.delete(&instructor_path::participant(&id)).await,
             };
             match done {

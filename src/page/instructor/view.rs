@@ -5,17 +5,17 @@ use web_sys::{Element, Event, HtmlButtonElement, HtmlElement, HtmlInputElement, 
 
 use crate::page::words::{instructor as words, model as model_words};
 use crate::page::{dom, status};
-use crate::protocol::{ClassStatus, MINIMUM_CONTRIBUTORS, ModelVersion, ParticipantSummary, RoundSettings};
+use crate::protocol::{FederationStatus, MINIMUM_CONTRIBUTORS, ModelVersion, ParticipantSummary, RoundSettings};
 
 /// Maximum number of rounds in the list.
 const ROUNDS_SHOWN: usize = 20;
 
 /// Shows everything that changes by itself.
-pub fn status(status: &ClassStatus, student_link: &str) {
-    dom::text("class-name", &words::heading(&status.class));
-    dom::text("class-code", &status.class_code);
-    let end = status.class_code_expires_at_s.map(|end_s| words::joining_ends(&time(end_s)));
-    dom::text("class-code-end", &end.unwrap_or_default());
+pub fn status(status: &FederationStatus, student_link: &str) {
+    dom::text("class-name", &words::heading(&status.name));
+    dom::text("join-code", &status.join_code);
+    let end = status.join_code_expires_at_s.map(|end_s| words::joining_ends(&time(end_s)));
+    dom::text("join-code-end", &end.unwrap_or_default());
     dom::get::<HtmlInputElement>("student-link").set_value(student_link);
     dom::show("few-contributors", status.few_contributors);
     let fewest = if status.few_contributors { 1 } else { MINIMUM_CONTRIBUTORS };
@@ -51,7 +51,7 @@ pub fn status(status: &ClassStatus, student_link: &str) {
         .take(ROUNDS_SHOWN)
         .map(|round| {
             let (id, base) = (round.id.to_string(), round.base_version.to_string());
-            row(&[&id, &base, &round.received.to_string(), &time(round.opened_at_s), &round.phase])
+            row(&[&id, &base, &round.received.to_string(), &time(round.opened_at_s), &words::phase(&round.phase)])
         })
         .collect();
     fill("rounds", &rounds);
@@ -63,7 +63,7 @@ fn model_row(model: &ModelVersion, current: Option<u64>) -> Element {
         &model.version.to_string(),
         &parent,
         &model_words::origin(model),
-        &model.clients.to_string(),
+        &model.num_clients.to_string(),
         &model_words::clips(model),
         &model_words::held_out(model),
         &time(model.published_at_s),

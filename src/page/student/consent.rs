@@ -18,8 +18,8 @@ use crate::protocol::{Manifest, path};
 
 impl Student {
     pub(super) fn wire_consent(self: &Rc<Self>) {
-        let code: HtmlInputElement = dom::get("class-code");
-        if let Some(given) = dom::fragment("class") {
+        let code: HtmlInputElement = dom::get("join-code");
+        if let Some(given) = dom::fragment("join") {
             code.set_value(&given);
         }
         let backend: HtmlSelectElement = dom::get("backend");
@@ -38,12 +38,12 @@ impl Student {
                 "cpu" => BackendChoice::Cpu,
                 _ => BackendChoice::Auto,
             };
-            let class_code = code.value().trim().to_uppercase();
+            let join_code = code.value().trim().to_uppercase();
             let tab = new_tab_id();
             dom::show("consent-reason", false);
             student.agree(SessionChoices {
                 tab,
-                class_code,
+                join_code,
                 backend,
                 contribute: false,
                 paused: false,
@@ -69,7 +69,7 @@ impl Student {
         });
     }
 
-    /// Back to the start, as with a wrong class code.
+    /// Back to the start, as with a wrong join code.
     pub(super) fn back_to_consent(&self) {
         self.worker.take();
         self.frames.stop();
@@ -81,7 +81,7 @@ impl Student {
             dom::show(section, false);
         }
         dom::show("consent", true);
-        dom::focus("class-code");
+        dom::focus("join-code");
     }
 }
 
@@ -90,7 +90,7 @@ async fn read_manifest() -> Option<Manifest> {
 }
 
 fn show_deployment(manifest: &Manifest) {
-    dom::text("class-name", &manifest.class);
+    dom::text("class-name", &manifest.name);
     dom::show("few-contributors", manifest.few_contributors);
     let Some(statement) = &manifest.deployment else { return };
     let facts: Element = dom::get("deployment-facts");

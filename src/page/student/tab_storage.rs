@@ -13,7 +13,7 @@ pub struct SessionChoices {
     /// Identifies the tab: a duplicate of it has these choices, too, and must not use them.
     pub tab: String,
     /// The code of the class.
-    pub class_code: String,
+    pub join_code: String,
     /// Where the backbone shall run.
     pub backend: BackendChoice,
     /// Whether the student has opted in to contributing.
@@ -40,7 +40,7 @@ impl SessionChoices {
     pub fn load() -> Option<Self> {
         let json = dom::session_storage()?.get_item(KEY).ok()??;
         let choices: Self = serde_json::from_str(&json).ok()?;
-        dom::fragment("class").is_none_or(|code| code == choices.class_code).then_some(choices)
+        dom::fragment("join").is_none_or(|code| code == choices.join_code).then_some(choices)
     }
 
     /// Stores them. Where the browser refuses, the student chooses again after a reload.

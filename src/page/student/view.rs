@@ -42,7 +42,7 @@ impl View {
 
     /// The manifest has changed.
     pub fn manifest(&mut self, manifest: Manifest) {
-        dom::text("class-name", &manifest.class);
+        dom::text("class-name", &manifest.name);
         dom::show("few-contributors", manifest.few_contributors);
         self.progress.open_round(manifest.round.as_ref().map(|round| round.id));
         if let Some(round) = &manifest.round {

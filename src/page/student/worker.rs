@@ -151,9 +151,9 @@ impl Student {
                 self.worker_ready();
                 let choice = self.choice.borrow().clone();
                 if let Some(choice) = choice {
-                    let (class_code, backend) = (choice.class_code, choice.backend);
+                    let (join_code, backend) = (choice.join_code, choice.backend);
                     let (contribute, visible) = (choice.contribute, frames::is_visible());
-                    self.post(&ToWorker::Start { class_code, backend, contribute, visible });
+                    self.post(&ToWorker::Start { join_code, backend, contribute, visible });
                 }
             }
             FromWorker::Manifest { manifest } => {

@@ -3,7 +3,7 @@
 use super::Notice;
 use crate::browser::request::RequestError;
 use crate::page::instructor::Command;
-use crate::protocol::{OpenRound, ProblemCode};
+use crate::protocol::{OpenRound, ProblemCode, Rejection, RoundPhase};
 
 /// A request of the instructor's that failed. The aggregator's own words are shown: they say which value or state it is.
 pub fn failed(error: &RequestError) -> Notice {
@@ -53,11 +53,11 @@ pub fn question(command: &Command) -> Option<String> {
             "Make version {version} the global model again? Every tab switches to it; an open round is abandoned."
         )),
         Command::RenewCode => Some(
-            "Make a new class code? The old one and its links let nobody join any more; who has joined stays."
+            "Make a new join code? The old one and its links let nobody join any more; who has joined stays."
                 .to_owned(),
         ),
         Command::Revoke(id) => Some(format!(
-            "Revoke participant {id}? Its tab can send nothing more unless it joins again with the class code."
+            "Revoke participant {id}? Its tab can send nothing more unless it joins again with the join code."
         )),
     }
 }
@@ -82,3 +82,33 @@ pub const COPIED: &str = "Copied";
 
 /// The settings are saved.
 pub const SAVED: &str = "Saved.";
+
+/// Where a round stands.
+pub fn phase(phase: &RoundPhase) -> String {
+    match phase {
+        RoundPhase::Open => "open".to_owned(),
+        RoundPhase::Aggregating => "aggregating".to_owned(),
+        RoundPhase::Evaluating => "evaluating".to_owned(),
+        RoundPhase::Published { version } => format!("published as version {version}"),
+        RoundPhase::Rejected { reason } => format!("rejected: {}", rejection(reason)),
+        RoundPhase::Abandoned => "abandoned".to_owned(),
+        RoundPhase::Unknown => "reload the page to see".to_owned(),
+    }
+}
+
+fn rejection(reason: &Rejection) -> String {
+    match reason {
+        Rejection::Layout { .. } => "the aggregate does not fit the model".to_owned(),
+        Rejection::NotFinite { .. } => "the aggregate has values that are not numbers".to_owned(),
+        Rejection::Norm { found, limit } => format!("the model would move by {found:.3}, more than {limit:.3}"),
+        Rejection::MacroF1 { dataset, before, found, tolerance } => format!(
+            "macro F1 on the held-out clips of {dataset} would fall from {before:.3} to {found:.3}, by more than {tolerance:.3}"
+        ),
+        Rejection::Loss { dataset } => format!("the model fails on the held-out clips of {dataset}"),
+        Rejection::StorageDamaged { .. } => {
+            "what was stored of it is damaged; the aggregator's log says what".to_owned()
+        }
+        Rejection::Unspecified { detail } => detail.clone(),
+        Rejection::Unknown => "reload the page to see why".to_owned(),
+    }
+}

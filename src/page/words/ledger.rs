@@ -24,11 +24,8 @@ fn payload(payload: &Payload) -> String {
     let update = payload.update.as_ref();
     let update =
         update.map(|update| format!("the update for round {} and its count of {} clips", update.round, update.clips));
-    let parts = [
-        payload.class_code.then(|| "the class code".to_owned()),
-        payload.token.then(|| "the token".to_owned()),
-        update,
-    ];
+    let parts =
+        [payload.join_code.then(|| "the join code".to_owned()), payload.token.then(|| "the token".to_owned()), update];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 

@@ -25,12 +25,16 @@ fn lineage(model: &ModelVersion) -> String {
         ModelOrigin::Trained => match &model.card {
             Some(card) if card.synthetic => format!("Version {version}, trained on made-up clips: not yet a result"),
             Some(card) => {
-                format!("Version {version}, trained on people's votes on {} faces or clips ({})", card.clips, card.set)
+                format!(
+                    "Version {version}, trained on people's votes on {} faces or clips ({})",
+                    card.clips, card.dataset
+                )
             }
             None => format!("Version {version}, trained on labelled clips"),
         },
+        ModelOrigin::Unknown => format!("Version {version}"),
         ModelOrigin::Federated => {
-            let (clients, clips) = (model.clients, model.clips);
+            let (clients, clips) = (model.num_clients, model.num_examples);
             let parent = model.parent.map_or_else(String::new, |parent| format!(" from version {parent}"));
             let round = model.round.map_or_else(String::new, |round| format!(" in round {round}"));
             match clips {
@@ -49,22 +53,23 @@ pub fn origin(model: &ModelVersion) -> String {
         ModelOrigin::Bootstrap => "bootstrap (a start, not a result)".to_owned(),
         ModelOrigin::Trained => match &model.card {
             Some(card) if card.synthetic => "trained on synthetic clips".to_owned(),
-            Some(card) => format!("trained on {}", card.set),
+            Some(card) => format!("trained on {}", card.dataset),
             None => "trained".to_owned(),
         },
+        ModelOrigin::Unknown => "–".to_owned(),
         ModelOrigin::Federated => model.round.map_or("restored".to_owned(), |round| format!("round {round}")),
     }
 }
 
 /// The number of clips behind a model, for the instructor's table.
 pub fn clips(model: &ModelVersion) -> String {
-    model.clips.map_or_else(|| "not told".to_owned(), |clips| clips.to_string())
+    model.num_examples.map_or_else(|| "not told".to_owned(), |clips| clips.to_string())
 }
 
 /// Macro F1 on the held-out clips, before and after, for the instructor's table.
 pub fn held_out(model: &ModelVersion) -> String {
     model
-        .evaluation
+        .acceptance_report
         .as_ref()
         .map_or_else(|| "–".to_owned(), |found| format!("{:.3} → {:.3}", found.macro_f1_before, found.macro_f1_after))
 }

@@ -64,7 +64,7 @@ pub fn session(problem: &SessionProblem) -> Notice {
 /// Why the aggregator refused something, in a sentence.
 pub fn refusal(refusal: &Refusal) -> String {
     match refusal.problem {
-        ProblemCode::WrongClassCode => "No class has this code.".to_owned(),
+        ProblemCode::WrongJoinCode => "No class has this code.".to_owned(),
         ProblemCode::Unauthorized => "The aggregator does not know this participant, or no longer.".to_owned(),
         ProblemCode::StaleBase => "A newer model was published meanwhile.".to_owned(),
         ProblemCode::RoundNotOpen => "The round takes no updates any more.".to_owned(),
@@ -89,7 +89,7 @@ pub fn refusal(refusal: &Refusal) -> String {
 
 fn refusal_way_out(refusal: &Refusal) -> &'static str {
     match refusal.problem {
-        ProblemCode::WrongClassCode => "Check the code with your instructor and enter it again.",
+        ProblemCode::WrongJoinCode => "Check the code with your instructor and enter it again.",
         ProblemCode::Unauthorized => "Reload the page and join again.",
         ProblemCode::RateLimited | ProblemCode::StorageUnavailable | ProblemCode::Internal => KEEPS_TRYING,
         ProblemCode::StorageDamaged => "Tell your instructor. The page keeps trying by itself.",

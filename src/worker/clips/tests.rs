@@ -12,8 +12,8 @@ fn numbers(clips: &[Clip]) -> Vec<usize> {
     clips.iter().map(|clip| clip.features[0] as usize).collect()
 }
 
-fn fate(round: u64, fate: Fate) -> RoundFate {
-    RoundFate { round, fate, version: (fate == Fate::Published).then_some(round + 1) }
+fn fate(round: u64, outcome: RoundOutcome) -> EndedRound {
+    EndedRound { round, outcome, version: (outcome == RoundOutcome::Published).then_some(round + 1) }
 }
 
 /// Two clips in an update for round 5, in this stage, and one kept since.
@@ -39,9 +39,9 @@ const STAGES: [Stage; 3] = [Stage::Unsent, Stage::Unanswered, Stage::Acknowledge
 fn while_a_round_is_open_or_being_aggregated_nothing_happens() {
     for stage in STAGES {
         let mut clips = under_way(stage);
-        assert_eq!(clips.settle(Some(5), &[fate(4, Fate::Published)]), None);
+        assert_eq!(clips.settle(Some(5), &[fate(4, RoundOutcome::Published)]), None);
         // The manifest of a moment: no round, the old version, and no fate of round 5.
-        assert_eq!(clips.settle(None, &[fate(4, Fate::Published)]), None);
+        assert_eq!(clips.settle(None, &[fate(4, RoundOutcome::Published)]), None);
         assert_eq!(clips.settle(None, &[]), None);
         assert_eq!(clips.under_way(), Some((5, stage)));
         assert_eq!(clips.contribute(6), None, "one update at a time");
@@ -51,7 +51,9 @@ fn while_a_round_is_open_or_being_aggregated_nothing_happens() {
 
 #[test]
 fn a_round_that_came_to_nothing_gives_its_clips_back_in_order() {
-    for (stage, ended) in STAGES.into_iter().flat_map(|stage| [(stage, Fate::Rejected), (stage, Fate::Abandoned)]) {
+    for (stage, ended) in
+        STAGES.into_iter().flat_map(|stage| [(stage, RoundOutcome::Rejected), (stage, RoundOutcome::Abandoned)])
+    {
         let mut clips = under_way(stage);
         assert_eq!(clips.settle(Some(6), &[fate(5, ended)]), Some(Settled::Returned));
         assert_eq!(numbers(&clips.contribute(6).unwrap()), [1, 2, 3]);
@@ -66,7 +68,10 @@ fn a_published_round_releases_only_what_may_be_in_it() {
         (Stage::Unsent, Settled::Returned, vec![1, 2, 3]),
     ] {
         let mut clips = under_way(stage);
-        assert_eq!(clips.settle(None, &[fate(5, Fate::Published), fate(4, Fate::Rejected)]), Some(settled));
+        assert_eq!(
+            clips.settle(None, &[fate(5, RoundOutcome::Published), fate(4, RoundOutcome::Rejected)]),
+            Some(settled)
+        );
         assert_eq!(numbers(&clips.contribute(6).unwrap()), left);
     }
 }
@@ -78,7 +83,7 @@ fn a_round_too_old_to_be_told_of_releases_what_may_be_in_it() {
         (Stage::Unanswered, Settled::Released),
         (Stage::Unsent, Settled::Returned),
     ] {
-        let recent: Vec<RoundFate> = (6..22).rev().map(|round| fate(round, Fate::Rejected)).collect();
+        let recent: Vec<EndedRound> = (6..22).rev().map(|round| fate(round, RoundOutcome::Rejected)).collect();
         assert_eq!(under_way(stage).settle(None, &recent), Some(settled));
         assert_eq!(under_way(stage).settle(Some(22), &recent), Some(settled));
         // An aggregator that begins anew counts from one.
@@ -110,7 +115,7 @@ fn an_update_of_before_a_reload_holds_the_next_one_back() {
     clips.resume(5, Stage::Unanswered);
     clips.keep(clip(1));
     assert_eq!(clips.contribute(5), None);
-    assert_eq!(clips.settle(None, &[fate(5, Fate::Published)]), Some(Settled::Released));
+    assert_eq!(clips.settle(None, &[fate(5, RoundOutcome::Published)]), Some(Settled::Released));
     assert_eq!(numbers(&clips.contribute(6).unwrap()), [1]);
 }
 
@@ -119,7 +124,7 @@ fn features_of_another_backbone_are_forgotten_and_the_update_is_not() {
     let mut clips = under_way(Stage::Acknowledged);
     clips.clear();
     assert_eq!(clips.under_way(), Some((5, Stage::Acknowledged)));
-    clips.settle(None, &[fate(5, Fate::Rejected)]);
+    clips.settle(None, &[fate(5, RoundOutcome::Rejected)]);
     assert_eq!(clips.waiting(), 0);
 }
 

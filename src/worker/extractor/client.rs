@@ -15,8 +15,7 @@ use super::watchdog::{Watchdog, is_timeout};
 use crate::browser::js;
 use crate::emotion::EMOTIONS;
 use crate::messages::{Backend, ExtractorFailure};
-use crate::model::Extraction;
-use crate::protocol::BackboneKind;
+use crate::model::{BackboneKind, Extraction};
 
 /// The CPU's extractors are the session worker's own binary under another worker name.
 const CPU_SCRIPT: &str = "/worker-cpu_loader.js";

@@ -11,8 +11,7 @@ use super::probe::{self, Adapter};
 use crate::browser::backoff::Backoff;
 use crate::browser::js;
 use crate::messages::{Backend, BackendChoice, BackendReason, BackendReport, ExtractorFailure};
-use crate::model::Extraction;
-use crate::protocol::BackboneKind;
+use crate::model::{BackboneKind, Extraction};
 use crate::worker::error::WorkerError;
 
 /// How often a frame checks whether the CPU has taken over, in milliseconds.

@@ -14,8 +14,7 @@ use super::WORKER_NAME;
 use crate::browser::js;
 #[cfg(feature = "gpu")]
 use crate::model::gpu::{Card, Precision};
-use crate::model::{Backbone, Device, ModelError};
-use crate::protocol::BackboneKind;
+use crate::model::{Backbone, BackboneKind, Device, ModelError};
 use crate::weights::Weights;
 
 /// Upper bound of a loaded backbone's memory, as a multiple of its file's size: while it loads, the weights exist in three

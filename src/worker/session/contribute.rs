@@ -6,9 +6,9 @@ use gloo::timers::future::TimeoutFuture;
 
 use super::opt_in::Consent;
 use super::{GlobalModel, Session, post};
-use crate::learning::{Clip, FineTune};
+use crate::learning::{Clip, FineTune, LearningSettings};
 use crate::messages::{FromWorker, TrainingReport, UploadReport, UploadState, device};
-use crate::protocol::{ClientUpdate, LearningSettings, OpenRound, ProblemCode};
+use crate::protocol::{ClientUpdate, OpenRound, ProblemCode};
 use crate::weights::Weights;
 use crate::worker::clips::Stage;
 use crate::worker::error::WorkerError;
@@ -123,8 +123,8 @@ impl Session {
             self.frames.borrow_mut().clips.refused(round.id);
         }
         let Some(delta) = result? else { return Ok(None) };
-        let clips = u32::try_from(count).unwrap_or(u32::MAX);
-        Ok(Some(ClientUpdate { round: round.id, base_version: round.base_version, clips, delta }))
+        let num_examples = u32::try_from(count).unwrap_or(u32::MAX);
+        Ok(Some(ClientUpdate { round: round.id, base_version: round.base_version, num_examples, delta }))
     }
 
     async fn train_on(
@@ -155,7 +155,7 @@ impl Session {
             post(&FromWorker::Upload(UploadReport {
                 round: round.id,
                 bytes: body.len() as u64,
-                clips: update.clips,
+                clips: update.num_examples,
                 state,
             }));
         };

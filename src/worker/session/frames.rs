@@ -9,11 +9,11 @@ use super::personal::Personalisation;
 use super::{GlobalModel, Session, post};
 use crate::browser::js;
 use crate::emotion::EMOTIONS;
-use crate::learning::{Clip, PseudoLabeller, Rejection};
+use crate::learning::{Clip, LabelRejection, PseudoLabeller, Recipe};
 use crate::messages::{ClipOutcome, ClipReport, DropReason, FaceBox, FrameReport, FromWorker, SessionProblem};
 use crate::model::vfer::{Stream, Vfer, softmax};
 use crate::model::{CROP_MARGIN, DARK, Extraction, Face, FaceTrack, Frame, SMALLEST_SIDE, SteadyOpinion};
-use crate::protocol::{Manifest, Recipe};
+use crate::protocol::Manifest;
 use crate::worker::clips::ClipStore;
 use crate::worker::error::WorkerError;
 use crate::worker::segment::{FaceObservation, Segment, Segmenter, slowest_frames_per_second};
@@ -256,11 +256,11 @@ impl Session {
     }
 }
 
-impl From<Rejection> for DropReason {
-    fn from(rejection: Rejection) -> Self {
+impl From<LabelRejection> for DropReason {
+    fn from(rejection: LabelRejection) -> Self {
         match rejection {
-            Rejection::LowConfidence => Self::LowConfidence,
-            Rejection::Disagreement => Self::Disagreement,
+            LabelRejection::LowConfidence => Self::LowConfidence,
+            LabelRejection::Disagreement => Self::Disagreement,
         }
     }
 }

@@ -57,7 +57,7 @@ struct GlobalModel {
 struct Session {
     aggregator: Aggregator,
     storage: Rc<Storage>,
-    class_code: String,
+    join_code: String,
     backend: BackendChoice,
     opt_in: Rc<OptIn>,
     visible: Rc<Cell<bool>>,
@@ -109,12 +109,12 @@ fn on_message_from_page(
 ) {
     let session = current.borrow().clone();
     match (message, session) {
-        (ToWorker::Start { class_code, backend, contribute, visible: on }, _) => {
+        (ToWorker::Start { join_code, backend, contribute, visible: on }, _) => {
             opt_in.set(contribute);
             visible.set(on);
             let (current, opt_in, visible) = (current.clone(), opt_in.clone(), visible.clone());
             spawn_local(async move {
-                let session = Rc::new(Session::new(class_code, backend, opt_in, visible).await);
+                let session = Rc::new(Session::new(join_code, backend, opt_in, visible).await);
                 if session.begin().await {
                     *current.borrow_mut() = Some(session);
                 }
@@ -173,14 +173,14 @@ async fn on_frame(session: Option<Rc<Session>>, frame: ImageBitmap, at_ms: f64) 
 }
 
 impl Session {
-    async fn new(class_code: String, backend: BackendChoice, opt_in: Rc<OptIn>, visible: Rc<Cell<bool>>) -> Self {
+    async fn new(join_code: String, backend: BackendChoice, opt_in: Rc<OptIn>, visible: Rc<Cell<bool>>) -> Self {
         let storage = Rc::new(Storage::open().await);
         let on_change = |ledger: &Ledger| post(&FromWorker::Ledger { ledger: ledger.clone() });
         let log = RequestLog::resume(storage.clone(), on_change).await;
         Self {
             aggregator: Aggregator::new(log),
             storage,
-            class_code,
+            join_code,
             backend,
             opt_in,
             visible,
@@ -249,17 +249,17 @@ impl Session {
         self.update_models().await
     }
 
-    /// The session that an earlier visit has stored, if it is of the same class code.
+    /// The session that an earlier visit has stored, if it is of the same join code.
     async fn stored_session(&self) -> Option<StoredSession> {
         let stored: StoredSession = self.storage.get_json(device::SESSION).await?;
-        (stored.class_code == self.class_code).then_some(stored)
+        (stored.join_code == self.join_code).then_some(stored)
     }
 
     /// Joins as a new participant.
     async fn join(&self) -> Result<(), WorkerError> {
-        let joined = self.aggregator.join(&self.class_code).await?;
+        let joined = self.aggregator.join(&self.join_code).await?;
         let stored = StoredSession {
-            class_code: self.class_code.clone(),
+            join_code: self.join_code.clone(),
             participant: joined.participant,
             token: joined.token,
             acknowledged_round: None,

@@ -83,7 +83,7 @@ impl Aggregator {
         let process = serve(folder.path(), port);
         let (student_link, instructor_link) = (String::new(), String::new());
         let mut aggregator = Self { process, folder, port, student_link, instructor_link };
-        aggregator.student_link = aggregator.link("#class=").await;
+        aggregator.student_link = aggregator.link("#join=").await;
         aggregator.instructor_link = aggregator.link("/instructor").await;
         aggregator
     }
@@ -100,7 +100,7 @@ impl Aggregator {
             .expect("EMOFED_BIN is a program");
         assert!(import.status.success(), "`emofed import emonet` failed: {}", String::from_utf8_lossy(&import.stderr));
         self.restart().await;
-        self.student_link = self.link("#class=").await;
+        self.student_link = self.link("#join=").await;
     }
 
     /// Kills it at once, as a power cut does.
@@ -129,7 +129,7 @@ impl Aggregator {
         }
     }
 
-    /// The link for students, which holds the class code.
+    /// The link for students, which holds the join code.
     pub fn student_link(&self) -> &str {
         &self.student_link
     }
@@ -169,7 +169,7 @@ impl Aggregator {
 
     async fn order(&self, method: reqwest::Method, call: &str, body: serde_json::Value) {
         let token = self.instructor_link.rsplit_once('=').expect("the instructor's link ends in its token").1;
-        let url = self.url(&format!("/api/v1/instructor/{call}"));
+        let url = self.url(&format!("/api/v2/instructor/{call}"));
         let answer = reqwest::Client::new().request(method, &url).bearer_auth(token).json(&body).send().await;
         let answer = answer.expect("the aggregator answers");
         let status = answer.status();

@@ -168,10 +168,10 @@ impl Student {
         self.browser.script("return +document.querySelector('#model-version').dataset.version").await
     }
 
-    /// Corrects the class code on the consent screen.
-    pub async fn type_class_code(&self, code: &str) {
+    /// Corrects the join code on the consent screen.
+    pub async fn type_join_code(&self, code: &str) {
         let script = format!(
-            "const field = document.querySelector('#class-code');
+            "const field = document.querySelector('#join-code');
              field.value = {code:?};
              for (const kind of ['input', 'change']) field.dispatchEvent(new Event(kind, {{ bubbles: true }}));"
         );

@@ -65,14 +65,14 @@ async fn a_tiny_picture_does_not_stop_the_session() {
 }
 
 #[tokio::test]
-async fn a_wrong_class_code_can_be_corrected() {
+async fn a_wrong_join_code_can_be_corrected() {
     let aggregator = Aggregator::start().await;
-    let (origin, code) = aggregator.student_link().split_once("#class=").unwrap();
+    let (origin, code) = aggregator.student_link().split_once("#join=").unwrap();
     let camera = Camera::Granted(Film::Portrait(1));
-    let student = Student::open(&format!("{origin}#class=WRONG"), "cpu", camera).await;
+    let student = Student::open(&format!("{origin}#join=WRONG"), "cpu", camera).await;
     student.consent().await;
     student.wait_for_problem("code", 60).await;
-    student.type_class_code(code).await;
+    student.type_join_code(code).await;
     student.consent().await;
     student.wait_for_expressions().await;
 }

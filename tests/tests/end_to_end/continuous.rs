@@ -19,7 +19,7 @@ async fn a_clip_counts_in_at_most_one_round_and_rounds_go_on() {
 
     let rounds = 1..=first.round.unwrap().id + 2 * ROUNDS;
     let updates: Vec<_> = rounds.flat_map(|round| student.acknowledged_updates(round)).collect();
-    let sent: u32 = updates.iter().map(|update| update.clips).sum();
+    let sent: u32 = updates.iter().map(|update| update.num_examples).sum();
     let kept = student.clips_kept().await;
     assert!(updates.len() as u64 >= ROUNDS && sent <= kept, "{} updates of {sent} clips of {kept} kept", updates.len());
 }

@@ -9,11 +9,11 @@ async fn a_participant_is_revoked_and_the_code_renewed_on_the_page() {
     let aggregator = Aggregator::start().await;
     let link = aggregator.student_link().to_owned();
     let join = async |code: &str| {
-        let request = reqwest::Client::new().post(aggregator.url("/api/v1/participants"));
-        let answer = request.json(&json!({ "class_code": code })).send().await.unwrap();
+        let request = reqwest::Client::new().post(aggregator.url("/api/v2/participants"));
+        let answer = request.json(&json!({ "join_code": code })).send().await.unwrap();
         answer.status().as_u16()
     };
-    let code = link.split_once("#class=").unwrap().1;
+    let code = link.split_once("#join=").unwrap().1;
     assert_eq!((join(code).await, join(code).await), (201, 201));
 
     let desk = Browser::start(Camera::Missing).await;
@@ -33,7 +33,7 @@ async fn a_participant_is_revoked_and_the_code_renewed_on_the_page() {
     let renewed = format!("(value => value !== {link:?} && value)({shown})");
     let renewed: String = desk.wait("a new link", 10, &renewed).await;
     assert_eq!(join(code).await, 403);
-    assert_eq!(join(renewed.split_once("#class=").unwrap().1).await, 201);
+    assert_eq!(join(renewed.split_once("#join=").unwrap().1).await, 201);
     let violations = desk.accessibility_violations().await;
     assert!(violations.is_empty(), "{violations:#?}");
 }

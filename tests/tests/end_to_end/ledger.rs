@@ -37,7 +37,7 @@ async fn the_ledger_has_what_the_network_saw_refused_unanswered_and_after_a_relo
     student.browser().wait::<bool>("the ledger of before", 30, &has_outcome("refused")).await;
     assert_eq!(self::shown(&student).await, shown);
     let carried: String = student.browser().script("return document.querySelector('#ledger-list').textContent").await;
-    for words in ["the class code", "the token", "weight_ih", "count of"] {
+    for words in ["the join code", "the token", "weight_ih", "count of"] {
         assert!(carried.contains(words), "{words}: {carried}");
     }
 }

@@ -44,19 +44,19 @@ async fn both_tabs_adopt_each_new_version() {
     for (before, after) in recording.manifests.iter().zip(&recording.manifests[1..]) {
         assert_eq!(after.model.parent, Some(before.model.version));
         assert_eq!(after.model.origin, ModelOrigin::Federated);
-        assert_eq!(after.model.clients, 2);
+        assert_eq!(after.model.num_clients, 2);
         // With two contributors, the sum of clips would give each the other's number.
-        assert_eq!(after.model.clips, None);
+        assert_eq!(after.model.num_examples, None);
     }
 }
 
 /// base + Σ nᵢ·δᵢ / Σ nᵢ, in f64 until the end.
 fn weighted_mean(base: &Weights, updates: &[ClientUpdate]) -> Weights {
-    let clips: f64 = updates.iter().map(|update| f64::from(update.clips)).sum();
+    let clips: f64 = updates.iter().map(|update| f64::from(update.num_examples)).sum();
     let mut mean = Weights::new();
     for (name, tensor) in base.iter() {
         let deltas: Vec<(f64, &Tensor)> =
-            updates.iter().map(|update| (f64::from(update.clips), update.delta.get(name).unwrap())).collect();
+            updates.iter().map(|update| (f64::from(update.num_examples), update.delta.get(name).unwrap())).collect();
         let values = tensor.values.iter().enumerate().map(|(index, &value)| {
             let sum: f64 = deltas.iter().map(|(clips, delta)| clips * f64::from(delta.values[index])).sum();
             (f64::from(value) + sum / clips) as f32

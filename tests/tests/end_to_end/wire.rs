@@ -24,7 +24,7 @@ enum Call {
     Blob,
     /// `GET` of the event stream.
     Events,
-    /// `POST` of the class code.
+    /// `POST` of the join code.
     Join,
     /// `PUT` of a client update.
     Update,
@@ -99,9 +99,9 @@ async fn headers_carry_no_data() {
 
 /// It is in the fragment of the link, which a browser keeps to itself, and in the body of the join.
 #[tokio::test]
-async fn the_class_code_is_in_no_address_and_no_header() {
+async fn the_join_code_is_in_no_address_and_no_header() {
     let recording = recording().await;
-    let (_, code) = recording.link.split_once("/#class=").expect("the code is in the link's fragment");
+    let (_, code) = recording.link.split_once("/#join=").expect("the code is in the link's fragment");
     for tab in &recording.tabs {
         for exchange in &tab.exchanges {
             let headers = exchange.headers.values().map(|value| value.to_str().unwrap_or_default());
@@ -130,8 +130,8 @@ async fn the_only_bodies_are_the_join_and_the_updates() {
 
 fn check_join(exchange: &Exchange, recording: &Recording) {
     let body: Value = serde_json::from_slice(&exchange.body).unwrap();
-    let class_code = recording.link.split_once("#class=").unwrap().1;
-    assert_eq!(body, json!({ "class_code": class_code }));
+    let join_code = recording.link.split_once("#join=").unwrap().1;
+    assert_eq!(body, json!({ "join_code": join_code }));
 }
 
 /// Exactly the VFER's six tensors, as plain numbers, and exactly one entry of metadata with exactly three integers.
@@ -141,7 +141,7 @@ fn check_update(exchange: &Exchange, model: &Weights) {
     let metadata = header.metadata().as_ref().unwrap();
     assert_eq!(metadata.keys().collect::<Vec<_>>(), ["emofed.update"]);
     let numbers: BTreeMap<String, u64> = serde_json::from_str(&metadata["emofed.update"]).unwrap();
-    assert_eq!(numbers.keys().collect::<Vec<_>>(), ["base_version", "clips", "round"]);
+    assert_eq!(numbers.keys().collect::<Vec<_>>(), ["base_version", "num_examples", "round"]);
 
     let tensors = header.tensors();
     assert_eq!((tensors.len(), model.len()), (6, 6));
@@ -169,13 +169,13 @@ fn call(exchange: &Exchange, recording: &Recording, files: &HashSet<String>) -> 
         Method::GET if local == path::EVENTS => Call::Events,
         Method::GET if local.strip_prefix("/blobs/").is_some_and(hash) => Call::Blob,
         Method::POST if local == path::PARTICIPANTS => Call::Join,
-        Method::PUT if local.strip_prefix("/api/v1/rounds/").is_some_and(round) => Call::Update,
+        Method::PUT if local.strip_prefix("/api/v2/rounds/").is_some_and(round) => Call::Update,
         _ => panic!("not a documented call: {exchange:?}"),
     }
 }
 
 fn origin(recording: &Recording) -> String {
-    let (origin, _) = recording.link.split_once("/#").expect("the student link is the origin and the class");
+    let (origin, _) = recording.link.split_once("/#").expect("the student link is the origin and the join code");
     origin.to_owned()
 }
 

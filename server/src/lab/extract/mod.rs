@@ -6,8 +6,7 @@ pub mod in_order;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use emofed::model::{CROP_MARGIN, DARK, Device};
-use emofed::protocol::BackboneKind;
+use emofed::model::{BackboneKind, CROP_MARGIN, DARK, Device};
 use extractor::Extractor;
 use in_order::in_order;
 use serde::Serialize;

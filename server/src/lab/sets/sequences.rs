@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use emofed::emotion::EMOTIONS;
+use emofed::model::BackboneKind;
 use emofed::model::vfer::FEATURES;
-use emofed::protocol::{BackboneKind, sha256_hex};
+use emofed::protocol::sha256_hex;
 use half::f16;
 use safetensors::{Dtype, SafeTensors};
 

@@ -9,16 +9,16 @@ mod settings;
 use std::time::Instant;
 
 use emofed::emotion::EMOTIONS;
-use emofed::learning::{AdamSettings, Clip, LabelKind, Trainer};
+use emofed::learning::{AdamSettings, Clip, LabelKind, LearningSettings, Trainer};
 use emofed::model::vfer::Vfer;
-use emofed::protocol::{ClientUpdate, LearningSettings, UpdateLimits};
+use emofed::protocol::{ClientUpdate, UpdateLimits};
 use emofed::random::SplitMix64;
 use serde::{Deserialize, Serialize};
 
 use crate::lab::LabError;
 use crate::lab::dataset::RatedClip;
-use crate::lab::federation::{Federation, LocalUpdate, fine_tune};
 use crate::lab::metrics::Metrics;
+use crate::lab::simulated_federation::{LocalUpdate, SimulatedFederation, fine_tune};
 use crate::lab::synthetic::{World, skewed_shares};
 use crate::lab::train::evaluate;
 use crate::store::Phase;
@@ -82,7 +82,7 @@ pub fn simulate(
     let macro_f1 = |vfer: &Vfer, clips: &[RatedClip]| of(vfer, clips).macro_f1;
 
     let limits = UpdateLimits { max_norm: settings.max_norm, ..UpdateLimits::default() };
-    let federation = Federation::new(&base.to_weights(), &settings.learning, limits, settings.strategy)?;
+    let federation = SimulatedFederation::new(&base.to_weights(), &settings.learning, limits, settings.strategy)?;
     let federation = federation.over(settings.transport)?;
     let before = (macro_f1(&base, &students), macro_f1(&base, &others));
     let mut result = Simulated { settings: settings.clone(), before, rounds: Vec::new() };
@@ -187,7 +187,7 @@ fn attacked(mut update: LocalUpdate, attack: Attack, random: &mut SplitMix64) ->
 
 #[cfg(test)]
 mod tests {
-    use emofed::protocol::UpdateEncoding;
+    use emofed::learning::UpdateEncoding;
 
     use super::*;
     use crate::lab::transport::Transport;

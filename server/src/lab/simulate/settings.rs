@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use emofed::learning::Strategy;
-use emofed::protocol::{LearningSettings, UpdateLimits};
+use emofed::learning::{LearningSettings, Strategy};
+use emofed::protocol::UpdateLimits;
 use serde::{Deserialize, Serialize};
 
 use crate::lab::LabError;
@@ -36,6 +36,7 @@ pub struct SimulationSettings {
     /// How updates travel.
     pub transport: Transport,
     /// How tabs label and learn.
+    #[serde(deserialize_with = "crate::config::learning::strict")]
     pub learning: LearningSettings,
     /// What the aggregator does with the mean.
     pub strategy: Strategy,

@@ -14,7 +14,7 @@ struct Aggregator {
     round: Option<(u64, bool)>,
     /// Clips by round, as they were accepted.
     accepted: BTreeMap<u64, Vec<usize>>,
-    fates: BTreeMap<u64, Fate>,
+    fates: BTreeMap<u64, RoundOutcome>,
 }
 
 impl Aggregator {
@@ -30,7 +30,9 @@ impl Aggregator {
         match self.round {
             Some((round, true)) => self.round = Some((round, false)),
             Some((round, false)) => {
-                let fate = [Fate::Published, Fate::Published, Fate::Rejected, Fate::Abandoned][random.below(4)];
+                let fate =
+                    [RoundOutcome::Published, RoundOutcome::Published, RoundOutcome::Rejected, RoundOutcome::Abandoned]
+                        [random.below(4)];
                 self.fates.insert(round, fate);
                 self.round = None;
             }
@@ -40,7 +42,7 @@ impl Aggregator {
 
     fn roll_back(&mut self) {
         if let Some((round, true)) = self.round {
-            self.fates.insert(round, Fate::Abandoned);
+            self.fates.insert(round, RoundOutcome::Abandoned);
             self.round = None;
         }
     }
@@ -54,7 +56,7 @@ impl Aggregator {
         self.accepted.get(&round).is_some_and(|known| known == clips)
     }
 
-    fn manifest(&self) -> (Option<u64>, Vec<RoundFate>) {
+    fn manifest(&self) -> (Option<u64>, Vec<EndedRound>) {
         let open = self.round.and_then(|(round, is_open)| is_open.then_some(round));
         (open, self.fates.iter().rev().take(RECENT_ROUNDS).map(|(&round, &ended)| fate(round, ended)).collect())
     }
@@ -63,7 +65,7 @@ impl Aggregator {
     fn check_counted_once(&self, seed: u64) {
         let mut counted = BTreeSet::new();
         for (round, clips) in &self.accepted {
-            if self.fates.get(round) == Some(&Fate::Published) {
+            if self.fates.get(round) == Some(&RoundOutcome::Published) {
                 for clip in clips {
                     assert!(counted.insert(*clip), "seed {seed}: clip {clip} counts again in round {round}");
                 }
@@ -99,7 +101,7 @@ impl Tab {
             self.pending = None;
             assert!(aggregator.fates.contains_key(&round), "seed {seed}: settled before its fate was out");
             let is_told = recent.iter().any(|fate| fate.round == round);
-            let came_to_nothing = is_told && aggregator.fates[&round] != Fate::Published;
+            let came_to_nothing = is_told && aggregator.fates[&round] != RoundOutcome::Published;
             if came_to_nothing || stage == Stage::Unsent {
                 assert_eq!(lost, 0, "seed {seed}: clips lost to round {round}, which they are not in");
             }
@@ -193,8 +195,10 @@ fn whatever_happens_every_clip_counts_at_most_once_and_none_is_lost_to_a_failed_
         aggregator.open();
         tab.sync(&aggregator, seed);
         assert_eq!(tab.clips.under_way(), None, "seed {seed}");
-        published += aggregator.accepted.keys().filter(|round| aggregator.fates[round] == Fate::Published).count();
-        refused += aggregator.accepted.keys().filter(|round| aggregator.fates[round] != Fate::Published).count();
+        published +=
+            aggregator.accepted.keys().filter(|round| aggregator.fates[round] == RoundOutcome::Published).count();
+        refused +=
+            aggregator.accepted.keys().filter(|round| aggregator.fates[round] != RoundOutcome::Published).count();
     }
     assert!(published > 1_000 && refused > 1_000, "the runs reach both ends: {published} and {refused}");
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use emofed::protocol::sha256_hex;
 use emofed_server::clock::{Clock as _, SystemClock};
 use emofed_server::secret;
-use emofed_server::store::{ClassRecord, Records};
+use emofed_server::store::{FederationRecord, Records};
 
 use super::Failure;
 
@@ -16,13 +16,17 @@ use super::Failure;
 /// The token is kept in a file that only its owner can read, so that a restart prints the same link; the store has its
 /// hash alone. A new token locks the instructor out, so one is made only if the file was deleted: a file that is empty or
 /// has another class's token is reported.
-pub fn open_class(records: &Records, data: &Path, code_valid_days: u32) -> Result<(ClassRecord, String), Failure> {
+pub fn open_federation(
+    records: &Records,
+    data: &Path,
+    code_valid_days: u32,
+) -> Result<(FederationRecord, String), Failure> {
     let file = data.join("instructor-token");
-    let class = records.class()?;
-    if let Some(class) = &class {
+    let federation = records.federation()?;
+    if let Some(federation) = &federation {
         match std::fs::read_to_string(&file).map(|token| token.trim().to_owned()) {
-            Ok(token) if sha256_hex(token.as_bytes()) == class.instructor_token_sha256 => {
-                return Ok((class.clone(), token));
+            Ok(token) if sha256_hex(token.as_bytes()) == federation.instructor_token_sha256 => {
+                return Ok((federation.clone(), token));
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => eprintln!(
                 "{} is missing: a new instructor's token is made and kept there; earlier instructor links stop working.",
@@ -37,14 +41,14 @@ pub fn open_class(records: &Records, data: &Path, code_valid_days: u32) -> Resul
         Failure::new(message, "see that the disk has room and the folder can be written")
     })?;
     let instructor_token_sha256 = sha256_hex(token.as_bytes());
-    let class = match class {
-        Some(class) => ClassRecord { instructor_token_sha256, ..class },
-        None => ClassRecord { code: String::new(), code_expires_at_s: None, instructor_token_sha256 }
+    let federation = match federation {
+        Some(federation) => FederationRecord { instructor_token_sha256, ..federation },
+        None => FederationRecord { join_code: String::new(), join_code_expires_at_s: None, instructor_token_sha256 }
             .with_new_code(SystemClock.now_s(), code_valid_days)
             .map_err(no_randomness)?,
     };
-    records.put_class(&class)?;
-    Ok((class, token))
+    records.put_federation(&federation)?;
+    Ok((federation, token))
 }
 
 fn no_randomness(error: getrandom::Error) -> Failure {

@@ -1,4 +1,4 @@
-//! A class on a free port, over a store in a temporary folder, with a model of a few values.
+//! An aggregator on a free port, over a store in a temporary folder, with a model of a few values.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -6,15 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use emofed::learning::LearningSettings;
+use emofed::model::BackboneKind;
 use emofed::protocol::{
-    BackboneKind, BackboneRef, CapturePlan, ClientUpdate, JoinResponse, LearningSettings, Manifest, ModelOrigin,
-    OpenRound, Problem, RoundSettings, SAFETENSORS, UpdateLimits, path, sha256_hex,
+    BackboneRef, CaptureSettings, ClientUpdate, JoinResponse, Manifest, ModelOrigin, OpenRound, Problem, RoundSettings,
+    SAFETENSORS, UpdateLimits, path, sha256_hex,
 };
 use emofed::weights::{Tensor, Weights};
 use emofed_server::clock::Clock;
-use emofed_server::round::{ClassBounds, ClassConfig, Classroom, SanityCheck, publish_made};
+use emofed_server::round::{Federation, FederationBounds, FederationConfig, SanityCheck, publish_made};
 use emofed_server::serve::{Admission, App, ConnectionBounds, EventStreams, JoinLimiter, Origins, serve};
-use emofed_server::store::{BackboneRecord, ClassRecord, EmbeddedStore, Records, Store};
+use emofed_server::store::{BackboneRecord, EmbeddedStore, FederationRecord, Records, Store};
 use reqwest::{Client, Response};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -49,11 +51,11 @@ pub const TIGHT: ConnectionBounds = ConnectionBounds {
 };
 
 /// A running aggregator.
-pub struct Class {
+pub struct TestServer {
     pub address: SocketAddr,
     pub client: Client,
     pub clock: Arc<TestClock>,
-    pub room: Arc<Classroom>,
+    pub federation: Arc<Federation>,
     stop: Option<oneshot::Sender<()>>,
     stopping: watch::Sender<bool>,
     server: JoinHandle<()>,
@@ -86,7 +88,7 @@ pub fn prepare(folder: &Path) {
 /// The same with the first model `base`.
 pub fn prepare_with(folder: &Path, base: &Weights) {
     let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(folder).unwrap());
-    let records = Records(store);
+    let records = Records::open(store).unwrap();
     let backbone =
         BackboneRef { kind: BackboneKind::Lite, blob: records.put_blob(&model().to_safetensors(None)).unwrap() };
     records.put_backbone(&BackboneRecord { backbone: backbone.clone(), imported_at_s: 0 }).unwrap();
@@ -100,7 +102,7 @@ pub fn fresh() -> TempDir {
     folder
 }
 
-impl Class {
+impl TestServer {
     /// A demonstration for two.
     pub async fn start(folder: &Path) -> Self {
         Self::start_with(folder, for_two()).await
@@ -108,54 +110,67 @@ impl Class {
 
     /// A demonstration, in which any number may contribute.
     pub async fn start_with(folder: &Path, rounds: RoundSettings) -> Self {
-        Self::start_class(folder, rounds, true, ClassBounds { shortest_round_s: 0, ..ClassBounds::default() }).await
+        Self::start_bounded(
+            folder,
+            rounds,
+            true,
+            FederationBounds { shortest_round_s: 0, ..FederationBounds::default() },
+        )
+        .await
     }
 
-    /// A class as it is served: with at least three contributors.
+    /// A federation as it is served: with at least three contributors.
     pub async fn start_guarded(folder: &Path, rounds: RoundSettings) -> Self {
-        Self::start_class(folder, rounds, false, ClassBounds { shortest_round_s: 0, ..ClassBounds::default() }).await
+        Self::start_bounded(
+            folder,
+            rounds,
+            false,
+            FederationBounds { shortest_round_s: 0, ..FederationBounds::default() },
+        )
+        .await
     }
 
-    pub async fn start_class(
+    pub async fn start_bounded(
         folder: &Path,
         rounds: RoundSettings,
         few_contributors: bool,
-        bounds: ClassBounds,
+        bounds: FederationBounds,
     ) -> Self {
         let store = Arc::new(EmbeddedStore::open(folder).unwrap());
         Self::start_over(store, rounds, few_contributors, bounds).await
     }
 
-    /// A class over any store.
+    /// An aggregator over any store.
     pub async fn start_over(
         store: Arc<dyn Store>,
         rounds: RoundSettings,
         few_contributors: bool,
-        bounds: ClassBounds,
+        bounds: FederationBounds,
     ) -> Self {
         let clock = Arc::new(TestClock(AtomicU64::new(1_000)));
-        let config = ClassConfig {
-            class: "test".to_owned(),
+        let config = FederationConfig {
+            name: "test".to_owned(),
             deployment: None,
             learning: LearningSettings::default(),
-            capture: CapturePlan::default(),
+            capture: CaptureSettings::default(),
             rounds,
             limits: UpdateLimits::default(),
             strategy: emofed::learning::Strategy::FedAvg,
             few_contributors,
             bounds,
         };
-        let acceptance = Box::new(SanityCheck::for_class(&config));
-        let room = Arc::new(Classroom::open(store, clock.clone(), config, acceptance).unwrap());
+        let acceptance = Box::new(SanityCheck::for_federation(&config));
+        let federation =
+            Arc::new(Federation::open(Records::open(store).unwrap(), clock.clone(), config, acceptance).unwrap());
         let (stopping, receiver) = watch::channel(false);
-        let record = ClassRecord {
-            code: CODE.to_owned(),
-            code_expires_at_s: Some(CODE_EXPIRES_AT_S),
+        let record = FederationRecord {
+            join_code: CODE.to_owned(),
+            join_code_expires_at_s: Some(CODE_EXPIRES_AT_S),
             instructor_token_sha256: sha256_hex(INSTRUCTOR.as_bytes()),
         };
-        let admission = Admission::new(room.records().clone(), clock.clone(), record, 1);
+        let admission = Admission::new(federation.records().clone(), clock.clone(), record, 1);
         let app = App {
-            class: room.clone(),
+            federation: federation.clone(),
             admission: Arc::new(admission),
             joins: Arc::new(JoinLimiter::new(1_000)),
             origins: Origins::default(),
@@ -169,18 +184,18 @@ impl Class {
         let server = tokio::spawn(serve(listener, app, None, async move {
             let _ = stopped.await;
         }));
-        Self { address, client: Client::new(), clock, room, stop: Some(stop), stopping, server }
+        Self { address, client: Client::new(), clock, federation, stop: Some(stop), stopping, server }
     }
 
     /// Stops the aggregator and lets go of the store.
     pub async fn stop(mut self) {
         let _ = self.stopping.send(true);
         let _ = self.stop.take().unwrap().send(());
-        let Self { server, room, client, .. } = self;
+        let Self { server, federation, client, .. } = self;
         drop(client);
         server.await.unwrap();
-        // The tick may hold the class for a moment longer.
-        while Arc::strong_count(&room) > 1 {
+        // The tick may hold the federation for a moment longer.
+        while Arc::strong_count(&federation) > 1 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -201,7 +216,7 @@ impl Class {
     }
 
     pub async fn join(&self) -> Participant {
-        let body = format!("{{\"class_code\":\"{CODE}\"}}");
+        let body = format!("{{\"join_code\":\"{CODE}\"}}");
         let request = self.client.post(self.url(path::PARTICIPANTS)).header("content-type", "application/json");
         let joined: JoinResponse = request.body(body).send().await.unwrap().json().await.unwrap();
         Participant { token: joined.token }
@@ -219,9 +234,9 @@ impl Class {
     }
 
     /// An update for the open round.
-    pub async fn update(&self, clips: u32, delta: Weights) -> ClientUpdate {
+    pub async fn update(&self, num_examples: u32, delta: Weights) -> ClientUpdate {
         let round = self.open_round().await;
-        ClientUpdate { round: round.id, base_version: round.base_version, clips, delta }
+        ClientUpdate { round: round.id, base_version: round.base_version, num_examples, delta }
     }
 
     pub async fn put(&self, who: &Participant, round: u64, body: Vec<u8>) -> Response {
@@ -233,7 +248,7 @@ impl Class {
         self.put(who, update.round, update.encode()).await
     }
 
-    /// Waits until the central model has this version.
+    /// Waits until the global model has this version.
     pub async fn wait_for_version(&self, version: u64) {
         for _ in 0..1_000 {
             if self.manifest().await.model.version >= version {

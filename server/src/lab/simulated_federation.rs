@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use emofed::learning::{Clip, FineTune, PseudoLabel, PseudoLabeller, Strategy};
+use emofed::learning::{Clip, FineTune, LearningSettings, PseudoLabel, PseudoLabeller, Strategy};
+use emofed::model::BackboneKind;
 use emofed::model::vfer::Vfer;
 use emofed::protocol::{
-    BackboneKind, BackboneRef, CapturePlan, ClientUpdate, LearningSettings, ModelOrigin, ModelVersion, RoundSettings,
-    UpdateLimits,
+    BackboneRef, CaptureSettings, ClientUpdate, ModelOrigin, ModelVersion, RoundSettings, UpdateLimits,
 };
 use emofed::weights::Weights;
 use tempfile::TempDir;
@@ -18,7 +18,7 @@ use super::dataset::RatedClip;
 use super::parallel::on_all_cores;
 use super::transport::{Delivery, Transport};
 use crate::clock::Clock;
-use crate::round::{AcceptanceCheck, ClassBounds, ClassConfig, Classroom, SanityCheck, publish_made};
+use crate::round::{AcceptanceCheck, Federation, FederationBounds, FederationConfig, SanityCheck, publish_made};
 use crate::store::{BackboneRecord, EmbeddedStore, Phase, Records};
 
 /// Time that passes only when a round does.
@@ -32,10 +32,10 @@ impl Clock for RoundClock {
 }
 
 /// An aggregator of its own, over a store in a temporary folder.
-pub struct Federation {
+pub struct SimulatedFederation {
     // Before the class, which the HTTP side lets go of when it stops.
     delivery: Delivery,
-    class: Arc<Classroom>,
+    federation: Arc<Federation>,
     clock: Arc<RoundClock>,
     // Deleted when dropped, after the class has let go of it.
     _folder: TempDir,
@@ -43,7 +43,7 @@ pub struct Federation {
 
 /// What became of a round.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RoundOutcome {
+pub struct RoundReport {
     /// Updates that were acknowledged.
     pub received: u32,
     /// Updates that were refused.
@@ -57,7 +57,7 @@ pub struct RoundOutcome {
 /// How a client, by its number, ships its update.
 pub type Encode<'a> = dyn Fn(usize, &ClientUpdate) -> Vec<u8> + Sync + 'a;
 
-impl Federation {
+impl SimulatedFederation {
     /// Makes `base` the first global model.
     ///
     /// # Errors
@@ -85,29 +85,34 @@ impl Federation {
     ) -> Result<Self, LabError> {
         let folder = tempfile::tempdir().map_err(|error| LabError::file(&std::env::temp_dir(), error))?;
         let store = Arc::new(EmbeddedStore::open(folder.path())?);
-        let records = Records(store.clone());
+        let records = Records::open(store)?;
         let bytes = base.to_safetensors(None);
         // The rounds never look at a backbone's weights; they only want one to be there.
         let backbone = BackboneRef { kind: BackboneKind::Lite, blob: records.put_blob(&bytes)? };
         records.put_backbone(&BackboneRecord { backbone: backbone.clone(), imported_at_s: 0 })?;
         records.put_detector(&backbone.blob)?;
         publish_made(&records, &backbone, ModelOrigin::Trained, &bytes, None, 0)?;
-        let config = ClassConfig {
-            class: "simulation".into(),
+        let config = FederationConfig {
+            name: "simulation".into(),
             deployment: None,
             learning: learning.clone(),
-            capture: CapturePlan::default(),
+            capture: CaptureSettings::default(),
             // Rounds are opened and closed by hand, with whoever has delivered by then.
             rounds: RoundSettings { minimum_clients: u32::MAX, duration_s: 3_600, continuous: false },
             limits,
             strategy,
             // Virtual students have nothing to hide.
             few_contributors: true,
-            bounds: ClassBounds { max_participants: u32::MAX, ..ClassBounds::default() },
+            bounds: FederationBounds { max_participants: u32::MAX, ..FederationBounds::default() },
         };
         let clock = Arc::new(RoundClock::default());
-        let class = Arc::new(Classroom::open(store, clock.clone(), config, check)?);
-        Ok(Self { delivery: Delivery::over(Transport::InProcess, class.clone())?, class, clock, _folder: folder })
+        let federation = Arc::new(Federation::open(records.clone(), clock.clone(), config, check)?);
+        Ok(Self {
+            delivery: Delivery::over(Transport::InProcess, federation.clone())?,
+            federation,
+            clock,
+            _folder: folder,
+        })
     }
 
     /// The same with updates that travel by `transport`.
@@ -115,12 +120,12 @@ impl Federation {
     /// # Errors
     /// No socket can be had.
     pub fn over(self, transport: Transport) -> Result<Self, LabError> {
-        Ok(Self { delivery: Delivery::over(transport, self.class.clone())?, ..self })
+        Ok(Self { delivery: Delivery::over(transport, self.federation.clone())?, ..self })
     }
 
     /// The current global model's place in the lineage.
     pub fn version(&self) -> ModelVersion {
-        self.class.snapshot().manifest.model.clone()
+        self.federation.snapshot().manifest.model.clone()
     }
 
     /// The current global model.
@@ -128,7 +133,7 @@ impl Federation {
     /// # Errors
     /// Stored weights are damaged.
     pub fn model(&self) -> Result<Vfer, LabError> {
-        Ok(Vfer::from_weights(&self.class.snapshot().base)?)
+        Ok(Vfer::from_weights(&self.federation.snapshot().base)?)
     }
 
     /// Runs a round with `clients` virtual students on all cores. `update` makes the update of one of them (`None`: it
@@ -141,10 +146,10 @@ impl Federation {
         clients: usize,
         encode: &Encode,
         update: impl Fn(usize, &Vfer) -> Result<Option<LocalUpdate>, LabError> + Sync,
-    ) -> Result<RoundOutcome, LabError> {
+    ) -> Result<RoundReport, LabError> {
         self.clock.0.fetch_add(1, Ordering::SeqCst);
-        let round = self.class.open_round()?;
-        let snapshot = self.class.snapshot();
+        let round = self.federation.open_round()?;
+        let snapshot = self.federation.snapshot();
         let base = Vfer::from_weights(&snapshot.base)?;
         let base_version = snapshot.manifest.model.version;
         let (next, received, refused, bytes) =
@@ -155,18 +160,18 @@ impl Federation {
                 if client >= clients {
                     return Ok(());
                 }
-                let Some(LocalUpdate { delta, clips }) = update(client, &base)? else { continue };
-                let body = encode(client, &ClientUpdate { round, base_version, clips, delta });
+                let Some(LocalUpdate { delta, num_examples }) = update(client, &base)? else { continue };
+                let body = encode(client, &ClientUpdate { round, base_version, num_examples, delta });
                 bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
                 let counter = if self.delivery.send(client, round, body)? { &received } else { &refused };
                 counter.fetch_add(1, Ordering::Relaxed);
             }
         };
         on_all_cores(work)?;
-        self.class.close_round(round)?;
-        let ended = self.class.records().rounds()?.into_iter().find(|record| record.id == round);
+        self.federation.close_round(round)?;
+        let ended = self.federation.records().rounds()?.into_iter().find(|record| record.id == round);
         let count = |counter: AtomicU64| u32::try_from(counter.into_inner()).unwrap_or(u32::MAX);
-        Ok(RoundOutcome {
+        Ok(RoundReport {
             received: count(received),
             refused: count(refused),
             bytes: bytes.into_inner(),
@@ -180,7 +185,7 @@ pub struct LocalUpdate {
     /// Tuned minus base.
     pub delta: Weights,
     /// How many clips it was trained on.
-    pub clips: u32,
+    pub num_examples: u32,
 }
 
 /// What a tab does with its unlabelled clips: pseudo labels, and one fine-tuning. Votes are not looked at. `None` if no
@@ -197,10 +202,10 @@ pub fn fine_tune(
     if kept.is_empty() {
         return Ok(None);
     }
-    let clips = u32::try_from(kept.len()).unwrap_or(u32::MAX);
+    let num_examples = u32::try_from(kept.len()).unwrap_or(u32::MAX);
     let mut training = FineTune::new(base, kept, learning)?;
     while training.step()?.is_some() {}
-    Ok(Some(LocalUpdate { delta: training.finish(), clips }))
+    Ok(Some(LocalUpdate { delta: training.finish(), num_examples }))
 }
 
 /// What a tab would learn from: the clips that it would keep, with its targets.
@@ -244,7 +249,8 @@ mod tests {
         let students: Vec<Vec<&RatedClip>> = world.clips.chunks(6).map(|clips| clips.iter().collect()).collect();
         let run = || {
             let federation =
-                Federation::new(&base.to_weights(), &learning, UpdateLimits::default(), Strategy::FedAvg).unwrap();
+                SimulatedFederation::new(&base.to_weights(), &learning, UpdateLimits::default(), Strategy::FedAvg)
+                    .unwrap();
             let outcome = federation
                 .round(students.len(), &|_, update| update.encode(), |student, base| {
                     fine_tune(base, &students[student], &learning)
@@ -258,8 +264,8 @@ mod tests {
         assert_eq!(model, run().1);
         let mut mean = emofed::learning::FedAvg::new(base.to_weights());
         for student in &students {
-            let LocalUpdate { delta, clips } = fine_tune(&base, student, &learning).unwrap().unwrap();
-            mean.add(&delta, clips).unwrap();
+            let LocalUpdate { delta, num_examples } = fine_tune(&base, student, &learning).unwrap().unwrap();
+            mean.add(&delta, num_examples).unwrap();
         }
         assert_eq!(model.to_weights(), mean.finish().unwrap());
     }
@@ -269,13 +275,13 @@ mod tests {
         let base = Vfer::random(1);
         let learning = LearningSettings::default();
         let federation =
-            Federation::new(&base.to_weights(), &learning, UpdateLimits::default(), Strategy::FedAvg).unwrap();
+            SimulatedFederation::new(&base.to_weights(), &learning, UpdateLimits::default(), Strategy::FedAvg).unwrap();
         let outcome = federation
             .round(4, &|_, update| update.encode(), |client, base| {
                 let mut delta = base.to_weights();
                 let factor = if client == 2 { f32::NAN } else { 0.001 };
                 delta.iter_mut().for_each(|(_, tensor)| tensor.values.iter_mut().for_each(|value| *value *= factor));
-                Ok((client != 3).then_some(LocalUpdate { delta, clips: 1 }))
+                Ok((client != 3).then_some(LocalUpdate { delta, num_examples: 1 }))
             })
             .unwrap();
         assert_eq!((outcome.received, outcome.refused), (2, 1));

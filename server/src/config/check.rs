@@ -1,0 +1,135 @@
+//! What the configuration must say, and why it is refused.
+
+use std::net::{IpAddr, SocketAddr};
+
+use emofed::protocol::MINIMUM_CONTRIBUTORS;
+
+use super::{Config, DeploymentConfig};
+use crate::serve::authority;
+
+/// Why the aggregator does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("the configuration {file} cannot be read: {reason}")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// Why.
+        reason: String,
+    },
+    /// A value makes no sense.
+    #[error("the configuration: {0}")]
+    Value(&'static str),
+    /// Few contributors, and others are served.
+    #[error(
+        "--allow-few-contributors is for demonstrations on loopback: with fewer than {MINIMUM_CONTRIBUTORS} contributors a \
+         published model gives single updates away. Leave it out, or listen on 127.0.0.1 without a proxy"
+    )]
+    FewBeyondLoopback,
+    /// A proxy without a public origin.
+    #[error(
+        "public_origin is missing: with a proxy in front, name the origin that browsers see, such as \
+         public_origin = 'https://class.example.org' (no path, no default port, lower case)"
+    )]
+    NoPublicOrigin,
+    /// Beyond loopback without a deployment statement.
+    #[error(
+        "{0} is not loopback, or a proxy is configured. Inferring emotions of other people needs a written statement: add a [deployment] section \
+         with purpose, jurisdiction, legal_basis and contact to the configuration (see docs/PRIVACY.md), or listen on 127.0.0.1 without trusted_proxy"
+    )]
+    NoDeployment(IpAddr),
+    /// Beyond loopback without TLS.
+    #[error(
+        "{0} is not loopback, and emofed does not speak TLS itself: put a reverse proxy that does in front of it and set \
+         trusted_proxy = true in the configuration, or listen on 127.0.0.1"
+    )]
+    NoTls(IpAddr),
+}
+
+impl Config {
+    /// Checks that the aggregator may listen on `address` with this configuration.
+    ///
+    /// # Errors
+    /// What is missing or makes no sense.
+    pub fn check(&self, address: SocketAddr) -> Result<(), ConfigError> {
+        let (learning, capture) = (&self.learning, &self.capture);
+        let (rounds, limits) = (&self.rounds, &self.limits);
+        let fewest = if self.few_contributors { 1 } else { MINIMUM_CONTRIBUTORS };
+        let share = |value: f64| (0.0..=1.0).contains(&value);
+        // Comparisons with NaN are false; infinities have to be asked for.
+        let positive = |value: f64| value > 0.0 && value.is_finite();
+        let frames = capture.max_frames_per_second * capture.clip_ms as f64 / 1_000.0;
+        let rules = [
+            (
+                rounds.minimum_clients >= fewest,
+                "rounds.minimum_clients must be at least 3 (a demonstration on loopback may have fewer with \
+                 --allow-few-contributors)",
+            ),
+            (
+                rounds.minimum_clients <= limits.max_participants,
+                "rounds.minimum_clients is above limits.max_participants: no round could close",
+            ),
+            ((1..=366 * 86_400).contains(&rounds.duration_s), "rounds.duration_s must be between 1 and a year"),
+            (
+                limits.shortest_round_s <= rounds.duration_s,
+                "limits.shortest_round_s is above rounds.duration_s: lower one or raise the other",
+            ),
+            (share(learning.confidence_threshold), "learning.confidence_threshold must be in 0..1"),
+            (positive(learning.learning_rate), "learning.learning_rate must be above 0 and finite"),
+            (positive(learning.adam_epsilon), "learning.adam_epsilon must be above 0 and finite"),
+            (learning.epochs > 0, "learning.epochs must be at least 1"),
+            (learning.batch_size > 0, "learning.batch_size must be at least 1"),
+            (
+                learning.proximal >= 0.0 && learning.proximal.is_finite(),
+                "learning.proximal must be at least 0 and finite",
+            ),
+            (share(learning.distillation), "learning.distillation must be in 0..1"),
+            (share(learning.video_share), "learning.video_share must be in 0..1"),
+            ((0.0..=2.0).contains(&learning.prior_correction), "learning.prior_correction must be in 0..2"),
+            (
+                learning.minimum_clips <= limits.max_examples,
+                "learning.minimum_clips is above limits.max_examples: every update would be refused",
+            ),
+            (positive(capture.max_frames_per_second), "capture.max_frames_per_second must be above 0 and finite"),
+            (capture.clip_ms > 0, "capture.clip_ms must be above 0"),
+            (
+                capture.minimum_frames as f64 <= frames,
+                "capture.minimum_frames is more than capture.max_frames_per_second gives in capture.clip_ms: no clip \
+                 would be kept",
+            ),
+            (
+                self.strategy.is_usable(),
+                "strategy has a value out of range: momenta and decays are in 0..1, the rest above 0",
+            ),
+            (limits.max_norm.is_none_or(positive), "limits.max_norm must be above 0 and finite"),
+            (limits.max_examples > 0, "limits.max_examples must be at least 1"),
+            (limits.max_participants > 0, "limits.max_participants must be at least 1"),
+            (limits.kept_models > 0, "limits.kept_models must be at least 1"),
+            (limits.join_code_days > 0, "limits.join_code_days must be at least 1"),
+            (limits.joins_per_address() > 0, "limits.joins_per_address_per_hour must be at least 1"),
+            (
+                self.public_origin.as_deref().is_none_or(|origin| authority(origin).is_some()),
+                "public_origin must be like https://class.example.org: no path, no default port, lower case",
+            ),
+        ];
+        if let Some((_, rule)) = rules.into_iter().find(|(kept, _)| !kept) {
+            return Err(ConfigError::Value(rule));
+        }
+        if !address.ip().is_loopback() || self.trusted_proxy || self.public_origin.is_some() {
+            if self.few_contributors {
+                return Err(ConfigError::FewBeyondLoopback);
+            }
+            if !self.deployment.as_ref().is_some_and(DeploymentConfig::is_complete) {
+                return Err(ConfigError::NoDeployment(address.ip()));
+            }
+            if !self.trusted_proxy {
+                return Err(ConfigError::NoTls(address.ip()));
+            }
+            if self.public_origin.is_none() {
+                return Err(ConfigError::NoPublicOrigin);
+            }
+        }
+        Ok(())
+    }
+}

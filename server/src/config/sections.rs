@@ -1,0 +1,123 @@
+//! The sections of the configuration file but `[learning]` and `[strategy]`. Each is strict and converts to what the wire or
+//! the round machine has.
+
+use emofed::protocol::{CaptureSettings, Deployment, RoundSettings, UpdateLimits};
+use serde::{Deserialize, Serialize};
+
+use crate::round::FederationBounds;
+
+/// `[rounds]`: [`RoundSettings`] until the instructor changes them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs, reason = "each key is the field of the same name in RoundSettings")]
+pub struct RoundsConfig {
+    pub minimum_clients: u32,
+    pub duration_s: u64,
+    pub continuous: bool,
+}
+
+impl Default for RoundsConfig {
+    fn default() -> Self {
+        let RoundSettings { minimum_clients, duration_s, continuous } = RoundSettings::default();
+        Self { minimum_clients, duration_s, continuous }
+    }
+}
+
+impl From<RoundsConfig> for RoundSettings {
+    fn from(RoundsConfig { minimum_clients, duration_s, continuous }: RoundsConfig) -> Self {
+        Self { minimum_clients, duration_s, continuous }
+    }
+}
+
+/// `[capture]`: [`CaptureSettings`].
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs, reason = "each key is the field of the same name in CaptureSettings")]
+pub struct CaptureConfig {
+    pub max_frames_per_second: f64,
+    pub clip_ms: u64,
+    pub minimum_frames: usize,
+    pub face_lost_ms: u64,
+}
+
+impl Default for CaptureConfig {
+    fn default() -> Self {
+        let CaptureSettings { max_frames_per_second, clip_ms, minimum_frames, face_lost_ms } =
+            CaptureSettings::default();
+        Self { max_frames_per_second, clip_ms, minimum_frames, face_lost_ms }
+    }
+}
+
+impl From<CaptureConfig> for CaptureSettings {
+    fn from(CaptureConfig { max_frames_per_second, clip_ms, minimum_frames, face_lost_ms }: CaptureConfig) -> Self {
+        Self { max_frames_per_second, clip_ms, minimum_frames, face_lost_ms }
+    }
+}
+
+/// `[deployment]`: the written [`Deployment`] statement, needed beyond loopback.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "each key is the field of the same name in Deployment")]
+pub struct DeploymentConfig {
+    pub purpose: String,
+    pub jurisdiction: String,
+    pub legal_basis: String,
+    pub contact: String,
+}
+
+impl DeploymentConfig {
+    /// Whether every part says something.
+    pub fn is_complete(&self) -> bool {
+        [&self.purpose, &self.jurisdiction, &self.legal_basis, &self.contact].iter().all(|text| !text.trim().is_empty())
+    }
+}
+
+impl From<DeploymentConfig> for Deployment {
+    fn from(DeploymentConfig { purpose, jurisdiction, legal_basis, contact }: DeploymentConfig) -> Self {
+        Self { purpose, jurisdiction, legal_basis, contact }
+    }
+}
+
+/// `[limits]`: what updates, rounds and the federation may be at most.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Most examples that a participant may claim in a round.
+    pub max_examples: u32,
+    /// Largest Euclidean norm of an update; absent: what fine-tuning can reach, see [`UpdateLimits::reachable`].
+    pub max_norm: Option<f64>,
+    /// Shortest time that a round stays open unless the instructor closes it, in seconds.
+    pub shortest_round_s: u64,
+    /// Weights of so many newest versions are kept.
+    pub kept_models: usize,
+    /// Most participants that may join.
+    pub max_participants: u32,
+    /// A join code made from now on lets students join for so many days.
+    pub join_code_days: u32,
+    /// Most joins with the right code from one address (one IPv6 /64) in an hour; absent: as many as may join at all, since
+    /// a whole school can share one address.
+    pub joins_per_address_per_hour: Option<u32>,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        let FederationBounds { shortest_round_s, kept_models, max_participants } = FederationBounds::default();
+        let max_examples = UpdateLimits::default().max_examples;
+        Self {
+            max_examples,
+            max_norm: None,
+            shortest_round_s,
+            kept_models,
+            max_participants,
+            join_code_days: 90,
+            joins_per_address_per_hour: None,
+        }
+    }
+}
+
+impl LimitsConfig {
+    /// Most joins from one address in an hour.
+    pub fn joins_per_address(&self) -> u32 {
+        self.joins_per_address_per_hour.unwrap_or(self.max_participants)
+    }
+}

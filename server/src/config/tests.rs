@@ -1,0 +1,98 @@
+use super::*;
+
+const STATEMENT: &str =
+    "[deployment]\npurpose = 'research'\njurisdiction = 'X'\nlegal_basis = 'IRB 1'\ncontact = 'c'\n";
+
+fn check(text: &str, address: &str) -> Result<(), ConfigError> {
+    toml::from_str::<Config>(text).unwrap().check(address.parse().unwrap())
+}
+
+#[test]
+fn beyond_loopback_needs_a_statement_tls_and_a_name() {
+    let proxy = format!("trusted_proxy = true\npublic_origin = 'https://class.example.org'\n{STATEMENT}");
+    assert!(check("", "127.0.0.1:1").is_ok() && check("", "[::1]:1").is_ok());
+    assert!(matches!(check("", "0.0.0.0:1"), Err(ConfigError::NoDeployment(_))));
+    assert!(matches!(check(STATEMENT, "0.0.0.0:1"), Err(ConfigError::NoTls(_))));
+    assert!(check(&proxy, "0.0.0.0:1").is_ok());
+    let blank = STATEMENT.replace("'IRB 1'", "' '");
+    assert!(matches!(check(&blank, "0.0.0.0:1"), Err(ConfigError::NoDeployment(_))));
+    // A proxy on the same machine serves others, too.
+    assert!(matches!(check("trusted_proxy = true", "127.0.0.1:1"), Err(ConfigError::NoDeployment(_))));
+    let nameless = format!("trusted_proxy = true\n{STATEMENT}");
+    assert!(matches!(check(&nameless, "127.0.0.1:1"), Err(ConfigError::NoPublicOrigin)));
+    assert!(check(&proxy, "127.0.0.1:1").is_ok());
+}
+
+#[test]
+fn the_documentation_has_every_key_and_the_defaults() {
+    let document = include_str!("../../../docs/CONFIGURATION.md");
+    let sample = document.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let file = include_str!("../../../docs/emofed.example.toml");
+    assert_eq!(file.split_once("\n\n").unwrap().1, sample, "the sample file and the document differ");
+    let config: Config = toml::from_str(sample).unwrap();
+    config.check("0.0.0.0:1".parse().unwrap()).unwrap();
+    // Every option is given, so that all keys there are come back.
+    let keys = |table: &toml::Table| {
+        let mut keys = Vec::new();
+        for (key, value) in table {
+            match value {
+                toml::Value::Table(below) => keys.extend(below.keys().map(|name| format!("{key}.{name}"))),
+                _ => keys.push(key.clone()),
+            }
+        }
+        keys.sort();
+        keys
+    };
+    let documented: toml::Table = sample.parse().unwrap();
+    assert_eq!(keys(&documented), keys(&toml::Table::try_from(&config).unwrap()));
+    let reachable =
+        UpdateLimits::reachable(&config.learning.clone().into(), config.limits.max_examples, 200_000).max_norm;
+    assert!((reachable - config.limits.max_norm.unwrap()).abs() < 0.01, "{reachable}");
+    let limits = LimitsConfig { max_norm: None, joins_per_address_per_hour: None, ..config.limits };
+    let without_options =
+        Config { name: None, trusted_proxy: false, public_origin: None, deployment: None, limits, ..config };
+    assert_eq!(without_options, Config::default());
+}
+
+#[test]
+fn few_contributors_are_for_loopback() {
+    let text = format!("trusted_proxy = true\npublic_origin = 'https://a.example'\n{STATEMENT}");
+    let few = |text: &str| Config { few_contributors: true, ..toml::from_str(text).unwrap() };
+    let address = "127.0.0.1:1".parse().unwrap();
+    assert!(few("[rounds]\nminimum_clients = 1").check(address).is_ok());
+    assert!(matches!(few(&text).check(address), Err(ConfigError::FewBeyondLoopback)));
+}
+
+#[test]
+fn mistakes_are_found_and_named() {
+    for unknown in [
+        "minimum_client = 3",
+        "[rounds]\nminimum = 3",
+        "[learning]\nepoch = 1",
+        "[capture]\nclip_s = 3",
+        "[limits]\nx = 1",
+    ] {
+        assert!(toml::from_str::<Config>(unknown).is_err(), "{unknown}");
+    }
+    for unknown in ["[learning]\nrecipe = 'adapters'", "[learning]\nupdate_encoding = 'int4'"] {
+        assert!(toml::from_str::<Config>(unknown).is_err(), "{unknown}");
+    }
+    for (text, key) in [
+        ("[learning]\nlearning_rate = 0.0", "learning.learning_rate"),
+        ("[learning]\nlearning_rate = inf", "learning.learning_rate"),
+        ("[learning]\nproximal = inf", "learning.proximal"),
+        ("[learning]\nconfidence_threshold = nan", "learning.confidence_threshold"),
+        ("[learning]\nminimum_clips = 300", "learning.minimum_clips"),
+        ("[capture]\nmax_frames_per_second = inf", "capture.max_frames_per_second"),
+        ("[capture]\nminimum_frames = 31", "capture.minimum_frames"),
+        ("[rounds]\nminimum_clients = 0", "rounds.minimum_clients"),
+        ("[rounds]\nminimum_clients = 2", "--allow-few-contributors"),
+        ("[rounds]\nminimum_clients = 2000", "limits.max_participants"),
+        ("[rounds]\nduration_s = 5", "limits.shortest_round_s"),
+        ("[limits]\nmax_norm = inf", "limits.max_norm"),
+        ("public_origin = 'class.example.org'", "public_origin"),
+    ] {
+        let error = check(text, "127.0.0.1:1").unwrap_err().to_string();
+        assert!(error.contains(key), "{text}: {error}");
+    }
+}

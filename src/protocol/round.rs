@@ -1,0 +1,163 @@
+//! Rounds on the wire: the open one, the ended ones, and why a round closed or its candidate was rejected.
+//!
+//! Values that this version does not know are read as `Unknown`, so that a newer aggregator does not break open tabs.
+
+use serde::{Deserialize, Serialize};
+
+/// How many ended rounds the manifest lists.
+pub const RECENT_ROUNDS: usize = 16;
+
+/// A round that takes updates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenRound {
+    /// Counts up by one with every round; never reused.
+    pub id: u64,
+    /// The model version that updates are relative to.
+    pub base_version: u64,
+    /// The round closes when so many updates are in.
+    pub minimum_clients: u32,
+    /// Updates received so far.
+    pub received: u32,
+    /// Seconds since 1970 when the round ends even with too few clients.
+    pub deadline_s: u64,
+}
+
+/// An ended round.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndedRound {
+    /// [`OpenRound::id`].
+    pub round: u64,
+    /// How it ended.
+    pub outcome: RoundOutcome,
+    /// The model version that it was published as; present exactly if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+}
+
+/// How a round ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoundOutcome {
+    /// The aggregate is a model version: the clips behind its updates have been learned from.
+    Published,
+    /// The candidate did not pass the acceptance check: the updates changed nothing.
+    Rejected,
+    /// Too few updates came, or the round's base was replaced: the updates changed nothing.
+    Abandoned,
+    /// An outcome of a newer protocol: the updates may have changed the model.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Why a round takes no more updates, or why no model came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CloseReason {
+    /// The minimum number of clients was reached.
+    Complete,
+    /// The instructor closed it; the updates received so far are aggregated.
+    Instructor,
+    /// The deadline passed.
+    Deadline,
+    /// The candidate did not pass the acceptance check; the global model stays.
+    Rejected,
+    /// Too few updates, or its base was replaced.
+    Abandoned,
+    /// A reason of a newer protocol.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Where a round stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "kebab-case")]
+pub enum RoundPhase {
+    /// Takes updates.
+    Open,
+    /// The updates are being aggregated.
+    Aggregating,
+    /// The candidate is going through the acceptance check.
+    Evaluating,
+    /// Ended with a new global model.
+    Published {
+        /// The model's version.
+        version: u64,
+    },
+    /// Ended without one: the acceptance check refused the candidate, or what was stored of the round is damaged.
+    Rejected {
+        /// Why.
+        reason: Rejection,
+    },
+    /// Ended without one: too few updates, or its base was replaced.
+    Abandoned,
+    /// A phase of a newer protocol.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Why a candidate did not become the global model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "code", rename_all = "kebab-case")]
+pub enum Rejection {
+    /// Its tensors are not those of the base.
+    #[error("the candidate's layout differs from its base's{}", at(.tensor.as_deref()))]
+    Layout {
+        /// The first tensor that differs, where one does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tensor: Option<String>,
+    },
+    /// A tensor holds NaN or an infinity.
+    #[error("the candidate's tensor `{tensor}` is not finite")]
+    NotFinite {
+        /// The first such tensor.
+        tensor: String,
+    },
+    /// It is further from its base than allowed.
+    #[error("the model would move by {found:.3}, more than {limit:.3}")]
+    Norm {
+        /// Euclidean norm of the change.
+        found: f64,
+        /// The largest allowed.
+        limit: f64,
+    },
+    /// It names the held-out clips worse than its base does.
+    #[error(
+        "macro F1 on the held-out clips of {dataset} would fall from {before:.3} to {found:.3}, by more than {tolerance:.3}"
+    )]
+    MacroF1 {
+        /// The held-out set.
+        dataset: String,
+        /// Of the base, 0 to 1.
+        before: f64,
+        /// Of the candidate, 0 to 1.
+        found: f64,
+        /// How far it may fall.
+        tolerance: f64,
+    },
+    /// The held-out loss of the candidate is not a finite number.
+    #[error("the loss on the held-out clips of {dataset} is not finite")]
+    Loss {
+        /// The held-out set.
+        dataset: String,
+    },
+    /// What was stored of the round is damaged or gone.
+    #[error("stored data is damaged: {detail}")]
+    StorageDamaged {
+        /// For the log and its reader: which object, and what is wrong.
+        detail: String,
+    },
+    /// Recorded as a sentence by protocol 1.
+    #[error("{detail}")]
+    Unspecified {
+        /// The sentence.
+        detail: String,
+    },
+    /// A reason of a newer protocol.
+    #[serde(other)]
+    #[error("another reason")]
+    Unknown,
+}
+
+fn at(tensor: Option<&str>) -> String {
+    tensor.map_or_else(String::new, |tensor| format!(" at tensor `{tensor}`"))
+}
