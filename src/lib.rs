@@ -5,15 +5,19 @@
 //! "Dynamic Facial Expression Recognition through Partial Label Learning and Federated Learning" (Daffa, Gupta,
 //! Chen, Wong).
 //!
-//! Dependencies point one way: `page` → `protocol`; `tab` → `learning` → `model`; `tab` → `protocol`.
+//! Dependencies point one way; the table is in docs/ARCHITECTURE.md, and a test keeps it.
 
+#[cfg(test)]
+mod arrows;
+pub mod browser;
 pub mod emotion;
 pub mod learning;
+pub mod messages;
 pub mod model;
 #[cfg(all(target_arch = "wasm32", feature = "page"))]
 pub mod page;
 pub mod protocol;
 pub mod random;
 pub mod simd;
-pub mod tab;
 pub mod weights;
+pub mod worker;

@@ -1,11 +1,11 @@
-//! The session worker, or an extractor on the CPU if it is named so. See [`emofed::tab`].
+//! The session worker, or an extractor on the CPU under that worker name. See [`emofed::worker`].
 
 #[cfg(target_arch = "wasm32")]
 fn main() {
-    if emofed::tab::extractor_worker::is_wanted() {
-        emofed::tab::extractor_worker::run();
+    if emofed::worker::extractor::service::is_requested() {
+        emofed::worker::extractor::service::run();
     } else {
-        emofed::tab::session::run();
+        emofed::worker::session::run();
     }
 }
 

@@ -1,8 +1,8 @@
-//! An extractor on WebGPU. See [`emofed::tab::extractor_worker`].
+//! An extractor on WebGPU. See [`emofed::worker::extractor::service`].
 
 #[cfg(target_arch = "wasm32")]
 fn main() {
-    emofed::tab::extractor_worker::run();
+    emofed::worker::extractor::service::run();
 }
 
 #[cfg(not(target_arch = "wasm32"))]

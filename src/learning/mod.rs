@@ -5,12 +5,12 @@
 mod adam;
 mod fedavg;
 mod fine_tune;
-mod labeller;
 mod loss;
 #[cfg(not(target_arch = "wasm32"))]
 mod parallel_trainer;
 mod personal_head;
 mod pseudo_label;
+mod pseudo_labeller;
 mod settings;
 mod strategy;
 mod trainer;
@@ -19,12 +19,12 @@ mod votes;
 pub use adam::{Adam, AdamSettings};
 pub use fedavg::FedAvg;
 pub use fine_tune::{FineTune, StepReport};
-pub use labeller::Labeller;
 pub use loss::kl_divergence;
 #[cfg(not(target_arch = "wasm32"))]
 pub use parallel_trainer::ParallelTrainer;
 pub use personal_head::{HeadTuning, PersonalHead, tune_head};
-pub use pseudo_label::{PseudoLabel, pseudo_label};
+pub use pseudo_label::{LabelRejection, PseudoLabel, pseudo_label};
+pub use pseudo_labeller::PseudoLabeller;
 pub use settings::{LearningSettings, Recipe, UpdateEncoding};
 pub use strategy::Strategy;
 pub use trainer::Trainer;

@@ -1,14 +1,14 @@
-//! A head of the student's own: the linear layer tuned on the student's clips alone, over the global model's LSTM. It never
-//! leaves the tab (as in FedPer, Arivazhagan et al. 2019, and FedRep, Collins et al. 2021).
+//! A personalised head: the VFER's linear layer, tuned on one student's clips over the global model's LSTM. It never leaves
+//! the tab (as in FedPer, Arivazhagan et al. 2019, and FedRep, Collins et al. 2021).
 
 use std::collections::VecDeque;
 
-use super::{Adam, AdamSettings, Labeller, LearningSettings};
+use super::{Adam, AdamSettings, LearningSettings, PseudoLabeller};
 use crate::emotion::EMOTIONS;
 use crate::model::vfer::{HIDDEN, Parameters, Vfer, softmax};
 use crate::random::SplitMix64;
 
-/// How a head is tuned.
+/// Settings of head tuning.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HeadTuning {
     /// Adam's learning rate.
@@ -17,12 +17,13 @@ pub struct HeadTuning {
     pub epochs: u32,
     /// Clips per step.
     pub batch_size: usize,
-    /// Fixes the order of clips in an epoch.
+    /// Seed of the order of clips in an epoch.
     pub seed: u64,
 }
 
-/// `vfer` with a head tuned on clips of which `hidden` is the LSTM's last state and `targets` what they show, by the KL
-/// divergence; the LSTM stays as it is. Without clips, `vfer`. The same input gives the same bits.
+/// `vfer` with its head tuned and its LSTM unchanged. `hidden`, `[clips, HIDDEN]`, is the LSTM's last state of each clip and
+/// `targets`, `[clips, EMOTIONS]`, its target distribution; the loss is the KL divergence, whose gradient with respect to the
+/// logits is `softmax(logits) − target`. Without clips it is `vfer`. The same input gives the same bits.
 pub fn tune_head(vfer: &Vfer, hidden: &[[f32; HIDDEN]], targets: &[[f32; EMOTIONS]], tuning: &HeadTuning) -> Vfer {
     let mut tuned = vfer.clone();
     let mut adam = Adam::new(AdamSettings::with_learning_rate(tuning.learning_rate));
@@ -43,38 +44,38 @@ pub fn tune_head(vfer: &Vfer, hidden: &[[f32; HIDDEN]], targets: &[[f32; EMOTION
                     row.iter_mut().zip(*hidden).for_each(|(sum, value)| *sum += error * value);
                 }
             }
-            // Where the gradient is zero, Adam moves nothing.
+            // The LSTM's gradient is zero, for which Adam changes nothing.
             adam.step(&mut tuned.parameters, &gradient);
         }
     }
     tuned
 }
 
-/// What the recipe `personal-head` does in a tab: it labels every clip softly, with the image head's preference divided
-/// out, and keeps a head tuned on the newest of them. What is contributed to the class has nothing to do with it.
+/// The personalised head of a tab under the recipe `personal-head`: every clip is pseudo-labelled softly, with the image
+/// head's prior divided out, and the head is tuned on the newest of them. It does not affect client updates.
 #[derive(Clone, Debug, Default)]
 pub struct PersonalHead {
-    labeller: Labeller,
+    labeller: PseudoLabeller,
     /// Newest last.
-    clips: VecDeque<OwnClip>,
+    clips: VecDeque<PersonalClip>,
 }
 
 #[derive(Clone, Debug)]
-struct OwnClip {
+struct PersonalClip {
     /// `[frames, FEATURES]`.
     features: Vec<f32>,
     target: [f32; EMOTIONS],
-    /// Of the global model in use.
+    /// Last state of the global model's LSTM over it.
     hidden: [f32; HIDDEN],
 }
 
 impl PersonalHead {
-    /// With fewer clips there is no head.
+    /// With fewer clips there is no personalised head.
     const MINIMUM_CLIPS: usize = 4;
-    /// Older ones go.
+    /// Older clips are removed.
     const MAXIMUM_CLIPS: usize = 50;
 
-    /// How its clips are labelled, whatever the class's settings are.
+    /// Settings of its pseudo-labelling, whatever the federation's settings are.
     pub fn labels() -> LearningSettings {
         LearningSettings {
             video_share: 0.5,
@@ -85,35 +86,41 @@ impl PersonalHead {
         }
     }
 
-    /// How its head is tuned.
+    /// Settings of its tuning.
     pub fn tuning() -> HeadTuning {
         HeadTuning { learning_rate: 1e-3, epochs: 5, batch_size: 8, seed: 0 }
     }
 
-    /// How many clips it has.
+    /// The number of clips.
     pub fn clips(&self) -> usize {
         self.clips.len()
     }
 
-    /// Takes in a clip: `features` `[frames, FEATURES]`, the image head's probabilities of its `frames`, and what the global
-    /// model `vfer` says of it. One that cannot be labelled is left out.
-    pub fn add(&mut self, vfer: &Vfer, features: Vec<f32>, frames: &[[f32; EMOTIONS]], opinion: &[f32; EMOTIONS]) {
-        let Some(label) = self.labeller.label(frames, opinion, &Self::labels()) else { return };
-        let hidden = vfer.last_hidden(&features);
-        self.clips.push_back(OwnClip { features, target: label.target(true), hidden });
+    /// Takes in a clip: its `features`, `[frames, FEATURES]`; the last state of the global model's LSTM over them, `hidden`;
+    /// the image head's probabilities of its `frames`, `[frames, EMOTIONS]`; and the global model's `prediction`,
+    /// `[EMOTIONS]`. A clip that cannot be labelled is left out.
+    pub fn add(
+        &mut self,
+        features: Vec<f32>,
+        hidden: [f32; HIDDEN],
+        frames: &[[f32; EMOTIONS]],
+        prediction: &[f32; EMOTIONS],
+    ) {
+        let Some(label) = self.labeller.label(frames, prediction, &Self::labels()) else { return };
+        self.clips.push_back(PersonalClip { features, target: label.target(true), hidden });
         if self.clips.len() > Self::MAXIMUM_CLIPS {
             self.clips.pop_front();
         }
     }
 
-    /// Follows a new global model. Labels stay as they were given.
+    /// Moves to a new global model: recomputes the LSTM's states. Labels stay.
     pub fn rebase(&mut self, vfer: &Vfer) {
         for clip in &mut self.clips {
             clip.hidden = vfer.last_hidden(&clip.features);
         }
     }
 
-    /// The global model `vfer` with the student's own head, once there are enough clips.
+    /// The global model `vfer` with the personalised head, once there are enough clips.
     pub fn tuned(&self, vfer: &Vfer) -> Option<Vfer> {
         if self.clips.len() < Self::MINIMUM_CLIPS {
             return None;
@@ -148,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_training_with_the_lstm_held_still() {
+    fn it_is_training_with_a_frozen_lstm() {
         let clips = clips(10);
         let tuning = HeadTuning { learning_rate: 1e-2, epochs: 3, batch_size: clips.len(), seed: 1 };
         let vfer = Vfer::random(1);
@@ -192,7 +199,7 @@ mod tests {
         let clips = clips(PersonalHead::MAXIMUM_CLIPS + 3);
         for (index, clip) in clips.iter().enumerate() {
             assert_eq!(own.tuned(&first).is_some(), index >= PersonalHead::MINIMUM_CLIPS);
-            own.add(&first, clip.features.clone(), &[clip.target], &[0.1; EMOTIONS]);
+            own.add(clip.features.clone(), first.last_hidden(&clip.features), &[clip.target], &[0.1; EMOTIONS]);
         }
         assert_eq!(own.clips(), PersonalHead::MAXIMUM_CLIPS);
         let over_first = own.tuned(&first).unwrap();
@@ -203,7 +210,7 @@ mod tests {
         let hidden: Vec<_> = clips[3..].iter().map(|clip| second.last_hidden(&clip.features)).collect();
         let targets: Vec<_> = own.clips.iter().map(|clip| clip.target).collect();
         assert_eq!(over_second, tune_head(&second, &hidden, &targets, &PersonalHead::tuning()));
-        own.add(&second, clips[0].features.clone(), &[[f32::NAN; EMOTIONS]], &[0.1; EMOTIONS]);
+        own.add(clips[0].features.clone(), [0.0; HIDDEN], &[[f32::NAN; EMOTIONS]], &[0.1; EMOTIONS]);
         assert_eq!(own.tuned(&second).unwrap(), over_second, "what cannot be labelled is left out");
     }
 }

@@ -2,8 +2,12 @@
 
 use gloo::events::{EventListener, EventListenerOptions};
 use gloo::utils::{document, window};
-use wasm_bindgen::JsCast;
+use js_sys::{Array, Date, Intl, Object};
+use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Element, Event, HtmlElement, Storage};
+
+use super::words::Notice;
+use crate::browser::js;
 
 /// The element with this id, as the type it has in `www/`.
 pub fn get<T: JsCast>(id: &str) -> T {
@@ -18,8 +22,8 @@ pub fn show(id: &str, shown: bool) {
     get::<HtmlElement>(id).set_hidden(!shown);
 }
 
-/// Moves the focus to the element with this id, as where what had it is hidden now. It is a courtesy; a browser that refuses does
-/// no harm.
+/// Moves the focus to the element with this id, as where the element that had it is hidden now. A browser may refuse, which
+/// does no harm.
 pub fn focus(id: &str) {
     let _ = get::<HtmlElement>(id).focus();
 }
@@ -62,7 +66,7 @@ pub fn fact(list: &Element, term: &str, description: &str) {
     append(list, &[&element("dt", term), &element("dd", description)]);
 }
 
-/// Calls `action` at each `event` on the element with this id. It cannot prevent what the browser does by itself:
+/// Calls `action` at each `event` on the element with this id. It cannot prevent the browser's default action;
 /// [`on_submit`] can.
 pub fn on(id: &str, event: &'static str, action: impl FnMut(&Event) + 'static) {
     EventListener::new(&get::<Element>(id), event, action).forget();
@@ -79,7 +83,7 @@ pub fn on_submit(id: &str, mut action: impl FnMut() + 'static) {
     .forget();
 }
 
-/// What this tab remembers over a reload, unless the browser refuses.
+/// The tab's session storage, which survives a reload; `None` if the browser refuses.
 pub fn session_storage() -> Option<Storage> {
     window().session_storage().ok().flatten()
 }
@@ -91,13 +95,28 @@ pub fn fragment(name: &str) -> Option<String> {
 }
 
 /// Shows a problem and the way out.
-pub fn problem(message: &str, way_out: &str) {
-    text("problem-message", message);
-    text("problem-way-out", way_out);
+pub fn problem(notice: &Notice) {
+    text("problem-message", &notice.message);
+    text("problem-way-out", &notice.way_out);
     show("problem", true);
 }
 
-/// Lets the problem's buttons do what they say.
+/// Milliseconds since 1970 as date and time, in the page's language and the browser's time zone.
+pub fn date_time(at_ms: f64) -> String {
+    let language = document().document_element().and_then(|html| html.get_attribute("lang"));
+    let locales = language.map_or_else(Array::new, |language| Array::of1(&language.into()));
+    let options = Object::new();
+    js::set(&options, "dateStyle", &"medium".into());
+    js::set(&options, "timeStyle", &"short".into());
+    let formatted = Intl::DateTimeFormat::new(&locales, &options)
+        .format()
+        .call1(&JsValue::UNDEFINED, &Date::new(&at_ms.into()))
+        .ok()
+        .and_then(|text| text.as_string());
+    formatted.unwrap_or_default()
+}
+
+/// Wires up the buttons beside a problem.
 pub fn wire_problem() {
     on("problem-reload", "click", |_| {
         // A page that cannot reload is being closed.

@@ -1,12 +1,12 @@
-//! What the student and the instructor see. Markup and styles are in `www/`; here is what moves.
+//! The student's and the instructor's page. Markup, styles and fixed text are in `www/`; here is what changes.
 //!
 //! Data flows one way: a message changes the state, and the state is shown. Models never run on this thread.
 
 mod dom;
 mod instructor;
-mod locks;
 mod status;
 mod student;
+mod words;
 
 /// Starts the page that the document is.
 pub fn run() {

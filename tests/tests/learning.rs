@@ -124,7 +124,7 @@ fn pseudo_labels() {
         let label = pseudo_label(&frames, golden["threshold"].as_f64().unwrap()).unwrap();
         assert_close(kind, &label.mean, &numbers(&golden[kind]["mean_probabilities"]), TOLERANCE);
         let expected = golden[kind]["label"].as_u64().map(|index| Emotion::from_index(index as usize).unwrap());
-        assert_eq!(label.confident.then_some(label.emotion), expected);
+        assert_eq!(label.is_kept().then_some(label.emotion), expected);
     }
 }
 

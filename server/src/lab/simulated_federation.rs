@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use emofed::learning::{Clip, FineTune, Labeller, LearningSettings, PseudoLabel, Strategy};
+use emofed::learning::{Clip, FineTune, LearningSettings, PseudoLabel, PseudoLabeller, Strategy};
 use emofed::model::BackboneKind;
 use emofed::model::vfer::Vfer;
 use emofed::protocol::{
@@ -221,7 +221,7 @@ pub fn pseudo_labelled<'a>(
     clips: &[&'a RatedClip],
     learning: &LearningSettings,
 ) -> Vec<(&'a RatedClip, PseudoLabel)> {
-    let mut labeller = Labeller::default();
+    let mut labeller = PseudoLabeller::default();
     let label = |clip: &&'a RatedClip| {
         // Running the VFER is as much work as a third of a training step: only where its opinion is asked for.
         let video = if learning.video_share > 0.0 || learning.agreement {
@@ -230,7 +230,7 @@ pub fn pseudo_labelled<'a>(
             [0.0; 6]
         };
         let label = labeller.label(&clip.probabilities, &video, learning)?;
-        label.confident.then_some((*clip, label))
+        label.is_kept().then_some((*clip, label))
     };
     clips.iter().filter_map(label).collect()
 }

@@ -1,4 +1,4 @@
-//! The instructor's page: invite, rounds, models. There is nothing of any single student in it.
+//! The instructor's page: invitation, rounds, models. It shows nothing about any single student.
 
 mod api;
 mod view;
@@ -12,22 +12,29 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{HtmlDialogElement, HtmlInputElement, VisibilityState};
 
-use self::api::{Api, ApiError};
+use self::api::Api;
+use super::words::instructor as words;
 use super::{dom, status};
-use crate::protocol::{FederationStatus, ProblemCode, RoundSettings, instructor_path};
-use crate::tab::events::Events;
+use crate::browser::event_stream::EventStream;
+use crate::browser::request::RequestError;
+use crate::protocol::{FederationStatus, RoundSettings, instructor_path};
 
 const KEY: &str = "emofed.instructor-token";
-/// How often the status is asked for where no event tells of a change.
+/// How often the status is fetched, in case events do not get through, in milliseconds.
 const POLL_MS: u32 = 5_000;
 
-/// What a click asks for, after it was confirmed.
+/// A command of the instructor's.
 #[derive(Clone)]
-enum Order {
-    Open,
-    Close(u64),
+pub(super) enum Command {
+    /// Open a round.
+    OpenRound,
+    /// Close this round now.
+    CloseRound(u64),
+    /// Make this version the global model again.
     Restore(u64),
+    /// Replace the join code.
     RenewCode,
+    /// Revoke the participant with this id.
     Revoke(String),
 }
 
@@ -53,15 +60,16 @@ fn token_in_address() -> Option<String> {
     Some(token)
 }
 
-/// Follows events, but not while nobody looks: a browser has only so many connections for all its tabs.
-fn follow_while_visible(refresh: impl Fn() + Clone + 'static) {
-    let follow =
-        move || (document().visibility_state() != VisibilityState::Hidden).then(|| Events::observe(refresh.clone()));
-    let mut events = follow();
+/// Subscribes to events while the page is visible: a browser limits the connections of all its tabs together.
+fn subscribe_while_visible(refresh: impl Fn() + Clone + 'static) {
+    let subscribe = move || {
+        (document().visibility_state() != VisibilityState::Hidden).then(|| EventStream::observe(refresh.clone()))
+    };
+    let mut events = subscribe();
     EventListener::new(&document(), "visibilitychange", move |_| {
-        // What is open is closed first.
+        // The open stream is closed first.
         events.take();
-        events = follow();
+        events = subscribe();
     })
     .forget();
 }
@@ -76,7 +84,7 @@ fn sign_in(token: String) {
         match desk.api.status().await {
             Ok(status) => {
                 if let Some(storage) = dom::session_storage() {
-                    // Without it, the token is asked for again after a reload.
+                    // Where the browser refuses, the token is asked for again after a reload.
                     let _ = storage.set_item(KEY, &token);
                 }
                 dom::show("problem", false);
@@ -88,20 +96,10 @@ fn sign_in(token: String) {
             }
             Err(error) => {
                 dom::show("sign-in", true);
-                dom::problem(&error.to_string(), way_out(&error));
+                dom::problem(&words::failed(&error));
             }
         }
     });
-}
-
-fn way_out(error: &ApiError) -> &'static str {
-    match error {
-        ApiError::Refused(problem) if problem.code == ProblemCode::Unauthorized => {
-            "Open the instructor's link that the aggregator printed when it started."
-        }
-        ApiError::Refused(_) => "Nothing was changed.",
-        ApiError::Unreachable => "Start the aggregator again; this page goes on by itself.",
-    }
 }
 
 /// The page after signing in.
@@ -117,27 +115,27 @@ impl Desk {
             spawn_local(async move { desk.refresh().await });
         };
         Interval::new(POLL_MS, refresh.clone()).forget();
-        follow_while_visible(refresh);
+        subscribe_while_visible(refresh);
         let desk = self.clone();
-        dom::on("open-round", "click", move |_| desk.confirm(Order::Open));
+        dom::on("open-round", "click", move |_| desk.confirm(Command::OpenRound));
         let desk = self.clone();
         dom::on("close-round", "click", move |_| {
             if let Some(round) = view::open_round() {
-                desk.confirm(Order::Close(round));
+                desk.confirm(Command::CloseRound(round));
             }
         });
         let desk = self.clone();
         dom::on("models", "click", move |event| {
             if let Some(version) = view::version_to_restore(event) {
-                desk.confirm(Order::Restore(version));
+                desk.confirm(Command::Restore(version));
             }
         });
         let desk = self.clone();
-        dom::on("renew-code", "click", move |_| desk.confirm(Order::RenewCode));
+        dom::on("renew-code", "click", move |_| desk.confirm(Command::RenewCode));
         let desk = self.clone();
         dom::on("participants-rows", "click", move |event| {
             if let Some(id) = view::participant_to_revoke(event) {
-                desk.confirm(Order::Revoke(id));
+                desk.confirm(Command::Revoke(id));
             }
         });
         let desk = self.clone();
@@ -157,8 +155,8 @@ impl Desk {
                 let link = dom::get::<HtmlInputElement>("student-link");
                 let copied = JsFuture::from(window().navigator().clipboard().write_text(&link.value())).await.is_ok();
                 if copied {
-                    dom::text("copy-link", "Copied");
-                    Timeout::new(2_000, || dom::text("copy-link", "Copy")).forget();
+                    dom::text("copy-link", words::COPIED);
+                    Timeout::new(2_000, || dom::text("copy-link", words::COPY)).forget();
                 } else {
                     link.select();
                 }
@@ -175,17 +173,17 @@ impl Desk {
                 if view::participants_are_shown() {
                     match self.api.participants().await {
                         Ok(participants) => view::participants(&participants),
-                        // The next refresh says so.
-                        Err(ApiError::Unreachable) => {}
-                        Err(error) => dom::problem(&error.to_string(), way_out(&error)),
+                        Err(error @ RequestError::Refused(_)) => dom::problem(&words::failed(&error)),
+                        // The next refresh shows that there is no response.
+                        Err(_) => {}
                     }
                 }
             }
-            Err(ApiError::Unreachable) => {
-                status::show("connection", "The aggregator does not answer. This page keeps trying.");
+            Err(error @ RequestError::Refused(_)) => dom::problem(&words::failed(&error)),
+            Err(_) => {
+                status::show("connection", words::offline());
                 dom::show("connection", true);
             }
-            Err(error) => dom::problem(&error.to_string(), way_out(&error)),
         }
     }
 
@@ -195,29 +193,15 @@ impl Desk {
     }
 
     /// Asks before doing what cannot be undone.
-    fn confirm(self: &Rc<Self>, order: Order) {
-        let question = match &order {
-            Order::Open => return self.obey(order),
-            Order::Close(round) => {
-                format!("Close round {round} now? The updates that are in are averaged and published.")
-            }
-            Order::Restore(version) => format!(
-                "Make version {version} the central model again? Every tab switches to it; an open round is abandoned."
-            ),
-            Order::RenewCode => "Make a new join code? The old one and its links let nobody join any more; who has \
-                                 joined stays."
-                .to_owned(),
-            Order::Revoke(id) => format!(
-                "Revoke participant {id}? Its tab can send nothing more unless it joins again with the join code."
-            ),
-        };
+    fn confirm(self: &Rc<Self>, command: Command) {
+        let Some(question) = words::question(&command) else { return self.execute(command) };
         dom::text("confirm-text", &question);
         let dialog: HtmlDialogElement = dom::get("confirm");
         let desk = self.clone();
         let answered = dialog.clone();
         EventListener::once(&dialog, "close", move |_| {
             if answered.return_value() == "yes" {
-                desk.obey(order.clone());
+                desk.execute(command.clone());
             }
             answered.set_return_value("");
         })
@@ -226,19 +210,19 @@ impl Desk {
         let _ = dialog.show_modal();
     }
 
-    fn obey(self: &Rc<Self>, order: Order) {
+    fn execute(self: &Rc<Self>, command: Command) {
         let desk = self.clone();
         spawn_local(async move {
-            let done = match order {
-                Order::Open => desk.api.post(instructor_path::ROUNDS).await,
-                Order::Close(round) => desk.api.post(&instructor_path::close(round)).await,
-                Order::Restore(version) => desk.api.post(&instructor_path::restore(version)).await,
-                Order::RenewCode => desk.api.post(instructor_path::JOIN_CODE).await,
-                Order::Revoke(id) => desk.api.delete(&instructor_path::participant(&id)).await,
+            let done = match command {
+                Command::OpenRound => desk.api.post(instructor_path::ROUNDS).await,
+                Command::CloseRound(round) => desk.api.post(&instructor_path::close(round)).await,
+                Command::Restore(version) => desk.api.post(&instructor_path::restore(version)).await,
+                Command::RenewCode => desk.api.post(instructor_path::JOIN_CODE).await,
+                Command::Revoke(id) => desk.api.delete(&instructor_path::participant(&id)).await,
             };
             match done {
                 Ok(()) => dom::show("problem", false),
-                Err(error) => dom::problem(&error.to_string(), way_out(&error)),
+                Err(error) => dom::problem(&words::failed(&error)),
             }
             desk.refresh().await;
         });
@@ -247,10 +231,10 @@ impl Desk {
     async fn save(&self, settings: RoundSettings) {
         match self.api.save(&settings).await {
             Ok(()) => {
-                dom::text("settings-saved", "Saved.");
+                dom::text("settings-saved", words::SAVED);
                 Timeout::new(3_000, || dom::text("settings-saved", "")).forget();
             }
-            Err(error) => dom::problem(&error.to_string(), way_out(&error)),
+            Err(error) => dom::problem(&words::failed(&error)),
         }
     }
 }

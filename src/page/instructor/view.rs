@@ -1,22 +1,20 @@
-//! Shows the class's status, and reads the settings form.
+//! Shows the status, and reads the settings form.
 
-use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen::JsCast as _;
 use web_sys::{Element, Event, HtmlButtonElement, HtmlElement, HtmlInputElement, HtmlProgressElement};
 
+use crate::page::words::{instructor as words, model as model_words};
 use crate::page::{dom, status};
-use crate::protocol::{
-    FederationStatus, MINIMUM_CONTRIBUTORS, ModelOrigin, ModelVersion, ParticipantSummary, Rejection, RoundPhase,
-    RoundSettings,
-};
+use crate::protocol::{FederationStatus, MINIMUM_CONTRIBUTORS, ModelVersion, ParticipantSummary, RoundSettings};
 
-/// Rounds that are listed.
+/// Maximum number of rounds in the list.
 const ROUNDS_SHOWN: usize = 20;
 
 /// Shows everything that changes by itself.
 pub fn status(status: &FederationStatus, student_link: &str) {
-    dom::text("class-name", &format!("{}: instructor", status.name));
+    dom::text("class-name", &words::heading(&status.name));
     dom::text("join-code", &status.join_code);
-    let end = status.join_code_expires_at_s.map(|end_s| format!("Students can join with it until {}.", time(end_s)));
+    let end = status.join_code_expires_at_s.map(|end_s| words::joining_ends(&time(end_s)));
     dom::text("join-code-end", &end.unwrap_or_default());
     dom::get::<HtmlInputElement>("student-link").set_value(student_link);
     dom::show("few-contributors", status.few_contributors);
@@ -29,24 +27,16 @@ pub fn status(status: &FederationStatus, student_link: &str) {
     match &status.round {
         Some(round) => {
             dom::attribute("round", "data-round", &round.id.to_string());
-            let words = format!(
-                "Round {} is open on version {}: {} of {} updates are in. It ends at {} at the latest.",
-                round.id,
-                round.base_version,
-                round.received,
-                round.minimum_clients,
-                time(round.deadline_s)
-            );
-            status::show("round", &words);
             progress.set_max(f64::from(round.minimum_clients));
             progress.set_value(f64::from(round.received));
         }
         None => {
             // An element that does not have the attribute has nothing to remove.
             let _ = dom::get::<Element>("round").remove_attribute("data-round");
-            status::show("round", "No round is open.");
         }
     }
+    let round = status.round.as_ref().map(|round| (round, time(round.deadline_s)));
+    status::show("round", &words::round(round));
     dom::get::<HtmlButtonElement>("open-round").set_disabled(status.round.is_some());
     // The aggregator refuses to publish what so few contributed; a round without any update may end.
     let too_few = status.round.as_ref().is_none_or(|round| (1..fewest).contains(&round.received));
@@ -61,74 +51,33 @@ pub fn status(status: &FederationStatus, student_link: &str) {
         .take(ROUNDS_SHOWN)
         .map(|round| {
             let (id, base) = (round.id.to_string(), round.base_version.to_string());
-            row(&[&id, &base, &round.received.to_string(), &time(round.opened_at_s), &phase(&round.phase)])
+            row(&[&id, &base, &round.received.to_string(), &time(round.opened_at_s), &words::phase(&round.phase)])
         })
         .collect();
     fill("rounds", &rounds);
 }
 
-/// Where a round stands.
-fn phase(phase: &RoundPhase) -> String {
-    match phase {
-        RoundPhase::Open => "open".to_owned(),
-        RoundPhase::Aggregating => "aggregating".to_owned(),
-        RoundPhase::Evaluating => "evaluating".to_owned(),
-        RoundPhase::Published { version } => format!("published as version {version}"),
-        RoundPhase::Rejected { reason } => format!("rejected: {}", rejection(reason)),
-        RoundPhase::Abandoned => "abandoned".to_owned(),
-        RoundPhase::Unknown => "reload the page to see".to_owned(),
-    }
-}
-
-fn rejection(reason: &Rejection) -> String {
-    match reason {
-        Rejection::Layout { .. } => "the aggregate does not fit the model".to_owned(),
-        Rejection::NotFinite { .. } => "the aggregate has values that are not numbers".to_owned(),
-        Rejection::Norm { found, limit } => format!("the model would move by {found:.3}, more than {limit:.3}"),
-        Rejection::MacroF1 { dataset, before, found, tolerance } => format!(
-            "macro F1 on the held-out clips of {dataset} would fall from {before:.3} to {found:.3}, by more than {tolerance:.3}"
-        ),
-        Rejection::Loss { dataset } => format!("the model fails on the held-out clips of {dataset}"),
-        Rejection::StorageDamaged { .. } => {
-            "what was stored of it is damaged; the aggregator's log says what".to_owned()
-        }
-        Rejection::Unspecified { detail } => detail.clone(),
-        Rejection::Unknown => "reload the page to see why".to_owned(),
-    }
-}
-
 fn model_row(model: &ModelVersion, current: Option<u64>) -> Element {
-    let origin = match model.origin {
-        ModelOrigin::Bootstrap => "bootstrap (a start, not a result)".to_owned(),
-        ModelOrigin::Trained => match &model.card {
-            Some(card) if card.synthetic => "trained on synthetic clips".to_owned(),
-            Some(card) => format!("trained on {}", card.dataset),
-            None => "trained".to_owned(),
-        },
-        ModelOrigin::Unknown => "–".to_owned(),
-        ModelOrigin::Federated => model.round.map_or("restored".to_owned(), |round| format!("round {round}")),
-    };
     let parent = model.parent.map_or_else(|| "–".to_owned(), |parent| parent.to_string());
     let row = row(&[
         &model.version.to_string(),
         &parent,
-        &origin,
+        &model_words::origin(model),
         &model.num_clients.to_string(),
-        &model.num_examples.map_or_else(|| "not told".to_owned(), |clips| clips.to_string()),
-        &held_out(model),
+        &model_words::clips(model),
+        &model_words::held_out(model),
         &time(model.published_at_s),
     ]);
-    let action = dom::element("td", if current == Some(model.version) { "current" } else { "" });
+    let action = dom::element("td", if current == Some(model.version) { words::CURRENT } else { "" });
     if current != Some(model.version) {
-        let text = format!("Roll back to version {}", model.version);
-        let button = row_button(&text, "data-version", &model.version.to_string());
+        let button = row_button(&words::restore_button(model.version), "data-version", &model.version.to_string());
         dom::append(&action, &[&button]);
     }
     dom::append(&row, &[&action]);
     row
 }
 
-/// A button in a table's row, which says in an attribute what it is for.
+/// A button in a table's row, with an attribute that says which row it is.
 fn row_button(text: &str, attribute: &str, value: &str) -> Element {
     let button = dom::element("button", text);
     for (name, value) in [("type", "button"), (attribute, value)] {
@@ -138,12 +87,12 @@ fn row_button(text: &str, attribute: &str, value: &str) -> Element {
     button
 }
 
-/// Whether the list of participants is unfolded.
+/// Whether the list of participants is open.
 pub fn participants_are_shown() -> bool {
     dom::get::<Element>("participants-list").has_attribute("open")
 }
 
-/// Shows who has joined.
+/// Shows the participants.
 pub fn participants(participants: &[ParticipantSummary]) {
     let rows: Vec<Element> = participants
         .iter()
@@ -151,21 +100,13 @@ pub fn participants(participants: &[ParticipantSummary]) {
             let joined = participant.joined_at_s.map_or_else(|| "–".to_owned(), time);
             let row = row(&[&participant.id, &joined]);
             let action = dom::element("td", "");
-            let label = format!("Revoke {}", participant.id);
+            let label = words::revoke_button(&participant.id);
             dom::append(&action, &[&row_button(&label, "data-participant", &participant.id)]);
             dom::append(&row, &[&action]);
             row
         })
         .collect();
     fill("participants-rows", &rows);
-}
-
-/// Macro F1 on the held-out clips, before and after.
-fn held_out(model: &ModelVersion) -> String {
-    model
-        .acceptance_report
-        .as_ref()
-        .map_or_else(|| "–".to_owned(), |found| format!("{:.3} → {:.3}", found.macro_f1_before, found.macro_f1_after))
 }
 
 fn row(cells: &[&str]) -> Element {
@@ -222,8 +163,7 @@ pub fn wanted_settings() -> Option<RoundSettings> {
     })
 }
 
-/// A time of day, with the date, as this browser writes it.
-fn time(seconds: u64) -> String {
-    let date = js_sys::Date::new(&JsValue::from_f64(seconds as f64 * 1_000.0));
-    date.to_locale_string("en-GB", &JsValue::UNDEFINED).into()
+/// Seconds since 1970 as date and time.
+fn time(at_s: u64) -> String {
+    dom::date_time(at_s as f64 * 1_000.0)
 }

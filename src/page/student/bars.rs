@@ -1,13 +1,13 @@
-//! What the models see, as bars.
+//! The models' predictions, as bars.
 
 use gloo::utils::document;
 use wasm_bindgen::JsCast as _;
 use web_sys::{Element, HtmlElement};
 
 use crate::emotion::{EMOTIONS, Emotion};
-use crate::page::dom;
+use crate::page::{dom, words};
 
-/// One emotion's bars.
+/// The bars of one emotion.
 struct Bar {
     fills: [HtmlElement; 2],
     values: [Element; 2],
@@ -17,21 +17,21 @@ struct Bar {
 pub struct Bars(Vec<Bar>);
 
 impl Bars {
-    /// Empty ones, in place of what is there.
+    /// Empty bars, replacing those that are there.
     pub fn new() -> Self {
         let parent: Element = dom::get("bars");
         parent.set_text_content(None);
         Self(Emotion::ALL.iter().map(|emotion| bar(&parent, *emotion)).collect())
     }
 
-    /// Shows probabilities; `None` where a model saw nothing.
+    /// Shows probabilities; `None` without a prediction.
     pub fn show(&self, image: Option<[f32; EMOTIONS]>, video: Option<[f32; EMOTIONS]>) {
         for (row, probabilities) in [image, video].iter().enumerate() {
             for (bar, index) in self.0.iter().zip(0..EMOTIONS) {
                 let probability = probabilities.map(|probabilities| probabilities[index]);
                 let text = probability.map_or_else(|| "–".to_owned(), |p| format!("{:.0} %", 100.0 * p));
                 bar.values[row].set_text_content(Some(&text));
-                // A transform keeps layout and paint out of it.
+                // A transform needs neither layout nor paint.
                 let scale = format!("scaleX({:.3})", probability.unwrap_or(0.0));
                 let _ = bar.fills[row].style().set_property("transform", &scale);
             }
@@ -56,7 +56,7 @@ fn bar(parent: &Element, emotion: Emotion) -> Bar {
         let fill = dom::element("div", "");
         fill.set_class_name(&format!("fill {model}"));
         let value = dom::element("span", "–");
-        let hidden = dom::element("span", &format!("{model} model: "));
+        let hidden = dom::element("span", &words::session::bar_of(model));
         hidden.set_class_name("hidden-text");
         dom::append(&rail, &[&fill]);
         let cell = dom::element("span", "");

@@ -1,4 +1,4 @@
-//! The camera: asked for, shown, lost, and asked for again.
+//! The camera: opening it, showing it, losing it, and opening it again.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -13,19 +13,14 @@ use web_sys::{
     MediaStreamConstraints, MediaStreamTrack, MediaStreamTrackState,
 };
 
-use super::{Student, frames};
+use super::Student;
+use crate::browser::js;
+use crate::messages::ToWorker;
 use crate::page::dom;
-use crate::tab::message::ToWorker;
+use crate::page::words::camera::{self as words, CameraProblem, FaceStatus};
 
-/// What a track that ends by itself means.
-const LOST: &str = "The camera was unplugged, or another program took it.";
-
-/// What a muted track means.
-const MUTED: &str =
-    "The camera gives no picture: its switch or cover, or another program, holds it back. It goes on by itself.";
-
-/// The one owner of the camera. Each start and each stop begins a new generation; what was asked for in an earlier one is
-/// stopped when it comes.
+/// The only owner of the camera's stream. Each start and each stop begins a new generation; a stream that was requested in an
+/// earlier generation is stopped when it arrives.
 #[derive(Default)]
 pub struct Camera {
     generation: Cell<u64>,
@@ -35,7 +30,7 @@ pub struct Camera {
 }
 
 impl Camera {
-    /// Turns the camera off, also where it is still being opened.
+    /// Turns the camera off, even while it is being opened.
     pub fn stop(&self) {
         self.generation.set(self.generation.get() + 1);
         self.listeners.borrow_mut().clear();
@@ -46,7 +41,7 @@ impl Camera {
         self.show_sign();
     }
 
-    /// Whether it is on: whether a track of it is live.
+    /// Whether it is on: whether one of its tracks is live.
     pub fn is_on(&self) -> bool {
         self.stream.borrow().as_ref().is_some_and(is_live)
     }
@@ -56,17 +51,17 @@ impl Camera {
         self.since_ms.get()
     }
 
-    /// What was seen before now is old.
-    pub fn begin_anew(&self) {
-        self.since_ms.set(frames::now_ms());
+    /// Invalidates the results of all frames so far.
+    pub fn restart_clock(&self) {
+        self.since_ms.set(js::now_ms());
     }
 
-    /// The generation of now.
+    /// The current generation.
     pub fn generation(&self) -> u64 {
         self.generation.get()
     }
 
-    /// Whether neither a start nor a stop came since `generation`.
+    /// Whether there was neither a start nor a stop since `generation`.
     pub fn is_current(&self, generation: u64) -> bool {
         self.generation.get() == generation
     }
@@ -82,8 +77,8 @@ impl Student {
         dom::on("camera-retry", "click", move |_| student.start_camera());
         let student = self.clone();
         dom::on("device", "change", move |_| {
-            // Another camera's pictures are no part of the clip.
-            student.tell(&ToWorker::CameraPaused);
+            // Another camera's frames are no part of the clip.
+            student.post(&ToWorker::CameraPaused);
             student.start_camera();
         });
         self.wire_pictures();
@@ -102,10 +97,10 @@ impl Student {
             if student.camera.is_current(generation) {
                 match opened {
                     Ok(stream) => student.show_camera(generation, stream).await,
-                    Err(error) => student.camera_failed(&words(&error)),
+                    Err(error) => student.camera_failed(problem_of(&error)),
                 }
             } else if let Ok(stream) = opened {
-                // The student left, paused or took another camera while the browser was asking.
+                // The student left, paused or chose another camera while the browser was asking for permission.
                 stop_tracks(&stream);
             }
         });
@@ -114,25 +109,25 @@ impl Student {
     async fn show_camera(self: &Rc<Self>, generation: u64, stream: MediaStream) {
         if !is_live(&stream) {
             stop_tracks(&stream);
-            return self.camera_failed(LOST);
+            return self.camera_failed(CameraProblem::Lost);
         }
         for track in stream.get_video_tracks().iter() {
             let student = self.clone();
             let track = track.unchecked_into::<MediaStreamTrack>();
-            let ended = EventListener::once(&track, "ended", move |_| student.camera_failed(LOST));
+            let ended = EventListener::once(&track, "ended", move |_| student.camera_failed(CameraProblem::Lost));
             let student = self.clone();
-            let muted = EventListener::new(&track, "mute", move |_| student.camera_rests(MUTED));
+            let muted = EventListener::new(&track, "mute", move |_| student.camera_rests(FaceStatus::Muted));
             let student = self.clone();
-            let unmuted = EventListener::new(&track, "unmute", move |_| student.camera_goes_on());
+            let unmuted = EventListener::new(&track, "unmute", move |_| student.camera_resumes());
             self.camera.listeners.borrow_mut().extend([ended, muted, unmuted]);
         }
         let video: HtmlVideoElement = dom::get("camera");
         video.set_src_object(Some(&stream));
         *self.camera.stream.borrow_mut() = Some(stream);
-        self.camera.begin_anew();
+        self.camera.restart_clock();
         self.pictures.begin();
         self.camera.show_sign();
-        self.view.borrow().looking();
+        self.view.borrow().face_status(FaceStatus::Looking);
         if let Ok(playing) = video.play() {
             // Rejected only if the source changes again, which starts this anew.
             let _ = JsFuture::from(playing).await;
@@ -143,25 +138,25 @@ impl Student {
         }
     }
 
-    /// The camera is on, and gives no pictures: the clip ends.
-    pub(super) fn camera_rests(&self, words: &str) {
-        self.camera.begin_anew();
+    /// The camera is on and delivers no new frames: the clip ends.
+    pub(super) fn camera_rests(&self, status: FaceStatus) {
+        self.camera.restart_clock();
         self.pictures.rest();
-        self.tell(&ToWorker::CameraPaused);
-        self.view.borrow_mut().rests(words);
+        self.post(&ToWorker::CameraPaused);
+        self.view.borrow_mut().no_picture(status);
     }
 
-    fn camera_goes_on(self: &Rc<Self>) {
+    fn camera_resumes(self: &Rc<Self>) {
         self.pictures.begin();
-        self.view.borrow().looking();
+        self.view.borrow().face_status(FaceStatus::Looking);
         self.pump();
     }
 
-    fn camera_failed(&self, words: &str) {
+    fn camera_failed(&self, problem: CameraProblem) {
         self.camera.stop();
-        self.tell(&ToWorker::CameraPaused);
-        self.view.borrow_mut().no_picture();
-        dom::text("camera-problem-text", words);
+        self.post(&ToWorker::CameraPaused);
+        self.view.borrow_mut().no_picture(FaceStatus::CameraOff);
+        dom::text("camera-problem-text", words::problem(problem));
         dom::show("camera-problem", true);
     }
 }
@@ -183,9 +178,9 @@ async fn open() -> Result<MediaStream, JsValue> {
     let video = Object::new();
     let set = |object: &Object, key: &str, value: &JsValue| Reflect::set(object, &key.into(), value);
     for (key, ideal) in [("width", 640), ("height", 480)] {
-        let wish = Object::new();
-        set(&wish, "ideal", &ideal.into())?;
-        set(&video, key, &wish)?;
+        let constraint = Object::new();
+        set(&constraint, "ideal", &ideal.into())?;
+        set(&video, key, &constraint)?;
     }
     let device = dom::get::<HtmlSelectElement>("device").value();
     if !device.is_empty() {
@@ -197,7 +192,7 @@ async fn open() -> Result<MediaStream, JsValue> {
     JsFuture::from(devices()?.get_user_media_with_constraints(&constraints)?).await?.dyn_into()
 }
 
-/// Fills the picker. Names are known only once a camera may be used.
+/// Fills the list of cameras. Their names are known only once permission is given.
 async fn list_devices(camera: &Camera, generation: u64) {
     let listed = async { JsFuture::from(devices()?.enumerate_devices()?).await };
     let Ok(listed) = listed.await else { return };
@@ -211,7 +206,7 @@ async fn list_devices(camera: &Camera, generation: u64) {
     let cameras = listed.unchecked_into::<Array>();
     let cameras = cameras.iter().map(|device| device.unchecked_into::<MediaDeviceInfo>());
     for (number, device) in cameras.filter(|device| device.kind() == MediaDeviceKind::Videoinput).enumerate() {
-        let label = if device.label().is_empty() { format!("Camera {}", number + 1) } else { device.label() };
+        let label = if device.label().is_empty() { words::unnamed(number + 1) } else { device.label() };
         let option = dom::element("option", &label);
         let _ = option.set_attribute("value", &device.device_id());
         if current.as_deref() == Some(label.as_str()) {
@@ -221,16 +216,13 @@ async fn list_devices(camera: &Camera, generation: u64) {
     }
 }
 
-/// What happened, and what to do.
-fn words(error: &JsValue) -> String {
+/// The problem behind an error of `getUserMedia`.
+fn problem_of(error: &JsValue) -> CameraProblem {
     let name = error.dyn_ref::<DomException>().map(DomException::name).unwrap_or_default();
     match name.as_str() {
-        "NotAllowedError" | "SecurityError" => {
-            "The browser may not use the camera. Allow it for this page (the camera sign near the address), then try again."
-        }
-        "NotFoundError" | "OverconstrainedError" => "There is no camera. Connect one, then try again.",
-        "NotReadableError" | "AbortError" => "Another program uses the camera. Close it there, then try again.",
-        _ => "This browser gives no camera to this page. Use a current browser, and the address that your instructor handed out.",
+        "NotAllowedError" | "SecurityError" => CameraProblem::NotAllowed,
+        "NotFoundError" | "OverconstrainedError" => CameraProblem::NotFound,
+        "NotReadableError" | "AbortError" => CameraProblem::InUse,
+        _ => CameraProblem::Unavailable,
     }
-    .to_owned()
 }

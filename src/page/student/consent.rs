@@ -1,5 +1,5 @@
-//! Consent comes first: nothing runs, and nothing is asked of the camera or the aggregator, before the student agrees. Only the
-//! deployment statement is fetched, to be read.
+//! Consent comes first: before the student agrees, no model runs and neither camera nor aggregator is used, except that the
+//! manifest is fetched for the deployment statement.
 
 use std::rc::Rc;
 
@@ -9,12 +9,12 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::{Element, HtmlButtonElement, HtmlInputElement, HtmlSelectElement};
 
 use super::Student;
-use super::remember::{Remembered, new_tab};
-use crate::page::dom;
+use super::tab_storage::{SessionChoices, new_tab_id};
+use crate::browser::request::Request;
+use crate::browser::timeout::SHORT_MS;
+use crate::messages::BackendChoice;
+use crate::page::{dom, words};
 use crate::protocol::{Manifest, path};
-use crate::tab::limit::SHORT_MS;
-use crate::tab::message::EngineChoice;
-use crate::tab::request::Call;
 
 impl Student {
     pub(super) fn wire_consent(self: &Rc<Self>) {
@@ -22,25 +22,33 @@ impl Student {
         if let Some(given) = dom::fragment("join") {
             code.set_value(&given);
         }
-        let engine: HtmlSelectElement = dom::get("engine");
-        if let Some(given) = dom::fragment("engine").filter(|given| matches!(given.as_str(), "cpu" | "webgpu")) {
-            engine.set_value(&given);
+        let backend: HtmlSelectElement = dom::get("backend");
+        if let Some(given) = dom::fragment("backend").filter(|given| matches!(given.as_str(), "cpu" | "webgpu")) {
+            backend.set_value(&given);
         }
-        // The link of another class, opened in the same tab: a browser loads nothing for a new fragment alone.
+        // The link of another class was opened in the same tab: a browser does not load a page for a new fragment alone.
         EventListener::new(&window(), "hashchange", |_| {
             let _ = window().location().reload();
         })
         .forget();
         let student = self.clone();
         dom::on_submit("join-form", move || {
-            let engine = match engine.value().as_str() {
-                "webgpu" => EngineChoice::Webgpu,
-                "cpu" => EngineChoice::Cpu,
-                _ => EngineChoice::Auto,
+            let backend = match backend.value().as_str() {
+                "webgpu" => BackendChoice::Webgpu,
+                "cpu" => BackendChoice::Cpu,
+                _ => BackendChoice::Auto,
             };
             let join_code = code.value().trim().to_uppercase();
-            let tab = new_tab();
-            student.agree(Remembered { tab, join_code, engine, contribute: false, paused: false, pause_key: true });
+            let tab = new_tab_id();
+            dom::show("consent-reason", false);
+            student.agree(SessionChoices {
+                tab,
+                join_code,
+                backend,
+                contribute: false,
+                paused: false,
+                pause_key: true,
+            });
         });
         dom::on("decline", "click", |_| {
             dom::show("problem", false);
@@ -67,8 +75,8 @@ impl Student {
         self.frames.stop();
         self.camera.stop();
         self.choice.take();
-        self.lead.release();
-        Remembered::forget();
+        self.leadership.release();
+        SessionChoices::delete();
         for section in ["starting", "classroom", "elsewhere"] {
             dom::show(section, false);
         }
@@ -78,7 +86,7 @@ impl Student {
 }
 
 async fn read_manifest() -> Option<Manifest> {
-    Call::get(path::MANIFEST, SHORT_MS).send().await.ok()?.accept().await.ok()?.json().await.ok()
+    Request::get(path::MANIFEST, SHORT_MS).send().await.ok()?.accept().await.ok()?.json().await.ok()
 }
 
 fn show_deployment(manifest: &Manifest) {
@@ -87,9 +95,9 @@ fn show_deployment(manifest: &Manifest) {
     let Some(statement) = &manifest.deployment else { return };
     let facts: Element = dom::get("deployment-facts");
     facts.set_text_content(None);
-    dom::fact(&facts, "Purpose", &statement.purpose);
-    dom::fact(&facts, "Jurisdiction", &statement.jurisdiction);
-    dom::fact(&facts, "Legal basis", &statement.legal_basis);
-    dom::fact(&facts, "Contact", &statement.contact);
+    let values = [&statement.purpose, &statement.jurisdiction, &statement.legal_basis, &statement.contact];
+    for (term, value) in words::session::DEPLOYMENT_TERMS.iter().zip(values) {
+        dom::fact(&facts, term, value);
+    }
     dom::show("deployment", true);
 }

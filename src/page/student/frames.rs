@@ -1,5 +1,5 @@
-//! Hands frames to the session worker: no more at a time than it has workers for, no faster than the plan says, none
-//! while nobody looks.
+//! Sends frames to the session worker: no more at a time than it can process, no faster than the capture plan says, and none
+//! while the page is hidden.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -12,39 +12,40 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{HtmlVideoElement, ImageBitmap, ImageBitmapOptions, VisibilityState};
 
 use super::Student;
-use crate::page::dom;
+use crate::browser::js;
+use crate::page::{dom, words};
 
-/// Longest side of a frame that is handed on; faces are found in less.
+/// Longest side of a frame that is sent, in pixels; the detector needs less.
 const LONGEST_SIDE: u32 = 640;
-/// How soon to look again when the video has no picture yet.
-const NOT_YET_MS: u32 = 100;
-/// So many pictures in a row that cannot be read are told of.
-const UNREADABLE: u32 = 10;
+/// Delay before another attempt when the video has no frame yet, in milliseconds.
+const RETRY_MS: u32 = 100;
+/// This many unreadable frames in a row are reported.
+const MAX_UNREADABLE: u32 = 10;
 
-/// Paces frames.
+/// Paces frames and counts those in flight.
 #[derive(Default)]
 pub struct Pump {
-    /// The worker has its models.
+    /// The worker has loaded its models.
     wanted: Cell<bool>,
     in_flight: Cell<usize>,
-    /// How many may be on their way at a time; 0 counts as 1.
-    lanes: Cell<usize>,
+    /// Maximum number in flight; 0 counts as 1.
+    max_in_flight: Cell<usize>,
     last_ms: Cell<f64>,
     interval_ms: Cell<f64>,
     next: RefCell<Option<Timeout>>,
-    /// Pictures that could not be read, in a row.
+    /// Unreadable frames in a row.
     unreadable: Cell<u32>,
 }
 
 impl Pump {
-    /// No frame until the worker wants one again.
+    /// Sends no more frames until the worker wants them again.
     pub fn stop(&self) {
         self.wanted.set(false);
         self.in_flight.set(0);
         self.next.take();
     }
 
-    /// The shortest time between two frames, in milliseconds.
+    /// Sets the shortest time between two frames, in milliseconds.
     pub fn pace(&self, interval_ms: f64) {
         self.interval_ms.set(interval_ms);
     }
@@ -54,36 +55,36 @@ impl Pump {
         self.wanted.set(true);
     }
 
-    /// The worker has answered.
+    /// A frame in flight has been answered.
     pub fn answered(&self) {
         self.in_flight.set(self.in_flight.get().saturating_sub(1));
     }
 
-    /// How many frames may be on their way at a time.
-    pub fn widen(&self, lanes: usize) {
-        self.lanes.set(lanes);
+    /// Sets the maximum number of frames in flight.
+    pub fn set_max_in_flight(&self, max_in_flight: usize) {
+        self.max_in_flight.set(max_in_flight);
     }
 
     fn is_full(&self) -> bool {
-        self.in_flight.get() >= self.lanes.get().max(1)
+        self.in_flight.get() >= self.max_in_flight.get().max(1)
     }
 }
 
 impl Student {
-    /// Sends the next frame when it is due, if everything is ready for it and the camera shows something new.
+    /// Sends the next frame when it is due, if everything is ready and the camera has a new one.
     pub(super) fn pump(self: &Rc<Self>) {
         let pump = &self.frames;
         if !self.is_ready_for_frame() || !self.pictures.is_fresh() {
             return;
         }
-        let wait_ms = (pump.last_ms.get() + pump.interval_ms.get() - now_ms()).max(0.0);
+        let wait_ms = (pump.last_ms.get() + pump.interval_ms.get() - js::now_ms()).max(0.0);
         self.pump_in(wait_ms as u32);
     }
 
     fn pump_in(self: &Rc<Self>, wait_ms: u32) {
         let student = Rc::downgrade(self);
         if wait_ms == 0 {
-            // A timer would wait for 4 ms.
+            // A timer waits for 4 ms at least.
             self.frames.next.take();
             let student = self.clone();
             return spawn_local(async move { student.send_frame().await });
@@ -93,12 +94,12 @@ impl Student {
                 spawn_local(async move { student.send_frame().await });
             }
         });
-        // Replaces, and so cancels, what was planned before.
+        // Replaces, and so cancels, the timer that was set before.
         *self.frames.next.borrow_mut() = Some(next);
     }
 
     fn is_ready_for_frame(&self) -> bool {
-        self.frames.wanted.get() && !self.frames.is_full() && self.camera.is_on() && is_watched()
+        self.frames.wanted.get() && !self.frames.is_full() && self.camera.is_on() && is_visible()
     }
 
     async fn send_frame(self: &Rc<Self>) {
@@ -108,14 +109,14 @@ impl Student {
         }
         self.pictures.take();
         pump.in_flight.set(pump.in_flight.get() + 1);
-        let at_ms = now_ms();
+        let at_ms = js::now_ms();
         pump.last_ms.set(at_ms);
         let generation = self.camera.generation();
         let grabbed = grab().await;
         self.count_unreadable(grabbed.as_ref().err());
         let sent = match grabbed {
-            // No picture follows the word that the camera is paused.
-            Ok(Some(frame)) if !self.camera.is_current(generation) || !is_watched() => {
+            // No frame is sent after the message that the camera is paused.
+            Ok(Some(frame)) if !self.camera.is_current(generation) || !is_visible() => {
                 frame.close();
                 false
             }
@@ -126,32 +127,30 @@ impl Student {
             self.pump();
         } else {
             pump.answered();
-            self.pump_in(NOT_YET_MS);
+            self.pump_in(RETRY_MS);
         }
     }
 
-    /// A picture was read, or not: `error`. One may fail while the camera changes; many have to be told of, once.
+    /// A frame was read, or failed with `error`. One may fail while the camera changes; many in a row are reported once.
     fn count_unreadable(&self, error: Option<&JsValue>) {
         let Some(error) = error else { return self.frames.unreadable.set(0) };
         let count = self.frames.unreadable.get() + 1;
         self.frames.unreadable.set(count);
-        if count == UNREADABLE {
-            let words = error.dyn_ref::<js_sys::Error>().map_or_else(|| format!("{error:?}"), |e| e.message().into());
-            let message = format!("The camera's pictures cannot be read ({words}).");
-            dom::problem(&message, "Pause and resume the camera, or choose another one.");
+        if count == MAX_UNREADABLE {
+            dom::problem(&words::problem::frames_unreadable(&js::error_message(error)));
         }
     }
 }
 
-/// Whether the tab can be seen.
-pub(super) fn is_watched() -> bool {
+/// Whether the page is visible.
+pub(super) fn is_visible() -> bool {
     document().visibility_state() != VisibilityState::Hidden
 }
 
-/// The picture that the video shows now, if it shows one.
+/// The video's current frame, if it has one.
 ///
 /// # Errors
-/// The browser's, if it cannot be read.
+/// The browser's, if the frame cannot be read.
 async fn grab() -> Result<Option<ImageBitmap>, JsValue> {
     let video: HtmlVideoElement = dom::get("camera");
     let (width, height) = (video.video_width(), video.video_height());
@@ -166,15 +165,10 @@ async fn grab() -> Result<Option<ImageBitmap>, JsValue> {
     JsFuture::from(made).await?.dyn_into().map(Some)
 }
 
-/// A frame as the worker expects it.
+/// The message for a frame, and what is transferred with it: see [`crate::messages`].
 pub(super) fn message(frame: &ImageBitmap, at_ms: f64) -> Option<(Object, Array)> {
     let message = Object::new();
     Reflect::set(&message, &"frame".into(), frame).ok()?;
     Reflect::set(&message, &"at_ms".into(), &JsValue::from_f64(at_ms)).ok()?;
     Some((message, Array::of1(frame)))
-}
-
-/// Milliseconds on the page's monotonic clock.
-pub(super) fn now_ms() -> f64 {
-    window().performance().map_or_else(js_sys::Date::now, |performance| performance.now())
 }

@@ -1,15 +1,15 @@
-//! The student's page: from consent to leaving.
+//! The student's page, from consent to leaving.
 
 mod bars;
 mod camera;
 mod consent;
 mod forget;
 mod frames;
-mod lead;
+mod leader;
 mod ledger;
 mod pictures;
 mod progress;
-mod remember;
+mod tab_storage;
 mod view;
 mod worker;
 
@@ -22,21 +22,23 @@ use wasm_bindgen::JsCast as _;
 use web_sys::{HtmlDialogElement, HtmlInputElement, KeyboardEvent};
 
 use self::camera::Camera;
-use self::remember::Remembered;
+use self::tab_storage::SessionChoices;
 use self::view::View;
 use self::worker::SessionWorker;
 use super::dom;
-use crate::tab::message::ToWorker;
+use super::words::camera::{self as camera_words, FaceStatus};
+use super::words::session::{self as session_words, Ending};
+use crate::messages::ToWorker;
 
 /// The page's state.
 struct Student {
-    /// What the student chose; survives a reload.
-    choice: RefCell<Option<Remembered>>,
+    /// The student's choices, once agreed; they survive a reload.
+    choice: RefCell<Option<SessionChoices>>,
     worker: RefCell<Option<SessionWorker>>,
     health: worker::Health,
-    /// The student wants to be forgotten, and is not yet.
+    /// The student has asked to be forgotten, and deletion is not complete.
     forgetting: Cell<bool>,
-    lead: lead::Lead,
+    leadership: leader::Leadership,
     camera: Camera,
     frames: frames::Pump,
     pictures: pictures::Pictures,
@@ -51,7 +53,7 @@ pub fn run() {
         worker: RefCell::default(),
         health: worker::Health::default(),
         forgetting: Cell::default(),
-        lead: lead::Lead::default(),
+        leadership: leader::Leadership::default(),
         camera: Camera::default(),
         frames: frames::Pump::default(),
         pictures: pictures::Pictures::default(),
@@ -59,15 +61,15 @@ pub fn run() {
     });
     student.wire_consent();
     student.wire_classroom();
-    student.wire_lead();
-    if let Some(remembered) = Remembered::load() {
-        student.go_on(remembered);
+    student.wire_leadership();
+    if let Some(choices) = SessionChoices::load() {
+        student.resume(choices);
     }
 }
 
 impl Student {
-    /// Joins as the student chose, now or before a reload, if no other tab of this browser is in the class.
-    fn join(self: &Rc<Self>, choice: Remembered) {
+    /// Joins with the student's choices, made now or before a reload, unless another tab of this browser is the leader.
+    fn join(self: &Rc<Self>, choice: SessionChoices) {
         if self.choice.borrow().is_some() {
             return;
         }
@@ -77,10 +79,10 @@ impl Student {
         dom::show("consent", false);
         dom::show("left", false);
         dom::show("problem", false);
-        self.seek_lead();
+        self.seek_leadership();
     }
 
-    /// Starts the models and the camera: this tab leads.
+    /// Starts the models and the camera: this tab is the leader.
     fn start(self: &Rc<Self>) {
         *self.view.borrow_mut() = View::new();
         dom::show("elsewhere", false);
@@ -92,14 +94,14 @@ impl Student {
         self.start_camera();
     }
 
-    /// Ends the session on this page; the device keeps what it keeps.
-    fn leave(&self, words: &str) {
+    /// Ends the session on this page. What is stored on the device stays.
+    fn leave(&self, ending: Ending) {
         self.worker.take();
         self.frames.stop();
         self.camera.stop();
         self.choice.take();
-        self.lead.release();
-        Remembered::forget();
+        self.leadership.release();
+        SessionChoices::delete();
         *self.view.borrow_mut() = View::new();
         for (section, shown) in
             [("starting", false), ("classroom", false), ("elsewhere", false), ("connection", false), ("left", true)]
@@ -107,7 +109,7 @@ impl Student {
             dom::show(section, shown);
         }
         dom::show("model-version", false);
-        dom::text("left-text", words);
+        dom::text("left-text", &session_words::ended(ending));
         dom::focus("left-title");
     }
 
@@ -115,18 +117,18 @@ impl Student {
         let student = self.clone();
         dom::on("contribute", "change", move |_| {
             let on = dom::get::<HtmlInputElement>("contribute").checked();
-            student.remember(|choice| choice.contribute = on);
+            student.update_choices(|choice| choice.contribute = on);
             if on {
                 student.view.borrow_mut().progress.opted_in();
             }
-            student.tell(&ToWorker::Contribute { on });
+            student.post(&ToWorker::Contribute { on });
         });
         let student = self.clone();
         dom::on("pause", "click", move |_| student.toggle_pause());
         let student = self.clone();
         dom::on("pause-key", "change", move |_| {
             let on = dom::get::<HtmlInputElement>("pause-key").checked();
-            student.remember(|choice| choice.pause_key = on);
+            student.update_choices(|choice| choice.pause_key = on);
             student.show_pause();
         });
         let student = self.clone();
@@ -145,18 +147,18 @@ impl Student {
         .forget();
         let student = self.clone();
         EventListener::new(&document(), "visibilitychange", move |_| {
-            let visible = frames::is_watched();
-            student.tell(&ToWorker::Visible { on: visible });
+            let visible = frames::is_visible();
+            student.post(&ToWorker::Visible { on: visible });
             if visible {
                 student.pictures.begin();
                 student.pump();
             } else {
-                student.tell(&ToWorker::CameraPaused);
+                student.post(&ToWorker::CameraPaused);
             }
         })
         .forget();
         let student = self.clone();
-        dom::on("leave", "click", move |_| student.leave("The camera is off. Nothing more is computed or sent."));
+        dom::on("leave", "click", move |_| student.leave(Ending::Left));
         for button in ["forget", "elsewhere-forget"] {
             dom::on(button, "click", |_| {
                 // A dialog that is open already needs no opening.
@@ -182,16 +184,16 @@ impl Student {
     }
 
     fn toggle_pause(self: &Rc<Self>) {
-        if !self.lead.is_held() {
+        if !self.leadership.is_held() {
             return;
         }
         let paused = !self.is_paused();
-        self.remember(|choice| choice.paused = paused);
+        self.update_choices(|choice| choice.paused = paused);
         self.show_pause();
         if paused {
             self.camera.stop();
-            self.tell(&ToWorker::CameraPaused);
-            self.view.borrow_mut().no_picture();
+            self.post(&ToWorker::CameraPaused);
+            self.view.borrow_mut().no_picture(FaceStatus::CameraOff);
         } else {
             self.start_camera();
         }
@@ -203,20 +205,19 @@ impl Student {
         let has_key = self.choice.borrow().as_ref().is_none_or(|choice| choice.pause_key);
         dom::get::<HtmlInputElement>("pause-key").set_checked(has_key);
         dom::attribute("pause", "aria-keyshortcuts", if has_key { "p" } else { "" });
-        let key = if has_key { " (P)" } else { "" };
-        dom::text("pause", &format!("{} camera{key}", if paused { "Resume" } else { "Pause" }));
+        dom::text("pause", &camera_words::pause_button(paused, has_key));
     }
 
-    fn remember(&self, change: impl FnOnce(&mut Remembered)) {
+    fn update_choices(&self, change: impl FnOnce(&mut SessionChoices)) {
         if let Some(choice) = self.choice.borrow_mut().as_mut() {
             change(choice);
             choice.save();
         }
     }
 
-    fn tell(&self, message: &ToWorker) {
+    fn post(&self, message: &ToWorker) {
         if let Some(worker) = self.worker.borrow().as_ref() {
-            worker.tell(message);
+            worker.post(message);
         }
     }
 }

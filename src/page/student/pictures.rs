@@ -1,4 +1,4 @@
-//! Notices each new picture of the camera, and that none comes: a picture that stands still says nothing new.
+//! Notices each new frame of the camera's video, and when none comes: a frozen video carries no information.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -9,80 +9,82 @@ use wasm_bindgen::prelude::*;
 use web_sys::HtmlVideoElement;
 
 use super::{Student, frames};
+use crate::browser::js;
 use crate::page::dom;
+use crate::page::words::camera::FaceStatus;
 
-/// A camera that shows nothing new for so long stands still, in milliseconds. In the dark some give a picture a second.
-const STILL_MS: f64 = 2_500.0;
-/// How often it is looked whether it does, in milliseconds.
+/// A video without a new frame for so long is frozen, in milliseconds. In the dark some cameras give one frame a second.
+const FROZEN_MS: f64 = 2_500.0;
+/// How often to check for that, in milliseconds.
 const WATCH_MS: u32 = 500;
-/// How often the video is asked for its time in browsers that do not tell of each picture, in milliseconds.
+/// How often to poll the video's time in browsers without `requestVideoFrameCallback`, in milliseconds.
 const POLL_MS: u32 = 33;
 
-/// What a browser calls with the time and what it knows of the picture.
+/// The callback of `requestVideoFrameCallback`: the time, and the frame's metadata.
 type OnPicture = Closure<dyn FnMut(f64, JsValue)>;
 
-/// The pictures of the camera.
+/// The frames of the camera's video.
 #[derive(Default)]
 pub struct Pictures {
     is_fresh: Cell<bool>,
-    /// Place in the stream, in seconds, of the last one.
+    /// Media time of the last one, in seconds.
     media_time: Cell<Option<f64>>,
     since_ms: Cell<f64>,
-    stands_still: Cell<bool>,
+    is_frozen: Cell<bool>,
     on_picture: RefCell<Option<OnPicture>>,
 }
 
 impl Pictures {
-    /// Begins anew: with another camera, or after nobody could see it.
+    /// Restarts: with another camera, or after the page was hidden.
     pub fn begin(&self) {
         self.media_time.set(None);
-        self.stands_still.set(false);
-        self.since_ms.set(frames::now_ms());
+        self.is_frozen.set(false);
+        self.since_ms.set(js::now_ms());
     }
 
-    /// Whether a picture came that was not taken yet.
+    /// Whether there is a frame that was not taken yet.
     pub fn is_fresh(&self) -> bool {
         self.is_fresh.get()
     }
 
-    /// It is taken: the next one has to come first.
+    /// Marks the frame as taken.
     pub fn take(&self) {
         self.is_fresh.set(false);
     }
 
-    /// None is expected, for a reason that is known.
+    /// No frame is expected, for a known reason.
     pub fn rest(&self) {
-        self.stands_still.set(true);
+        self.is_frozen.set(true);
     }
 
-    /// Whether the last one is old.
-    pub fn stands_still(&self) -> bool {
-        self.stands_still.get()
+    /// Whether the video is frozen.
+    pub fn is_frozen(&self) -> bool {
+        self.is_frozen.get()
     }
 
-    fn come(&self, media_time: f64) {
+    fn observe(&self, media_time: f64) {
         if self.media_time.replace(Some(media_time)) != Some(media_time) {
             self.is_fresh.set(true);
-            self.stands_still.set(false);
-            self.since_ms.set(frames::now_ms());
+            self.is_frozen.set(false);
+            self.since_ms.set(js::now_ms());
         }
     }
 
-    /// Whether it stands still from now on.
-    fn begins_to_stand_still(&self) -> bool {
-        frames::now_ms() - self.since_ms.get() > STILL_MS && !self.stands_still.replace(true)
+    /// Whether the video is frozen since this check.
+    fn freezes(&self) -> bool {
+        js::now_ms() - self.since_ms.get() > FROZEN_MS && !self.is_frozen.replace(true)
     }
 }
 
 impl Student {
-    /// Listens for pictures until the page is closed.
+    /// Listens for frames until the page is closed.
     pub(super) fn wire_pictures(self: &Rc<Self>) {
         let video: HtmlVideoElement = dom::get("camera");
         let student = self.clone();
         if notifier(&video).is_some() {
             let on_picture = OnPicture::new(move |_, metadata: JsValue| {
                 let media_time = Reflect::get(&metadata, &"mediaTime".into()).ok().and_then(|time| time.as_f64());
-                student.picture_came(media_time.unwrap_or_else(frames::now_ms));
+                student.picture_came(media_time.unwrap_or_else(js::now_ms));
                 student.await_picture();
             });
             *self.pictures.on_picture.borrow_mut() = Some(on_picture);
@@ -91,10 +93,10 @@ impl Student {
             Interval::new(POLL_MS, move || student.picture_came(video.current_time())).forget();
         }
         let student = self.clone();
-        Interval::new(WATCH_MS, move || student.watch_for_stillness()).forget();
+        Interval::new(WATCH_MS, move || student.check_frozen()).forget();
     }
 
-    /// A browser tells of one picture at a time.
+    /// Each request is for one frame.
     fn await_picture(&self) {
         let video: HtmlVideoElement = dom::get("camera");
         if let (Some(notify), Some(on_picture)) = (notifier(&video), self.pictures.on_picture.borrow().as_ref()) {
@@ -105,16 +107,14 @@ impl Student {
 
     fn picture_came(self: &Rc<Self>, media_time: f64) {
         if self.camera.is_on() {
-            self.pictures.come(media_time);
+            self.pictures.observe(media_time);
             self.pump();
         }
     }
 
-    fn watch_for_stillness(&self) {
-        if self.camera.is_on() && frames::is_watched() && self.pictures.begins_to_stand_still() {
-            self.camera_rests(
-                "The camera's picture stands still. If it stays so, choose another camera, or pause and resume.",
-            );
+    fn check_frozen(&self) {
+        if self.camera.is_on() && frames::is_visible() && self.pictures.freezes() {
+            self.camera_rests(FaceStatus::Frozen);
         }
     }
 }

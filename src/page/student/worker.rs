@@ -1,4 +1,4 @@
-//! The session worker, from the page's side.
+//! The page's side of the session worker: starting it, restarting it, and its messages.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -9,45 +9,46 @@ use wasm_bindgen::prelude::*;
 use web_sys::{Event, ImageBitmap, MessageEvent, Worker, WorkerOptions, WorkerType, console};
 
 use super::{Student, frames};
+use crate::browser::backoff::Backoff;
+use crate::browser::js;
+use crate::browser::timeout::LONG_MS;
+use crate::messages::{FromWorker, ProblemReport, ToWorker};
 use crate::page::dom;
-use crate::tab::backoff::Backoff;
-use crate::tab::js;
-use crate::tab::limit::LONG_MS;
-use crate::tab::message::{FromWorker, ProblemReport, ToWorker, from_js, to_js};
+use crate::page::words::problem::{self as words, WorkerFailure};
 
 const SCRIPT: &str = "/worker-cpu_loader.js";
 
-/// A running session worker; dropping it ends it.
+/// A running session worker; dropping it terminates it.
 pub struct SessionWorker {
     worker: Worker,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
     _on_error: Closure<dyn FnMut(Event)>,
-    /// Runs out where its code does not come.
-    patience: RefCell<Option<Timeout>>,
+    /// Fires if the worker does not report that it is ready.
+    start_timeout: RefCell<Option<Timeout>>,
 }
 
-/// How the session worker has done so far.
+/// The session worker's history.
 #[derive(Default)]
 pub struct Health {
-    /// It listens.
+    /// The current worker has loaded and listens.
     ready: Cell<bool>,
     crashes: Cell<u32>,
-    /// The problem that is shown is over when models run.
-    passing: Cell<bool>,
-    /// Between tries to load its code.
+    /// The problem that is shown is transient: it is hidden when models run.
+    transient_problem: Cell<bool>,
+    /// Between attempts to load its script.
     backoff: RefCell<Backoff>,
 }
 
 impl SessionWorker {
     /// Sends a message.
-    pub fn tell(&self, message: &ToWorker) {
-        let posted = to_js(message).map_err(JsValue::from).and_then(|object| self.worker.post_message(&object));
+    pub fn post(&self, message: &ToWorker) {
+        let posted = js::to_js(message).map_err(JsValue::from).and_then(|object| self.worker.post_message(&object));
         if let Err(error) = posted {
-            console::error_2(&"the page cannot tell the session worker".into(), &error);
+            console::error_2(&"the page cannot post to the session worker".into(), &error);
         }
     }
 
-    /// Hands over a frame; `false` if it cannot be.
+    /// Sends a frame and transfers its bitmap; `false` if that failed.
     pub fn send_frame(&self, frame: &ImageBitmap, at_ms: f64) -> bool {
         frames::message(frame, at_ms)
             .is_some_and(|(message, transfer)| self.worker.post_message_with_transfer(&message, &transfer).is_ok())
@@ -69,76 +70,73 @@ impl Student {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         let Ok(worker) = Worker::new_with_options(SCRIPT, &options) else {
-            dom::problem("This browser starts no worker for the page.", "Use a current browser.");
+            dom::problem(&words::no_workers());
             return;
         };
         let student = Rc::downgrade(self);
         let on_message = Closure::new(move |event: MessageEvent| {
-            if let (Some(student), Ok(message)) = (student.upgrade(), from_js(event.data())) {
+            if let (Some(student), Ok(message)) = (student.upgrade(), js::from_js(event.data())) {
                 student.receive(message);
             }
         });
         let student = Rc::downgrade(self);
         let on_error = Closure::new(move |event: Event| {
             if let Some(student) = student.upgrade() {
-                student.worker_failed(&js::error_words(&event));
+                let detail = js::worker_error_message(&event);
+                student.worker_failed(&detail.map_or(WorkerFailure::ScriptNotLoaded, WorkerFailure::Stopped));
             }
         });
         let student = Rc::downgrade(self);
-        let patience = Timeout::new(LONG_MS, move || {
+        let start_timeout = Timeout::new(LONG_MS, move || {
             if let Some(student) = student.upgrade() {
-                student.worker_failed(&format!("no answer for {} s", LONG_MS / 1_000));
+                student.worker_failed(&WorkerFailure::Silent(LONG_MS / 1_000));
             }
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-        let patience = RefCell::new(Some(patience));
-        let worker = SessionWorker { worker, _on_message: on_message, _on_error: on_error, patience };
+        let start_timeout = RefCell::new(Some(start_timeout));
+        let worker = SessionWorker { worker, _on_message: on_message, _on_error: on_error, start_timeout };
         *self.worker.borrow_mut() = Some(worker);
     }
 
-    /// A worker whose code does not load is started again, with back-off; one that died, once: what it had stored on the
-    /// device goes on.
-    fn worker_failed(self: &Rc<Self>, words: &str) {
+    /// A worker whose script does not load is started again, with back-off. One that stopped is restarted once, and resumes
+    /// from what is stored on the device.
+    fn worker_failed(self: &Rc<Self>, failure: &WorkerFailure) {
         if self.forgetting.get() {
             return self.forget_here();
         }
-        // Dropped later: this runs inside one of the worker's own callbacks.
+        // Dropped later: this runs inside one of the worker's callbacks.
         let dead = self.worker.take();
         Timeout::new(0, move || drop(dead)).forget();
         self.view.borrow_mut().progress.interrupted();
         if !self.health.ready.get() {
-            return self.start_worker_later(words);
+            return self.start_worker_later(failure);
         }
         self.health.crashes.set(self.health.crashes.get() + 1);
         if self.health.crashes.get() == 1 {
             self.start_worker();
         } else {
             self.frames.stop();
-            dom::problem(&format!("The models stopped twice ({words})."), "Reload the page to go on.");
+            dom::problem(&words::worker_stopped_twice(failure));
         }
     }
 
-    fn start_worker_later(self: &Rc<Self>, words: &str) {
-        let wait_ms = self.health.backoff.borrow_mut().next_ms(js_sys::Math::random(), None);
-        let wait_s = (wait_ms as f64 / 1_000.0).ceil();
-        dom::problem(
-            &format!("The program that runs the models does not load ({words})."),
-            &format!("The page tries again by itself, in {wait_s:.0} s."),
-        );
+    fn start_worker_later(self: &Rc<Self>, failure: &WorkerFailure) {
+        let delay_ms = self.health.backoff.borrow_mut().next_ms(js_sys::Math::random(), None);
+        dom::problem(&words::worker_not_loaded(failure, delay_ms.div_ceil(1_000)));
         let student = self.clone();
-        Timeout::new(u32::try_from(wait_ms).unwrap_or(u32::MAX), move || {
-            if student.lead.is_held() && student.worker.borrow().is_none() {
+        Timeout::new(u32::try_from(delay_ms).unwrap_or(u32::MAX), move || {
+            if student.leadership.is_held() && student.worker.borrow().is_none() {
                 student.start_worker();
             }
         })
         .forget();
     }
 
-    /// The worker listens: whatever kept it from loading is over.
+    /// The worker listens: a problem with loading it is over.
     fn worker_ready(&self) {
         if let Some(worker) = self.worker.borrow().as_ref() {
-            worker.patience.take();
+            worker.start_timeout.take();
         }
         self.health.ready.set(true);
         let failed = std::mem::take(&mut *self.health.backoff.borrow_mut()).has_failed();
@@ -153,9 +151,9 @@ impl Student {
                 self.worker_ready();
                 let choice = self.choice.borrow().clone();
                 if let Some(choice) = choice {
-                    let (join_code, engine) = (choice.join_code, choice.engine);
-                    let (contribute, visible) = (choice.contribute, frames::is_watched());
-                    self.tell(&ToWorker::Start { join_code, engine, contribute, visible });
+                    let (join_code, backend) = (choice.join_code, choice.backend);
+                    let (contribute, visible) = (choice.contribute, frames::is_visible());
+                    self.post(&ToWorker::Start { join_code, backend, contribute, visible });
                 }
             }
             FromWorker::Manifest { manifest } => {
@@ -163,7 +161,7 @@ impl Student {
                 self.view.borrow_mut().manifest(*manifest);
             }
             FromWorker::FramesWanted => {
-                // Who waited at the heading goes on; who is elsewhere stays there.
+                // Moves the focus on only if it is still at the heading of the section that is hidden now.
                 let waited = dom::has_focus("starting-title");
                 dom::show("starting", false);
                 if waited {
@@ -174,8 +172,8 @@ impl Student {
             }
             FromWorker::Frame(report) => {
                 self.frames.answered();
-                // A picture of before a pause says nothing of now.
-                let shows = self.camera.is_on() && !self.pictures.stands_still();
+                // A frame from before a pause is out of date.
+                let shows = self.camera.is_on() && !self.pictures.is_frozen();
                 if shows && report.at_ms >= self.camera.since_ms() {
                     self.view.borrow_mut().frame(&report);
                 }
@@ -187,12 +185,12 @@ impl Student {
                 self.stepped_down();
             }
             message => {
-                if let FromWorker::Engine(report) = &message {
-                    if self.health.passing.replace(false) {
+                if let FromWorker::Backend(report) = &message {
+                    if self.health.transient_problem.replace(false) {
                         dom::show("problem", false);
                     }
-                    // While the workers compute, a face is found in the next frame.
-                    self.frames.widen(report.workers + 1);
+                    // One more than extractors, so that faces are detected in the next frame meanwhile.
+                    self.frames.set_max_in_flight(report.workers + 1);
                 }
                 self.view.borrow_mut().other(message);
             }
@@ -200,11 +198,11 @@ impl Student {
     }
 
     fn show_problem(&self, report: &ProblemReport) {
-        dom::problem(&report.message, &report.way_out);
-        self.health.passing.set(report.passing);
+        dom::problem(&words::session(&report.problem));
+        self.health.transient_problem.set(report.is_transient);
         self.view.borrow().progress.training_over();
         let is_starting = !dom::get::<web_sys::HtmlElement>("starting").hidden();
-        if report.fatal && is_starting {
+        if report.is_fatal && is_starting {
             self.back_to_consent();
         }
     }

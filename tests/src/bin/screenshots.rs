@@ -25,7 +25,7 @@ async fn main() {
     shoot(refused.browser(), &folder, "student-consent").await;
     refused.consent().await;
     refused.wait_for_camera_problem("allow").await;
-    refused.wait_for_engine("cpu").await;
+    refused.wait_for_backend("cpu").await;
     shoot(refused.browser(), &folder, "student-camera-refused").await;
     drop(refused);
 

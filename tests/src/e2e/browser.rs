@@ -257,7 +257,7 @@ impl Browser {
             client.post(format!("{session_url}/{call}")).json(&body).send().await?.json().await
         };
         let script = "return [location.href, document.body?.innerText,
-            ...[...document.querySelectorAll('[data-version], [data-round], [data-engine], [data-label]')]
+            ...[...document.querySelectorAll('[data-version], [data-round], [data-backend], [data-label]')]
                 .map(e => e.id + JSON.stringify(e.dataset))].join('\\n')";
         let page = post("execute/sync", json!({ "script": script, "args": [] })).await?;
         eprintln!("--- the page\n{}", page["value"].as_str().unwrap_or(&page.to_string()));

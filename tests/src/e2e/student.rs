@@ -31,26 +31,26 @@ pub struct Smoothness {
 }
 
 impl Student {
-    /// The address of the page with models on `engine`.
-    pub fn address(link: &str, engine: &str) -> String {
-        format!("{link}&engine={engine}")
+    /// The address of the page with models on `backend`.
+    pub fn address(link: &str, backend: &str) -> String {
+        format!("{link}&backend={backend}")
     }
 
-    /// Opens `link` in a browser of its own, with models on `engine` (`cpu`, `webgpu` or `auto`).
-    pub async fn open(link: &str, engine: &str, camera: Camera) -> Self {
-        Self::open_in(Browser::start(camera).await, link, engine).await
+    /// Opens `link` in a browser of its own, with models on `backend` (`cpu`, `webgpu` or `auto`).
+    pub async fn open(link: &str, backend: &str, camera: Camera) -> Self {
+        Self::open_in(Browser::start(camera).await, link, backend).await
     }
 
     /// Opens `link` in `browser`.
-    pub async fn open_in(browser: Browser, link: &str, engine: &str) -> Self {
+    pub async fn open_in(browser: Browser, link: &str, backend: &str) -> Self {
         let student = Self { browser };
-        student.open_here(link, engine).await;
+        student.open_here(link, backend).await;
         student
     }
 
     /// Opens `link` in the tab that is looked at.
-    pub async fn open_here(&self, link: &str, engine: &str) {
-        self.browser.open(&Self::address(link, engine)).await;
+    pub async fn open_here(&self, link: &str, backend: &str) {
+        self.browser.open(&Self::address(link, backend)).await;
         let shown =
             "!!document.querySelector('#consent')?.checkVisibility() && !document.querySelector('#join').disabled";
         self.browser.wait::<bool>("the consent screen", 60, shown).await;
@@ -88,7 +88,7 @@ impl Student {
     pub async fn join(link: &str, camera: Camera) -> Self {
         let student = Self::open(link, "cpu", camera).await;
         student.consent().await;
-        student.wait_for_engine("cpu").await;
+        student.wait_for_backend("cpu").await;
         student
     }
 
@@ -107,10 +107,10 @@ impl Student {
         self.browser.click("#contribute").await;
     }
 
-    /// Waits until the models run on `engine`, and returns the page's words about it.
-    pub async fn wait_for_engine(&self, engine: &str) -> String {
-        let element = format!("document.querySelector('#engine-report[data-engine={engine}]')?.innerText");
-        self.browser.wait(&format!("models on the engine {engine}"), 120, &element).await
+    /// Waits until the models run on `backend`, and returns the page's words about it.
+    pub async fn wait_for_backend(&self, backend: &str) -> String {
+        let element = format!("document.querySelector('#backend-report[data-backend={backend}]')?.innerText");
+        self.browser.wait(&format!("models on the backend {backend}"), 120, &element).await
     }
 
     /// Waits until a face is framed and the bars of all six emotions show its probabilities.

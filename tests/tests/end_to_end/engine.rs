@@ -10,12 +10,12 @@ async fn a_lost_device_moves_the_session_to_the_cpu() {
     let aggregator = Aggregator::start().await;
     let student = Student::open(aggregator.student_link(), "webgpu", Camera::Granted(Film::Portrait(3))).await;
     student.consent().await;
-    student.wait_for_engine("webgpu").await;
+    student.wait_for_backend("webgpu").await;
     student.wait_for_expressions().await;
     student.wait_for_clips(1).await;
 
     student.browser().kill_gpu_process();
-    let reason = student.wait_for_engine("cpu").await;
+    let reason = student.wait_for_backend("cpu").await;
     assert!(reason.to_lowercase().contains("lost"), "{reason}");
     // What was kept before is still there, and goes on to be learned from.
     let kept = student.clips_kept().await;
@@ -31,13 +31,13 @@ async fn a_device_lost_while_the_aggregator_is_away_loses_nothing() {
     let mut aggregator = Aggregator::start().await;
     let student = Student::open(aggregator.student_link(), "webgpu", Camera::Granted(Film::Portrait(3))).await;
     student.consent().await;
-    student.wait_for_engine("webgpu").await;
+    student.wait_for_backend("webgpu").await;
     student.wait_for_expressions().await;
 
     aggregator.kill();
     student.wait_for_connection(false).await;
     student.browser().kill_gpu_process();
-    student.wait_for_engine("cpu").await;
+    student.wait_for_backend("cpu").await;
     let kept = student.clips_kept().await;
     student.wait_for_clips(kept + 1).await;
 }
@@ -51,7 +51,7 @@ async fn emonet_runs_on_every_core() {
     let mut aggregator = Aggregator::start().await;
     aggregator.import_emonet(&file).await;
     let student = Student::join(aggregator.student_link(), Camera::Granted(Film::Portrait(3))).await;
-    let report = student.wait_for_engine("cpu").await;
+    let report = student.wait_for_backend("cpu").await;
     let cores: u32 = student.browser().script("return Math.min(navigator.hardwareConcurrency, 4)").await;
     assert!(cores == 1 || report.contains(&format!("on {cores} cores")), "{report}");
     student.wait_for_expressions().await;
@@ -64,6 +64,6 @@ async fn the_probe_says_what_it_found() {
     let student = Student::open(aggregator.student_link(), "auto", Camera::Granted(Film::Portrait(3))).await;
     student.consent().await;
     // SwiftShader is no card: the probe must not take it.
-    let reason = student.wait_for_engine("cpu").await;
+    let reason = student.wait_for_backend("cpu").await;
     assert!(reason.len() > 20, "{reason}");
 }

@@ -30,7 +30,7 @@ async fn a_session_worker_whose_code_does_not_load_is_started_again() {
     student.browser().proxy().damage(Damage::Unavailable, "/worker-cpu_bg.wasm", 1);
     student.consent().await;
     student.wait_for_problem("does not load", 20).await;
-    student.wait_for_engine("cpu").await;
+    student.wait_for_backend("cpu").await;
     let hidden = "!document.querySelector('#problem').checkVisibility()";
     student.browser().wait::<bool>("the problem to be over", 5, hidden).await;
     student.wait_for_frames().await;
@@ -44,6 +44,6 @@ async fn an_extractor_whose_code_does_not_load_is_started_again() {
     student.browser().proxy().damage_later(Damage::Unavailable, "/worker-cpu_loader.js", 1, 1);
     student.consent().await;
     student.wait_for_connection(false).await;
-    student.wait_for_engine("cpu").await;
+    student.wait_for_backend("cpu").await;
     student.wait_for_frames().await;
 }

@@ -1,0 +1,100 @@
+//! The aggregator's server-sent events. A browser reconnects by itself after a broken connection, but not after a response
+//! that is not an event stream (a proxy's 503); then the stream is reopened here, with back-off.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use gloo::events::EventListener;
+use gloo::timers::future::TimeoutFuture;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::EventSource;
+
+use super::backoff::Backoff;
+use crate::protocol::path;
+
+/// A subscription; dropping it closes the stream.
+pub struct EventStream(Rc<Stream>);
+
+struct Stream {
+    path: &'static str,
+    on_event: Box<dyn Fn()>,
+    source: RefCell<Option<(EventSource, [EventListener; 3])>>,
+    backoff: RefCell<Backoff>,
+    /// A reopening is scheduled.
+    reopening: Cell<bool>,
+}
+
+impl EventStream {
+    /// Subscribes as a participant's tab; `on_event` is called for each event. In a browser without `EventSource` it is
+    /// never called.
+    pub fn subscribe(on_event: impl Fn() + 'static) -> Self {
+        Self::subscribe_at(path::EVENTS, on_event)
+    }
+
+    /// Subscribes without being counted among the connected tabs: for the instructor's page.
+    pub fn observe(on_event: impl Fn() + 'static) -> Self {
+        Self::subscribe_at(path::EVENTS_FOR_OBSERVERS, on_event)
+    }
+
+    fn subscribe_at(path: &'static str, on_event: impl Fn() + 'static) -> Self {
+        let stream = Rc::new(Stream {
+            path,
+            on_event: Box::new(on_event),
+            source: RefCell::default(),
+            backoff: RefCell::default(),
+            reopening: Cell::default(),
+        });
+        stream.open();
+        Self(stream)
+    }
+}
+
+impl Drop for EventStream {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl Stream {
+    fn open(self: &Rc<Self>) {
+        self.close();
+        let Ok(source) = EventSource::new(self.path) else { return };
+        let on = |event: &'static str, action: fn(&Rc<Self>)| {
+            let stream = Rc::downgrade(self);
+            EventListener::new(&source, event, move |_| {
+                if let Some(stream) = stream.upgrade() {
+                    action(&stream);
+                }
+            })
+        };
+        let listeners = [
+            on("message", |stream| (stream.on_event)()),
+            on("open", |stream| stream.backoff.borrow_mut().reset()),
+            on("error", |stream| stream.failed()),
+        ];
+        *self.source.borrow_mut() = Some((source, listeners));
+    }
+
+    fn close(&self) {
+        if let Some((source, _)) = self.source.take() {
+            source.close();
+        }
+    }
+
+    /// Schedules reopening, unless the browser reconnects by itself.
+    fn failed(self: &Rc<Self>) {
+        let is_closed = |(source, _): &(EventSource, _)| source.ready_state() == EventSource::CLOSED;
+        if !self.source.borrow().as_ref().is_some_and(is_closed) || self.reopening.replace(true) {
+            return;
+        }
+        let wait_ms = self.backoff.borrow_mut().next_ms(js_sys::Math::random(), None);
+        let stream = Rc::downgrade(self);
+        spawn_local(async move {
+            TimeoutFuture::new(u32::try_from(wait_ms).unwrap_or(u32::MAX)).await;
+            if let Some(stream) = stream.upgrade() {
+                stream.reopening.set(false);
+                stream.open();
+            }
+        });
+    }
+}

@@ -1,0 +1,62 @@
+//! Untyped access to JavaScript values, where web-sys has no stable types.
+
+use js_sys::{Array, Function, Object, Promise, Reflect};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{ErrorEvent, Event};
+
+/// `object[key]`, unless it is undefined or null.
+pub fn get(object: &JsValue, key: &str) -> Option<JsValue> {
+    Reflect::get(object, &key.into()).ok().filter(|value| !value.is_undefined() && !value.is_null())
+}
+
+/// `object[key] = value` on an object of our own.
+pub fn set(object: &Object, key: &str, value: &JsValue) {
+    Reflect::set(object, &key.into(), value).expect("a plain object takes every property");
+}
+
+/// `await object[method](...arguments)`, unless it throws, rejects, or gives nothing.
+pub async fn call(object: &JsValue, method: &str, arguments: &[JsValue]) -> Option<JsValue> {
+    let function = get(object, method)?.dyn_into::<Function>().ok()?;
+    let result = function.apply(object, &arguments.iter().collect::<Array>()).ok()?;
+    let value = JsFuture::from(Promise::resolve(&result)).await.ok()?;
+    (!value.is_undefined() && !value.is_null()).then_some(value)
+}
+
+/// The message of an exception or rejection, for logs and diagnostics.
+pub fn error_message(error: &JsValue) -> String {
+    get(error, "message")
+        .and_then(|message| message.as_string())
+        .or_else(|| error.as_string())
+        .unwrap_or_else(|| format!("{error:?}"))
+}
+
+/// The message of a worker's `error` event. `None` where its script did not load: such an event has no message.
+pub fn worker_error_message(event: &Event) -> Option<String> {
+    event.dyn_ref::<ErrorEvent>().map(ErrorEvent::message).filter(|message| !message.is_empty())
+}
+
+/// `value` as a plain JavaScript object, as for `postMessage`.
+///
+/// # Errors
+/// A number that JavaScript cannot represent.
+pub fn to_js<T: Serialize>(value: &T) -> Result<JsValue, serde_wasm_bindgen::Error> {
+    value.serialize(&serde_wasm_bindgen::Serializer::json_compatible())
+}
+
+/// The value that a plain JavaScript object represents.
+///
+/// # Errors
+/// The object is of another shape.
+pub fn from_js<T: DeserializeOwned>(object: JsValue) -> Result<T, serde_wasm_bindgen::Error> {
+    serde_wasm_bindgen::from_value(object)
+}
+
+/// Milliseconds on the monotonic clock of this page or worker (`performance.now()`).
+pub fn now_ms() -> f64 {
+    get(&js_sys::global(), "performance")
+        .and_then(|performance| performance.dyn_into::<web_sys::Performance>().ok())
+        .map_or_else(js_sys::Date::now, |performance| performance.now())
+}

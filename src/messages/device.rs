@@ -1,0 +1,27 @@
+//! The records stored on the device, and their addresses in `browser::storage`. The session worker writes them; the page
+//! reads the session where it takes over from another tab, and to end the token.
+
+use serde::{Deserialize, Serialize};
+
+/// Address of the [`StoredSession`].
+pub const SESSION: &str = "/on-this-device/session.json";
+/// Address of the [`super::ledger::Ledger`].
+pub const LEDGER: &str = "/on-this-device/ledger.json";
+/// Address of an encoded client update that is not acknowledged yet.
+pub const PENDING_UPDATE: &str = "/on-this-device/pending-update.safetensors";
+/// Prefix of the addresses of weights, which are those of the protocol.
+pub const BLOBS: &str = "/blobs/";
+
+/// A participant's session, for resuming it after a reload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredSession {
+    /// The code it joined with.
+    #[serde(alias = "class_code")]
+    pub join_code: String,
+    /// Participant id.
+    pub participant: String,
+    /// Bearer token.
+    pub token: String,
+    /// The last round that acknowledged an update of this participant, or that it sits out.
+    pub acknowledged_round: Option<u64>,
+}

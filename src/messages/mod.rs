@@ -1,0 +1,159 @@
+//! The contract between the page and the session worker: messages, reports, the ledger, and what is stored on the device.
+//! None of it leaves the tab.
+//!
+//! Messages are plain JavaScript objects (`browser::js::to_js`). They carry codes and parameters; the page has the words
+//! for them (`page::words`). Frames are not serialized: they go as `{ "frame": ImageBitmap, "at_ms": number }` with the
+//! bitmap transferred, and each is answered by a [`FromWorker::Frame`].
+
+pub mod device;
+pub mod ledger;
+mod problem;
+mod report;
+
+pub use problem::{ExtractorFailure, ProblemReport, Refusal, SessionProblem};
+pub use report::{
+    Backend, BackendReason, BackendReport, ClipOutcome, ClipReport, ConnectionReport, DropReason, FaceBox, FrameReport,
+    TrainingReport, UploadReport, UploadState,
+};
+
+use serde::{Deserialize, Serialize};
+
+use self::ledger::Ledger;
+use crate::protocol::Manifest;
+
+/// Where the student wants the backbone to run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackendChoice {
+    /// On the faster one, as measured.
+    #[default]
+    Auto,
+    /// On WebGPU, even if the adapter is software.
+    Webgpu,
+    /// On the CPU.
+    Cpu,
+}
+
+/// From the page to the session worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum ToWorker {
+    /// Join (or resume) and load models. Sent once, after [`FromWorker::Ready`].
+    Start {
+        /// The join code.
+        join_code: String,
+        /// Where the backbone shall run.
+        backend: BackendChoice,
+        /// Whether the student has opted in to contributing.
+        contribute: bool,
+        /// Whether the page is visible.
+        visible: bool,
+    },
+    /// The student opts in to, or out of, sending client updates.
+    Contribute {
+        /// In or out.
+        on: bool,
+    },
+    /// The camera is paused: the clip being collected ends.
+    CameraPaused,
+    /// The page's visibility changed. A hidden page holds no event stream open.
+    Visible {
+        /// Whether it is visible now.
+        on: bool,
+    },
+    /// End the session; [`FromWorker::Ended`] follows.
+    End {
+        /// Let an update that is being sent complete first.
+        after_sending: bool,
+    },
+}
+
+/// From the session worker to the page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum FromWorker {
+    /// The worker has loaded and listens.
+    Ready,
+    /// A download's progress.
+    Loading {
+        /// What is downloaded.
+        asset: Asset,
+        /// Bytes received so far.
+        received: u64,
+        /// Bytes in total.
+        total: u64,
+    },
+    /// The manifest: sent after joining and whenever it changes.
+    Manifest {
+        /// As the aggregator sent it.
+        manifest: Box<Manifest>,
+    },
+    /// Where the backbone runs from now on.
+    Backend(BackendReport),
+    /// Models are loaded: frames may be sent.
+    FramesWanted,
+    /// The result of a frame; another may be sent.
+    Frame(FrameReport),
+    /// A clip has ended.
+    Clip(ClipReport),
+    /// Progress of local fine-tuning.
+    Training(TrainingReport),
+    /// State of a client update's upload.
+    Upload(UploadReport),
+    /// The ledger: sent at the start and whenever it changes.
+    Ledger {
+        /// As it is stored on the device.
+        ledger: Ledger,
+    },
+    /// The student opted out while an update was being made or sent; it is deleted.
+    Withdrawn {
+        /// The round that it was for.
+        round: u64,
+        /// It was sent and not acknowledged: it may count, and so its clips are not used again.
+        may_have_arrived: bool,
+    },
+    /// This version of the global model is in use now.
+    Adopted {
+        /// The version.
+        version: u64,
+    },
+    /// Whether the aggregator responds.
+    Connection(ConnectionReport),
+    /// Something that the student should know.
+    Problem(ProblemReport),
+    /// The session has ended: nothing more is sent, and nothing more is written on the device.
+    Ended,
+}
+
+/// What a tab downloads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asset {
+    /// The backbone's weights.
+    Backbone,
+    /// The face detector's weights.
+    Detector,
+    /// The global model's weights.
+    Vfer,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_kebab_case_and_carry_their_parameters() {
+        let failure = ExtractorFailure::Silent { timeout_s: 10 };
+        let reason = BackendReason::Lost { failure: failure.clone() };
+        let json = serde_json::to_value(&reason).unwrap();
+        assert_eq!(json["code"], "lost");
+        assert_eq!(json["failure"]["code"], "silent");
+        assert_eq!(json["failure"]["timeout_s"], 10);
+
+        let problem = SessionProblem::BackboneFailed { failure };
+        let message = FromWorker::Problem(ProblemReport { problem, is_fatal: false, is_transient: true });
+        let json = serde_json::to_value(&message).unwrap();
+        assert_eq!((&json["kind"], &json["problem"]["code"]), (&"problem".into(), &"backbone-failed".into()));
+        assert_eq!(serde_json::from_value::<FromWorker>(json).unwrap(), message);
+    }
+}

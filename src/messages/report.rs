@@ -1,0 +1,218 @@
+//! What the session worker reports while it runs.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ExtractorFailure, Refusal};
+use crate::emotion::{EMOTIONS, Emotion};
+
+/// Where the backbone runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Backend {
+    /// On WebGPU.
+    Webgpu,
+    /// On the CPU, with SIMD.
+    Cpu,
+}
+
+/// Why the backbone runs where it does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "kebab-case")]
+pub enum BackendReason {
+    /// The student chose it.
+    Chosen,
+    /// The browser has no WebGPU.
+    NoWebgpu,
+    /// WebGPU has no adapter.
+    NoAdapter,
+    /// The adapter's limits are below WebGPU's defaults.
+    AdapterLimits {
+        /// The adapter's name, as far as the browser tells it.
+        adapter: Option<String>,
+    },
+    /// The adapter runs in software.
+    SoftwareAdapter {
+        /// The adapter's name, as far as the browser tells it.
+        adapter: Option<String>,
+    },
+    /// It was the faster one.
+    Measured {
+        /// Time of a frame on WebGPU, in milliseconds.
+        webgpu_ms: f64,
+        /// Time of a frame on the CPU, in milliseconds.
+        cpu_ms: f64,
+    },
+    /// The backbone could not be loaded on WebGPU.
+    LoadFailed {
+        /// How the extractor failed.
+        failure: ExtractorFailure,
+    },
+    /// WebGPU failed while in use, and the CPU took over.
+    Lost {
+        /// How the extractor failed.
+        failure: ExtractorFailure,
+    },
+}
+
+/// Where the backbone runs, and why there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BackendReport {
+    /// Where.
+    pub backend: Backend,
+    /// Why there.
+    pub reason: BackendReason,
+    /// WebGPU's adapter, as far as the browser tells its name.
+    pub adapter: Option<String>,
+    /// Measured time of one frame through the backbone, in milliseconds.
+    pub frame_ms: f64,
+    /// Number of extractors.
+    pub workers: usize,
+}
+
+/// A face in a frame, in fractions of the frame's width and height.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FaceBox {
+    /// Left edge.
+    pub x: f64,
+    /// Top edge.
+    pub y: f64,
+    /// Width.
+    pub width: f64,
+    /// Height.
+    pub height: f64,
+    /// The detector's score, 0 to 1.
+    pub score: f64,
+}
+
+/// The result of one frame.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FrameReport {
+    /// The frame's time, as the page gave it.
+    pub at_ms: f64,
+    /// The square around the tracked face.
+    pub face: Option<FaceBox>,
+    /// How many faces were detected.
+    pub faces: usize,
+    /// The frame is too dark to detect a face in.
+    pub dark: bool,
+    /// Probabilities of this frame by the image model (IFER).
+    pub image: Option<[f32; EMOTIONS]>,
+    /// Probabilities of the clip up to this frame by the video model (VFER).
+    pub video: Option<[f32; EMOTIONS]>,
+    /// Frames processed per second, lately.
+    pub frames_per_second: f64,
+    /// So few frames a second that no clip reaches its minimum number of frames.
+    pub too_slow: bool,
+}
+
+impl FrameReport {
+    /// Nothing was detected in the frame of `at_ms`.
+    pub fn empty(at_ms: f64) -> Self {
+        Self {
+            at_ms,
+            face: None,
+            faces: 0,
+            dark: false,
+            image: None,
+            video: None,
+            frames_per_second: 0.0,
+            too_slow: false,
+        }
+    }
+}
+
+/// A clip that has ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClipReport {
+    /// Its number of frames.
+    pub frames: usize,
+    /// Mean IFER probability over its frames.
+    pub mean: [f32; EMOTIONS],
+    /// The pseudo label: the emotion with the largest mean.
+    pub label: Emotion,
+    /// Probabilities of the whole clip by the video model that is shown.
+    pub video: [f32; EMOTIONS],
+    /// Clips that the personalised head was tuned on, under the recipe `personal-head`, once there is one.
+    pub personal_head_clips: Option<usize>,
+    /// Whether it is kept for fine-tuning.
+    pub outcome: ClipOutcome,
+    /// Clips waiting for fine-tuning.
+    pub waiting: usize,
+    /// Clips dropped so far in this session.
+    pub dropped: usize,
+}
+
+/// Whether a clip is kept for fine-tuning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "kebab-case")]
+pub enum ClipOutcome {
+    /// It is.
+    Kept,
+    /// It is not.
+    Dropped {
+        /// Why.
+        reason: DropReason,
+    },
+}
+
+/// Why a clip is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DropReason {
+    /// Its pseudo label is below the confidence threshold.
+    LowConfidence,
+    /// Image model and video model name different emotions, and the settings ask for agreement.
+    Disagreement,
+}
+
+/// Progress of local fine-tuning.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingReport {
+    /// For this round.
+    pub round: u64,
+    /// Steps done.
+    pub step: usize,
+    /// Steps in total.
+    pub steps: usize,
+    /// Clips trained on.
+    pub clips: usize,
+    /// Loss of the last step.
+    pub loss: f32,
+}
+
+/// The upload of a client update.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UploadReport {
+    /// For this round.
+    pub round: u64,
+    /// Length of the body in bytes.
+    pub bytes: u64,
+    /// The number of clips that the update was trained on.
+    pub clips: u32,
+    /// Its state.
+    pub state: UploadState,
+}
+
+/// The state of an upload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "kebab-case")]
+pub enum UploadState {
+    /// Being sent.
+    Sending,
+    /// The aggregator has stored it.
+    Acknowledged,
+    /// The aggregator did not accept it.
+    Refused {
+        /// Why.
+        refusal: Refusal,
+    },
+}
+
+/// Whether the aggregator responds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConnectionReport {
+    /// It does.
+    pub online: bool,
+    /// When the next attempt is made, in milliseconds from now.
+    pub retry_in_ms: Option<u64>,
+}

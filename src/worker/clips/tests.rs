@@ -1,0 +1,143 @@
+//! The life of clips, case by case; `at_random`, in any order of things.
+
+use super::*;
+
+mod at_random;
+
+fn clip(number: usize) -> Clip {
+    Clip { features: vec![number as f32], target: [0.0; 6] }
+}
+
+fn numbers(clips: &[Clip]) -> Vec<usize> {
+    clips.iter().map(|clip| clip.features[0] as usize).collect()
+}
+
+fn fate(round: u64, outcome: RoundOutcome) -> EndedRound {
+    EndedRound { round, outcome, version: (outcome == RoundOutcome::Published).then_some(round + 1) }
+}
+
+/// Two clips in an update for round 5, in this stage, and one kept since.
+fn under_way(stage: Stage) -> ClipStore {
+    let mut clips = ClipStore::default();
+    clips.keep(clip(1));
+    clips.keep(clip(2));
+    assert_eq!(numbers(&clips.contribute(5).unwrap()), [1, 2]);
+    if stage != Stage::Unsent {
+        clips.sending(5);
+    }
+    if stage == Stage::Acknowledged {
+        clips.acknowledged(5);
+    }
+    clips.keep(clip(3));
+    assert_eq!(clips.under_way(), Some((5, stage)));
+    clips
+}
+
+const STAGES: [Stage; 3] = [Stage::Unsent, Stage::Unanswered, Stage::Acknowledged];
+
+#[test]
+fn while_a_round_is_open_or_being_aggregated_nothing_happens() {
+    for stage in STAGES {
+        let mut clips = under_way(stage);
+        assert_eq!(clips.settle(Some(5), &[fate(4, RoundOutcome::Published)]), None);
+        // The manifest of a moment: no round, the old version, and no fate of round 5.
+        assert_eq!(clips.settle(None, &[fate(4, RoundOutcome::Published)]), None);
+        assert_eq!(clips.settle(None, &[]), None);
+        assert_eq!(clips.under_way(), Some((5, stage)));
+        assert_eq!(clips.contribute(6), None, "one update at a time");
+        assert_eq!(clips.waiting(), 1);
+    }
+}
+
+#[test]
+fn a_round_that_came_to_nothing_gives_its_clips_back_in_order() {
+    for (stage, ended) in
+        STAGES.into_iter().flat_map(|stage| [(stage, RoundOutcome::Rejected), (stage, RoundOutcome::Abandoned)])
+    {
+        let mut clips = under_way(stage);
+        assert_eq!(clips.settle(Some(6), &[fate(5, ended)]), Some(Settled::Returned));
+        assert_eq!(numbers(&clips.contribute(6).unwrap()), [1, 2, 3]);
+    }
+}
+
+#[test]
+fn a_published_round_releases_only_what_may_be_in_it() {
+    for (stage, settled, left) in [
+        (Stage::Acknowledged, Settled::Released, vec![3]),
+        (Stage::Unanswered, Settled::Released, vec![3]),
+        (Stage::Unsent, Settled::Returned, vec![1, 2, 3]),
+    ] {
+        let mut clips = under_way(stage);
+        assert_eq!(
+            clips.settle(None, &[fate(5, RoundOutcome::Published), fate(4, RoundOutcome::Rejected)]),
+            Some(settled)
+        );
+        assert_eq!(numbers(&clips.contribute(6).unwrap()), left);
+    }
+}
+
+#[test]
+fn a_round_too_old_to_be_told_of_releases_what_may_be_in_it() {
+    for (stage, settled) in [
+        (Stage::Acknowledged, Settled::Released),
+        (Stage::Unanswered, Settled::Released),
+        (Stage::Unsent, Settled::Returned),
+    ] {
+        let recent: Vec<EndedRound> = (6..22).rev().map(|round| fate(round, RoundOutcome::Rejected)).collect();
+        assert_eq!(under_way(stage).settle(None, &recent), Some(settled));
+        assert_eq!(under_way(stage).settle(Some(22), &recent), Some(settled));
+        // An aggregator that begins anew counts from one.
+        assert_eq!(under_way(stage).settle(Some(1), &[]), Some(settled));
+    }
+}
+
+#[test]
+fn opting_out_takes_back_only_what_was_never_sent() {
+    let mut clips = under_way(Stage::Unsent);
+    assert_eq!(clips.withdraw(), Some((5, Stage::Unsent)));
+    assert_eq!((clips.under_way(), clips.waiting()), (None, 3));
+
+    let mut clips = under_way(Stage::Unanswered);
+    assert_eq!(clips.withdraw(), Some((5, Stage::Unanswered)));
+    assert_eq!(clips.contribute(5), None, "it may be in: opting in again sits the round out");
+    clips.refused(5);
+    assert_eq!(clips.waiting(), 3, "now it is known not to be in");
+
+    let mut clips = under_way(Stage::Acknowledged);
+    assert_eq!(clips.withdraw(), None);
+    clips.refused(5);
+    assert_eq!(clips.waiting(), 1);
+}
+
+#[test]
+fn an_update_of_before_a_reload_holds_the_next_one_back() {
+    let mut clips = ClipStore::default();
+    clips.resume(5, Stage::Unanswered);
+    clips.keep(clip(1));
+    assert_eq!(clips.contribute(5), None);
+    assert_eq!(clips.settle(None, &[fate(5, RoundOutcome::Published)]), Some(Settled::Released));
+    assert_eq!(numbers(&clips.contribute(6).unwrap()), [1]);
+}
+
+#[test]
+fn features_of_another_backbone_are_forgotten_and_the_update_is_not() {
+    let mut clips = under_way(Stage::Acknowledged);
+    clips.clear();
+    assert_eq!(clips.under_way(), Some((5, Stage::Acknowledged)));
+    clips.settle(None, &[fate(5, RoundOutcome::Rejected)]);
+    assert_eq!(clips.waiting(), 0);
+}
+
+#[test]
+fn memory_is_bounded() {
+    let mut clips = ClipStore::default();
+    for number in 0..MAX_WAITING + 5 {
+        clips.keep(clip(number));
+    }
+    assert_eq!(clips.waiting(), MAX_WAITING);
+    assert_eq!(clips.contribute(1).unwrap()[0].features, [5.0]);
+    clips.keep(clip(MAX_WAITING + 5));
+    clips.refused(1);
+    assert_eq!(clips.waiting(), MAX_WAITING);
+    assert_eq!(clips.contribute(2).unwrap()[0].features, [6.0]);
+}

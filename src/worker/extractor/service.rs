@@ -1,0 +1,120 @@
+//! The extractor itself: a worker that holds the backbone and no other state. Built with the feature `gpu` it runs on
+//! WebGPU, else on the CPU. [`super`] documents its messages.
+
+use std::cell::RefCell;
+use std::hint::black_box;
+use std::rc::Rc;
+
+use js_sys::{Array, Float32Array, Object, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
+
+use super::WORKER_NAME;
+use crate::browser::js;
+#[cfg(feature = "gpu")]
+use crate::model::gpu::{GpuContext, Precision};
+use crate::model::{Backbone, BackboneKind, Device, ModelError};
+use crate::weights::Weights;
+
+/// Upper bound of a loaded backbone's memory, as a multiple of its file's size: while it loads, the weights exist in three
+/// forms, and Winograd's transformed filters are four times as large.
+const MEMORY_PER_FILE_BYTE: usize = if cfg!(feature = "gpu") { 3 } else { 5 };
+
+/// Whether this worker was started as an extractor.
+pub fn is_requested() -> bool {
+    js_sys::global().unchecked_into::<DedicatedWorkerGlobalScope>().name() == WORKER_NAME
+}
+
+/// Listens until the worker is terminated.
+pub fn run() {
+    console_error_panic_hook::set_once();
+    let scope = js_sys::global().unchecked_into::<DedicatedWorkerGlobalScope>();
+    let backbone: Rc<RefCell<Option<Rc<Backbone>>>> = Rc::default();
+    let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+        let data = event.data();
+        let kind = js::get(&data, "kind").and_then(|kind| kind.as_string()).unwrap_or_default();
+        let backbone = backbone.clone();
+        spawn_local(async move {
+            let id = js::get(&data, "id");
+            let result = match kind.as_str() {
+                "load" => load(&data).await.map(|(loaded, response)| {
+                    *backbone.borrow_mut() = Some(Rc::new(loaded));
+                    response
+                }),
+                "extract" => {
+                    let loaded = backbone.borrow().clone();
+                    extract(loaded, &data).await
+                }
+                other => Err(format!("unknown message kind {other}")),
+            };
+            post(&result.unwrap_or_else(|detail| {
+                let failed = response("failed");
+                js::set(&failed, "detail", &detail.into());
+                if let Some(id) = id {
+                    js::set(&failed, "id", &id);
+                }
+                failed
+            }));
+        });
+    });
+    scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+    on_message.forget();
+    post(&response("listening"));
+}
+
+async fn load(data: &JsValue) -> Result<(Backbone, Object), String> {
+    let field = |key| js::get(data, key).ok_or_else(|| format!("the message has no {key}"));
+    let kind: BackboneKind = serde_wasm_bindgen::from_value(field("backbone")?).map_err(|error| error.to_string())?;
+    let bytes = Uint8Array::new(&field("weights")?).to_vec();
+    // Growing the memory once is instant; growing it in the many steps below takes a third of a second.
+    drop(black_box(Vec::<u8>::with_capacity(bytes.len() * MEMORY_PER_FILE_BYTE)));
+    let weights = Weights::from_safetensors(&bytes).map_err(|error| error.to_string())?;
+    drop(bytes);
+    let device = device().await.map_err(|error| error.to_string())?;
+    let backbone = Backbone::load(kind, &weights, &device).map_err(|error| error.to_string())?;
+    let loaded = response("loaded");
+    js::set(&loaded, "input_size", &(backbone.input_size() as f64).into());
+    Ok((backbone, loaded))
+}
+
+#[cfg(feature = "gpu")]
+async fn device() -> Result<Device, ModelError> {
+    let context = GpuContext::open(Precision::F16, |detail| {
+        let lost = response("lost");
+        js::set(&lost, "detail", &detail.into());
+        post(&lost);
+    });
+    Ok(Device::Gpu(context.await?))
+}
+
+#[cfg(not(feature = "gpu"))]
+async fn device() -> Result<Device, ModelError> {
+    Ok(Device::Cpu)
+}
+
+async fn extract(backbone: Option<Rc<Backbone>>, data: &JsValue) -> Result<Object, String> {
+    let backbone = backbone.ok_or("no backbone is loaded")?;
+    let crops = Float32Array::new(&js::get(data, "crops").ok_or("the message has no crops")?).to_vec();
+    let extraction = backbone.extract(&crops).await.map_err(|error| error.to_string())?;
+    let extracted = response("extracted");
+    js::set(&extracted, "id", &js::get(data, "id").ok_or("the message has no id")?);
+    let floats = |values: &[f32]| Float32Array::from(values);
+    js::set(&extracted, "features", &floats(&extraction.features));
+    js::set(&extracted, "logits", &floats(&extraction.logits));
+    js::set(&extracted, "probabilities", &floats(extraction.probabilities.as_flattened()));
+    Ok(extracted)
+}
+
+fn response(kind: &str) -> Object {
+    let object = Object::new();
+    js::set(&object, "kind", &kind.into());
+    object
+}
+
+fn post(message: &Object) {
+    let scope = js_sys::global().unchecked_into::<DedicatedWorkerGlobalScope>();
+    if let Err(error) = scope.post_message(message) {
+        web_sys::console::error_2(&"the extractor cannot respond".into(), &Array::of1(&error));
+    }
+}

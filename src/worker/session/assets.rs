@@ -1,0 +1,58 @@
+//! Weights: read from the device or downloaded, and never used before their hash is verified.
+
+use super::{Session, post};
+use crate::messages::{Asset, FromWorker, device};
+use crate::model::FaceDetector;
+use crate::model::vfer::Vfer;
+use crate::protocol::{BlobRef, Manifest, path, sha256_hex};
+use crate::weights::Weights;
+use crate::worker::error::WorkerError;
+
+impl Session {
+    /// A blob, verified by the hash that names it. If a download does not match, it is repeated once.
+    ///
+    /// # Errors
+    /// [`WorkerError::Altered`] if the second download does not match, either, or an error of the request.
+    pub(super) async fn blob(&self, asset: Asset, blob: &BlobRef) -> Result<Vec<u8>, WorkerError> {
+        let address = path::blob(&blob.sha256);
+        let is_intact = |bytes: &[u8]| sha256_hex(bytes) == blob.sha256;
+        if let Some(kept) = self.storage.get(&address).await {
+            if is_intact(&kept) {
+                return Ok(kept);
+            }
+            self.storage.delete(&address).await;
+        }
+        let progress = |received, total| post(&FromWorker::Loading { asset, received, total });
+        let mut bytes = self.aggregator.blob(blob, &progress).await?;
+        if !is_intact(&bytes) {
+            bytes = self.aggregator.blob(blob, &progress).await?;
+        }
+        if !is_intact(&bytes) {
+            return Err(WorkerError::Altered(asset));
+        }
+        self.storage.put(&address, &bytes).await;
+        Ok(bytes)
+    }
+
+    /// Deletes weights that the manifest does not name, such as those of earlier versions.
+    pub(super) async fn delete_unused_blobs(&self, manifest: &Manifest) {
+        let used = [&manifest.detector, &manifest.backbone.blob, &manifest.model.vfer];
+        self.storage.retain(device::BLOBS, &used.map(|blob| path::blob(&blob.sha256))).await;
+    }
+
+    pub(super) async fn detector(&self, manifest: &Manifest) -> Result<FaceDetector, WorkerError> {
+        let bytes = self.blob(Asset::Detector, &manifest.detector).await?;
+        // It is small and runs on each frame: sending frames to another worker would cost more than it saves.
+        Ok(FaceDetector::load(&Weights::from_safetensors(&bytes)?)?)
+    }
+
+    pub(super) async fn vfer(&self, manifest: &Manifest) -> Result<Vfer, WorkerError> {
+        if manifest.model.backbone_sha256 != manifest.backbone.blob.sha256 {
+            return Err(WorkerError::malformed("the global model belongs to another backbone"));
+        }
+        let bytes = self.blob(Asset::Vfer, &manifest.model.vfer).await?;
+        let weights = Weights::from_safetensors(&bytes)?;
+        weights.check_finite()?;
+        Ok(Vfer::from_weights(&weights)?)
+    }
+}

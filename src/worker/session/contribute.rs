@@ -1,0 +1,239 @@
+//! Contributing: fine-tuning on the clips that wait, and sending the client update until the aggregator acknowledges it.
+
+use std::rc::Rc;
+
+use gloo::timers::future::TimeoutFuture;
+
+use super::opt_in::Consent;
+use super::{GlobalModel, Session, post};
+use crate::learning::{Clip, FineTune, LearningSettings};
+use crate::messages::{FromWorker, TrainingReport, UploadReport, UploadState, device};
+use crate::protocol::{ClientUpdate, OpenRound, ProblemCode};
+use crate::weights::Weights;
+use crate::worker::clips::Stage;
+use crate::worker::error::WorkerError;
+
+/// The update under way. The state of its clips is in [`crate::worker::clips::ClipStore`].
+#[derive(Default)]
+pub(super) struct Contribution {
+    /// The encoded update that is not acknowledged yet, for the round that the clip store has under way. It is also stored
+    /// on the device, so that a reload does not lose it.
+    pending: Option<Vec<u8>>,
+    /// It is being sent, or its outcome is being recorded.
+    pub(super) sending: bool,
+}
+
+impl Session {
+    /// Resumes what an earlier visit of this participant sent or was about to send.
+    pub(super) async fn restore_contribution(&self) {
+        let acknowledged = self.stored.borrow().as_ref().and_then(|stored| stored.acknowledged_round);
+        let pending = self.storage.get(device::PENDING_UPDATE).await;
+        let round = pending.as_deref().and_then(|body| ClientUpdate::decode(body).ok()).map(|update| update.round);
+        match round.filter(|round| acknowledged != Some(*round)) {
+            Some(round) => {
+                self.contribution.borrow_mut().pending = pending;
+                // That visit may have sent it.
+                self.frames.borrow_mut().clips.resume(round, Stage::Unanswered);
+            }
+            None => {
+                if let Some(round) = acknowledged {
+                    self.frames.borrow_mut().clips.resume(round, Stage::Acknowledged);
+                }
+                if pending.is_some() {
+                    self.drop_pending().await;
+                }
+            }
+        }
+    }
+
+    /// Settles the clips of an update whose round has ended, and deletes the update if it was not acknowledged.
+    pub(super) async fn settle_contribution(&self) -> Result<(), WorkerError> {
+        let manifest = self.manifest()?;
+        let open = manifest.round.as_ref().map(|round| round.id);
+        let settled = self.frames.borrow_mut().clips.settle(open, &manifest.recent_rounds);
+        if settled.is_some() {
+            self.drop_pending().await;
+        }
+        Ok(())
+    }
+
+    /// Fine-tunes and sends, if a round is open, the student has opted in, and enough clips wait.
+    pub(super) async fn contribute_if_due(self: &Rc<Self>) -> Result<(), WorkerError> {
+        let Some(consent) = self.opt_in.consent() else { return Ok(()) };
+        let manifest = self.manifest()?;
+        let (Some(round), Some(global)) = (manifest.round, self.global_model.borrow().clone()) else { return Ok(()) };
+        let acknowledged =
+            self.stored.borrow().as_ref().is_some_and(|stored| stored.acknowledged_round == Some(round.id));
+        if acknowledged || round.base_version != global.version {
+            return Ok(());
+        }
+        let is_for_this_round =
+            self.frames.borrow().clips.under_way().is_some_and(|(under_way, _)| under_way == round.id);
+        let pending = self.contribution.borrow().pending.clone().filter(|_| is_for_this_round);
+        let body = match pending {
+            Some(body) => body,
+            None => {
+                let Some(update) = self.train(&consent, &round, &global, &manifest.learning).await? else {
+                    return Ok(());
+                };
+                let body = update.encode_as(manifest.learning.update_encoding, self.rounding_seed(round.id));
+                self.storage.put(device::PENDING_UPDATE, &body).await;
+                if !consent.is_valid() {
+                    // It may have been stored after opting out had deleted it.
+                    self.storage.delete(device::PENDING_UPDATE).await;
+                    return Ok(());
+                }
+                self.contribution.borrow_mut().pending = Some(body.clone());
+                body
+            }
+        };
+        let sent = self.send(&consent, &round, &body).await;
+        self.contribution.borrow_mut().sending = false;
+        sent
+    }
+
+    /// Seed of stochastic rounding: different for each participant and round, so that rounding errors average out, and the
+    /// same after a crash.
+    fn rounding_seed(&self, round: u64) -> u64 {
+        let stored = self.stored.borrow();
+        let id = stored.as_ref().and_then(|stored| stored.participant.get(..16));
+        round ^ id.and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default()
+    }
+
+    /// Fine-tunes a copy of the global model; `None` if too few clips wait, the round of the last update is not settled yet,
+    /// or the student opted out meanwhile.
+    async fn train(
+        &self,
+        consent: &Consent,
+        round: &OpenRound,
+        global: &GlobalModel,
+        settings: &LearningSettings,
+    ) -> Result<Option<ClientUpdate>, WorkerError> {
+        let clips = {
+            let clips = &mut self.frames.borrow_mut().clips;
+            if clips.waiting() < settings.minimum_clips as usize {
+                return Ok(None);
+            }
+            clips.contribute(round.id)
+        };
+        let Some(clips) = clips else { return Ok(None) };
+        let count = clips.len();
+        let result = self.train_on(consent, round, global, settings, clips).await;
+        if !matches!(result, Ok(Some(_))) {
+            self.frames.borrow_mut().clips.refused(round.id);
+        }
+        let Some(delta) = result? else { return Ok(None) };
+        let num_examples = u32::try_from(count).unwrap_or(u32::MAX);
+        Ok(Some(ClientUpdate { round: round.id, base_version: round.base_version, num_examples, delta }))
+    }
+
+    async fn train_on(
+        &self,
+        consent: &Consent,
+        round: &OpenRound,
+        global: &GlobalModel,
+        settings: &LearningSettings,
+        clips: Vec<Clip>,
+    ) -> Result<Option<Weights>, WorkerError> {
+        let count = clips.len();
+        let mut training = FineTune::new(&global.vfer, clips, settings)?;
+        while let Some(done) = training.step()? {
+            let (step, steps, loss) = (done.step, done.steps, done.loss);
+            post(&FromWorker::Training(TrainingReport { round: round.id, step, steps, clips: count, loss }));
+            // Frames and messages are handled between steps.
+            TimeoutFuture::new(0).await;
+            if !consent.is_valid() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(training.finish()))
+    }
+
+    async fn send(self: &Rc<Self>, consent: &Consent, round: &OpenRound, body: &[u8]) -> Result<(), WorkerError> {
+        let update = ClientUpdate::decode(body).map_err(|error| WorkerError::malformed(error.to_string()))?;
+        let report = |state: UploadState| {
+            post(&FromWorker::Upload(UploadReport {
+                round: round.id,
+                bytes: body.len() as u64,
+                clips: update.num_examples,
+                state,
+            }));
+        };
+        if !consent.is_valid() {
+            return Ok(());
+        }
+        let on_sending = || {
+            report(UploadState::Sending);
+            self.frames.borrow_mut().clips.sending(round.id);
+            self.contribution.borrow_mut().sending = true;
+        };
+        match self.aggregator.send_update(&update, body, consent.signal(), on_sending).await {
+            Ok(_) => {}
+            // An earlier visit of this participant sent an update of other clips: these wait for the next round.
+            Err(error) if error.code() == Some(ProblemCode::AlreadyReceived) => {
+                refused(&error).into_iter().for_each(report);
+                self.give_up(round.id).await;
+                self.acknowledge(round.id).await;
+                return Ok(());
+            }
+            Err(error) if matches!(error.code(), Some(ProblemCode::StaleBase | ProblemCode::RoundNotOpen)) => {
+                refused(&error).into_iter().for_each(report);
+                self.give_up(round.id).await;
+                self.aggregator.forget_manifest();
+                self.sync_soon();
+                return Ok(());
+            }
+            Err(error) if matches!(error.code(), Some(ProblemCode::BadUpdate | ProblemCode::TooLarge)) => {
+                refused(&error).into_iter().for_each(report);
+                self.give_up(round.id).await;
+                // The same clips would be refused again: sit this round out.
+                self.acknowledge(round.id).await;
+                return Err(error);
+            }
+            // Opting out aborted it, or came while it failed; `withdraw` does the rest.
+            Err(_) if !consent.is_valid() => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        report(UploadState::Acknowledged);
+        self.frames.borrow_mut().clips.acknowledged(round.id);
+        self.acknowledge(round.id).await;
+        self.drop_pending().await;
+        Ok(())
+    }
+
+    /// The student opted out: an update that is not acknowledged is deleted, whatever step it is at. That step ends by
+    /// itself, since its [`Consent`] is no longer valid.
+    pub(super) async fn withdraw(&self) {
+        let withdrawn = self.frames.borrow_mut().clips.withdraw();
+        if let Some((round, stage)) = withdrawn {
+            post(&FromWorker::Withdrawn { round, may_have_arrived: stage != Stage::Unsent });
+            self.drop_pending().await;
+        }
+    }
+
+    /// The update for `round` is known not to count.
+    async fn give_up(&self, round: u64) {
+        self.frames.borrow_mut().clips.refused(round);
+        self.drop_pending().await;
+    }
+
+    async fn drop_pending(&self) {
+        self.contribution.borrow_mut().pending = None;
+        self.storage.delete(device::PENDING_UPDATE).await;
+    }
+
+    /// This participant sends nothing more in `round`.
+    async fn acknowledge(&self, round: u64) {
+        let stored = self.stored.borrow_mut().as_mut().map(|stored| {
+            stored.acknowledged_round = Some(round);
+            stored.clone()
+        });
+        if let Some(stored) = stored {
+            self.storage.put_json(device::SESSION, &stored).await;
+        }
+    }
+}
+
+fn refused(error: &WorkerError) -> Option<UploadState> {
+    error.refusal().map(|refusal| UploadState::Refused { refusal })
+}

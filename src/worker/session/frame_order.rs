@@ -1,0 +1,27 @@
+//! Restores the order of frames that are extracted concurrently.
+
+use std::cell::RefCell;
+
+use futures_channel::oneshot::{Receiver, channel};
+
+/// A sequencer: a chain of places, each released after the one before it.
+#[derive(Default)]
+pub(super) struct FrameOrder {
+    last: RefCell<Option<Receiver<()>>>,
+}
+
+impl FrameOrder {
+    /// Takes the next place. The future resolves when all earlier places are released; this place is released when the
+    /// future has resolved, or is dropped.
+    pub fn enter(&self) -> impl Future<Output = ()> + use<> {
+        let (release, next) = channel();
+        let before = self.last.replace(Some(next));
+        async move {
+            if let Some(before) = before {
+                // An error means that the place before was dropped, which releases it, too.
+                let _ = before.await;
+            }
+            drop(release);
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! The session worker: joins, processes frames, fine-tunes, and stays in step with the aggregator.
+//!
+//! `assets` fetches and verifies weights; `frames` processes frames; `sync` follows the manifest; `contribute` fine-tunes
+//! and sends; `personal` keeps the personalised head; `opt_in` says whether the student contributes; `frame_order` restores
+//! the order of frames. Everything runs on one thread, and no borrow of a cell outlives an `await`.
+
+mod assets;
+mod contribute;
+mod frame_order;
+mod frames;
+mod opt_in;
+mod personal;
+mod sync;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use gloo::timers::future::TimeoutFuture;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{DedicatedWorkerGlobalScope, ImageBitmap, MessageEvent, console};
+
+use self::frames::FrameState;
+use self::opt_in::OptIn;
+use self::sync::Sync;
+use super::aggregator::Aggregator;
+use super::error::WorkerError;
+use super::extractor::pool::ExtractorPool;
+use super::request_log::RequestLog;
+use crate::browser::backoff::Backoff;
+use crate::browser::js;
+use crate::browser::storage::Storage;
+use crate::messages::device::{self, StoredSession};
+use crate::messages::ledger::Ledger;
+use crate::messages::{
+    Asset, BackendChoice, ConnectionReport, FrameReport, FromWorker, ProblemReport, SessionProblem, ToWorker,
+};
+use crate::model::{FaceDetector, vfer::Vfer};
+use crate::protocol::Manifest;
+
+/// The models that the manifest names, apart from the VFER.
+#[derive(Clone)]
+struct Models {
+    extractors: ExtractorPool,
+    detector: Rc<FaceDetector>,
+    backbone_sha256: String,
+}
+
+/// The version of the global model in use.
+#[derive(Clone)]
+struct GlobalModel {
+    version: u64,
+    vfer: Rc<Vfer>,
+}
+
+/// A participant's session, from joining until it ends or the tab is closed.
+struct Session {
+    aggregator: Aggregator,
+    storage: Rc<Storage>,
+    join_code: String,
+    backend: BackendChoice,
+    opt_in: Rc<OptIn>,
+    visible: Rc<Cell<bool>>,
+    stored: RefCell<Option<StoredSession>>,
+    manifest: RefCell<Option<Manifest>>,
+    models: RefCell<Option<Models>>,
+    global_model: RefCell<Option<GlobalModel>>,
+    frames: RefCell<FrameState>,
+    contribution: RefCell<contribute::Contribution>,
+    sync: Sync,
+    frame_order: frame_order::FrameOrder,
+}
+
+/// Listens to the page until the worker is terminated.
+pub fn run() {
+    std::panic::set_hook(Box::new(|panic| {
+        console_error_panic_hook::hook(panic);
+        let problem = SessionProblem::WorkerPanicked { detail: panic.to_string() };
+        post(&FromWorker::Problem(ProblemReport { problem, is_fatal: true, is_transient: false }));
+    }));
+    let session: Rc<RefCell<Option<Rc<Session>>>> = Rc::default();
+    let opt_in: Rc<OptIn> = Rc::default();
+    let visible: Rc<Cell<bool>> = Rc::default();
+    let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+        let data = event.data();
+        match js::get(&data, "frame") {
+            Some(frame) => {
+                let at_ms = js::get(&data, "at_ms").and_then(|at| at.as_f64()).unwrap_or_default();
+                let session = session.borrow().clone();
+                spawn_local(async move { on_frame(session, frame.unchecked_into(), at_ms).await });
+            }
+            None => match js::from_js(data) {
+                Ok(message) => on_message_from_page(&session, &opt_in, &visible, message),
+                Err(error) => console::error_1(&error.into()),
+            },
+        }
+    });
+    let scope = js_sys::global().unchecked_into::<DedicatedWorkerGlobalScope>();
+    scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+    on_message.forget();
+    post(&FromWorker::Ready);
+}
+
+fn on_message_from_page(
+    current: &Rc<RefCell<Option<Rc<Session>>>>,
+    opt_in: &Rc<OptIn>,
+    visible: &Rc<Cell<bool>>,
+    message: ToWorker,
+) {
+    let session = current.borrow().clone();
+    match (message, session) {
+        (ToWorker::Start { join_code, backend, contribute, visible: on }, _) => {
+            opt_in.set(contribute);
+            visible.set(on);
+            let (current, opt_in, visible) = (current.clone(), opt_in.clone(), visible.clone());
+            spawn_local(async move {
+                let session = Rc::new(Session::new(join_code, backend, opt_in, visible).await);
+                if session.begin().await {
+                    *current.borrow_mut() = Some(session);
+                }
+            });
+        }
+        (ToWorker::Contribute { on }, session) => {
+            opt_in.set(on);
+            match session {
+                Some(session) if on => session.sync_soon(),
+                Some(session) => spawn_local(async move { session.withdraw().await }),
+                // The session that is starting reads the choice when it is ready.
+                None => {}
+            }
+        }
+        (ToWorker::CameraPaused, Some(session)) => session.end_clip(),
+        (ToWorker::Visible { on }, session) => {
+            visible.set(on);
+            if let Some(session) = session {
+                session.update_subscription();
+            }
+        }
+        (ToWorker::End { after_sending }, session) => {
+            *current.borrow_mut() = None;
+            let opt_in = opt_in.clone();
+            spawn_local(async move {
+                if let Some(session) = session {
+                    session.stop(after_sending).await;
+                }
+                opt_in.set(false);
+                post(&FromWorker::Ended);
+            });
+        }
+        (ToWorker::CameraPaused, None) => {}
+    }
+}
+
+async fn on_frame(session: Option<Rc<Session>>, frame: ImageBitmap, at_ms: f64) {
+    let report = match session {
+        None => FrameReport::empty(at_ms),
+        Some(session) => match session.process_frame(&frame, at_ms).await {
+            Ok(report) => {
+                session.frames.borrow_mut().clear_problem();
+                report
+            }
+            Err(error) => {
+                let mut frames = session.frames.borrow_mut();
+                if frames.is_new_problem(error.problem()) {
+                    report_error(&error, false);
+                }
+                FrameReport { frames_per_second: frames.frames_per_second(), ..FrameReport::empty(at_ms) }
+            }
+        },
+    };
+    frame.close();
+    post(&FromWorker::Frame(report));
+}
+
+impl Session {
+    async fn new(join_code: String, backend: BackendChoice, opt_in: Rc<OptIn>, visible: Rc<Cell<bool>>) -> Self {
+        let storage = Rc::new(Storage::open().await);
+        let on_change = |ledger: &Ledger| post(&FromWorker::Ledger { ledger: ledger.clone() });
+        let log = RequestLog::resume(storage.clone(), on_change).await;
+        Self {
+            aggregator: Aggregator::new(log),
+            storage,
+            join_code,
+            backend,
+            opt_in,
+            visible,
+            stored: RefCell::default(),
+            manifest: RefCell::default(),
+            models: RefCell::default(),
+            global_model: RefCell::default(),
+            frames: RefCell::default(),
+            contribution: RefCell::default(),
+            sync: Sync::default(),
+            frame_order: frame_order::FrameOrder::default(),
+        }
+    }
+
+    /// Joins and loads, with retries for as long as the aggregator does not respond; `false` if retrying cannot help.
+    async fn begin(self: &Rc<Self>) -> bool {
+        if !self.storage.is_available() {
+            let problem = SessionProblem::StorageUnavailable;
+            post(&FromWorker::Problem(ProblemReport { problem, is_fatal: false, is_transient: false }));
+        }
+        let mut backoff = Backoff::default();
+        loop {
+            match self.prepare().await {
+                Ok(()) => break,
+                Err(error) if error.is_transient() => {
+                    let delay_ms = backoff.next_ms(js_sys::Math::random(), error.retry_after_s());
+                    post(&FromWorker::Connection(ConnectionReport { online: false, retry_in_ms: Some(delay_ms) }));
+                    TimeoutFuture::new(u32::try_from(delay_ms).unwrap_or(u32::MAX)).await;
+                }
+                Err(error) => {
+                    report_error(&error, true);
+                    return false;
+                }
+            }
+        }
+        self.restore_contribution().await;
+        if self.opt_in.consent().is_none() {
+            self.withdraw().await;
+        }
+        post(&FromWorker::FramesWanted);
+        self.start_schedule();
+        self.update_subscription();
+        true
+    }
+
+    async fn prepare(&self) -> Result<(), WorkerError> {
+        if self.stored.borrow().is_none() {
+            match self.stored_session().await {
+                Some(stored) => {
+                    self.aggregator.resume(stored.token.clone());
+                    *self.stored.borrow_mut() = Some(stored);
+                }
+                None => {
+                    // A pending update of another class or participant must not be sent by this one.
+                    self.storage.delete(device::PENDING_UPDATE).await;
+                    self.join().await?;
+                }
+            }
+        }
+        // An attempt that failed half-way has received the manifest, but not used it.
+        self.aggregator.forget_manifest();
+        if let Some(manifest) = self.aggregator.manifest().await? {
+            self.take_manifest(manifest);
+        }
+        post(&FromWorker::Connection(ConnectionReport { online: true, retry_in_ms: None }));
+        self.update_models().await
+    }
+
+    /// The session that an earlier visit has stored, if it is of the same join code.
+    async fn stored_session(&self) -> Option<StoredSession> {
+        let stored: StoredSession = self.storage.get_json(device::SESSION).await?;
+        (stored.join_code == self.join_code).then_some(stored)
+    }
+
+    /// Joins as a new participant.
+    async fn join(&self) -> Result<(), WorkerError> {
+        let joined = self.aggregator.join(&self.join_code).await?;
+        let stored = StoredSession {
+            join_code: self.join_code.clone(),
+            participant: joined.participant,
+            token: joined.token,
+            acknowledged_round: None,
+        };
+        self.storage.put_json(device::SESSION, &stored).await;
+        *self.stored.borrow_mut() = Some(stored);
+        Ok(())
+    }
+
+    fn take_manifest(&self, manifest: Manifest) {
+        post(&FromWorker::Manifest { manifest: Box::new(manifest.clone()) });
+        *self.manifest.borrow_mut() = Some(manifest);
+    }
+
+    fn manifest(&self) -> Result<Manifest, WorkerError> {
+        self.manifest.borrow().clone().ok_or_else(|| WorkerError::malformed("no manifest yet"))
+    }
+
+    /// Loads the models that the manifest names and that are not in use yet.
+    async fn update_models(&self) -> Result<(), WorkerError> {
+        let manifest = self.manifest()?;
+        let sha256 = &manifest.backbone.blob.sha256;
+        let fits = self.models.borrow().as_ref().is_some_and(|models| models.backbone_sha256 == *sha256);
+        if !fits {
+            let detector = self.detector(&manifest).await?;
+            let weights = self.blob(Asset::Backbone, &manifest.backbone.blob).await?;
+            let (extractors, report) = ExtractorPool::start(manifest.backbone.kind, weights, self.backend).await?;
+            post(&FromWorker::Backend(report));
+            self.frames.borrow_mut().forget_clips();
+            let models = Models { extractors, detector: Rc::new(detector), backbone_sha256: sha256.clone() };
+            *self.models.borrow_mut() = Some(models);
+        }
+        let version = manifest.model.version;
+        if self.global_model.borrow().as_ref().is_none_or(|global| global.version != version) {
+            let vfer = Rc::new(self.vfer(&manifest).await?);
+            *self.global_model.borrow_mut() = Some(GlobalModel { version, vfer });
+            post(&FromWorker::Adopted { version });
+            self.delete_unused_blobs(&manifest).await;
+        }
+        Ok(())
+    }
+}
+
+fn post(message: &FromWorker) {
+    let scope = js_sys::global().unchecked_into::<DedicatedWorkerGlobalScope>();
+    let posted = js::to_js(message).map_err(JsValue::from).and_then(|object| scope.post_message(&object));
+    if let Err(error) = posted {
+        console::error_2(&"the session worker cannot post a message".into(), &error);
+    }
+}
+
+/// Logs `error`, and reports it to the page.
+fn report_error(error: &WorkerError, is_fatal: bool) {
+    console::warn_1(&error.to_string().into());
+    post(&FromWorker::Problem(error.report(is_fatal)));
+}

@@ -1,0 +1,158 @@
+//! Synchronises the session with the aggregator's manifest. Events only trigger a synchronisation; the manifest alone
+//! decides, and recovery from any failure is another synchronisation.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use gloo::timers::callback::Timeout;
+use gloo::timers::future::TimeoutFuture;
+use wasm_bindgen_futures::spawn_local;
+
+use super::{Session, post, report_error};
+use crate::browser::backoff::Backoff;
+use crate::browser::event_stream::EventStream;
+use crate::messages::{ConnectionReport, FromWorker, device};
+use crate::protocol::ProblemCode;
+use crate::worker::error::WorkerError;
+use crate::worker::schedule;
+
+/// How often to check whether an update has been sent, in milliseconds.
+const SENDING_POLL_MS: u32 = 50;
+
+#[derive(Default)]
+pub(super) struct Sync {
+    running: Cell<bool>,
+    /// Another synchronisation follows the running one.
+    again: Cell<bool>,
+    stopped: Cell<bool>,
+    online: Cell<bool>,
+    backoff: RefCell<Backoff>,
+    retry: RefCell<Option<Timeout>>,
+    events: RefCell<Option<EventStream>>,
+}
+
+impl Session {
+    /// Synchronises, and subscribes to the aggregator's events if the page is visible; unsubscribes if it is not, since a
+    /// browser limits the connections of all its tabs together. The schedule continues either way.
+    pub(super) fn update_subscription(self: &Rc<Self>) {
+        // The open stream is closed first.
+        self.sync.events.take();
+        if self.visible.get() {
+            let weak = Rc::downgrade(self);
+            let on_event = move || {
+                if let Some(session) = weak.upgrade() {
+                    session.sync_soon();
+                }
+            };
+            *self.sync.events.borrow_mut() = Some(EventStream::subscribe(on_event));
+        }
+        self.sync_soon();
+    }
+
+    /// Synchronises by the schedule, in case events do not get through. Apart from it, only events and the student's own
+    /// actions cause requests.
+    pub(super) fn start_schedule(self: &Rc<Self>) {
+        let weak = Rc::downgrade(self);
+        spawn_local(async move {
+            loop {
+                TimeoutFuture::new(schedule::next_ms(js_sys::Math::random())).await;
+                match weak.upgrade().filter(|session| !session.sync.stopped.get()) {
+                    // After a failure the back-off decides when.
+                    Some(session) if session.sync.retry.borrow().is_some() => {}
+                    Some(session) => session.sync_soon(),
+                    None => return,
+                }
+            }
+        });
+    }
+
+    /// Stops everything that makes requests; with `after_sending`, once an update that is being sent has completed.
+    pub(super) async fn stop(&self, after_sending: bool) {
+        self.sync.stopped.set(true);
+        self.sync.retry.take();
+        self.sync.events.take();
+        if after_sending {
+            while self.contribution.borrow().sending {
+                TimeoutFuture::new(SENDING_POLL_MS).await;
+            }
+        }
+        self.opt_in.set(false);
+    }
+
+    /// Synchronises now, or right after the synchronisation that is running.
+    pub(super) fn sync_soon(self: &Rc<Self>) {
+        if self.sync.running.replace(true) {
+            self.sync.again.set(true);
+            return;
+        }
+        let session = self.clone();
+        spawn_local(async move {
+            loop {
+                session.sync.again.set(false);
+                let result = if session.sync.stopped.get() { Ok(()) } else { session.sync_once().await };
+                let failed = result.is_err();
+                session.report_sync(result);
+                if failed || !session.sync.again.get() {
+                    break;
+                }
+            }
+            session.sync.running.set(false);
+        });
+    }
+
+    async fn sync_once(self: &Rc<Self>) -> Result<(), WorkerError> {
+        match self.aggregator.manifest().await {
+            Ok(Some(manifest)) => self.take_manifest(manifest),
+            Ok(None) => {}
+            Err(error) => {
+                // Fine-tuning needs no aggregator: the update is ready, and stored, when it responds again.
+                if error.is_transient() {
+                    self.contribute_if_due().await?;
+                }
+                return Err(error);
+            }
+        }
+        self.settle_contribution().await?;
+        self.update_models().await?;
+        match self.contribute_if_due().await {
+            Err(error) if is_unknown_participant(&error) && !self.sync.stopped.get() => {
+                self.storage.delete(device::SESSION).await;
+                self.join().await?;
+                self.contribute_if_due().await
+            }
+            result => result,
+        }
+    }
+
+    fn report_sync(self: &Rc<Self>, result: Result<(), WorkerError>) {
+        match result {
+            Err(error) if error.is_transient() => {
+                let delay_ms = self.sync.backoff.borrow_mut().next_ms(js_sys::Math::random(), error.retry_after_s());
+                self.sync.online.set(false);
+                post(&FromWorker::Connection(ConnectionReport { online: false, retry_in_ms: Some(delay_ms) }));
+                let weak = Rc::downgrade(self);
+                let retry = Timeout::new(u32::try_from(delay_ms).unwrap_or(u32::MAX), move || {
+                    if let Some(session) = weak.upgrade() {
+                        session.sync_soon();
+                    }
+                });
+                *self.sync.retry.borrow_mut() = Some(retry);
+            }
+            result => {
+                self.sync.backoff.borrow_mut().reset();
+                self.sync.retry.take();
+                if !self.sync.online.replace(true) {
+                    post(&FromWorker::Connection(ConnectionReport { online: true, retry_in_ms: None }));
+                }
+                if let Err(error) = result {
+                    report_error(&error, false);
+                }
+            }
+        }
+    }
+}
+
+/// Whether the aggregator does not know the participant (any more).
+fn is_unknown_participant(error: &WorkerError) -> bool {
+    error.code() == Some(ProblemCode::Unauthorized)
+}
