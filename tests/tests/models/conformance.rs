@@ -52,10 +52,12 @@ fn prologues(channels: usize) -> [Prologue; 4] {
 
 const ACTIVATIONS: [Activation; 3] = [Activation::None, Activation::Relu, Activation::LeakyRelu { slope: 0.1 }];
 
-/// Shapes of the input, channels of the result, size of the kernel, stride and padding: small, large, and such that each
-/// executor's Winograd takes them.
+/// The input's shape, channels of the result, size of the kernel, stride and padding.
+type Dense = ([usize; 3], usize, usize, usize, (usize, usize));
+
+/// Small, large, and such that each executor's Winograd takes them.
 #[rustfmt::skip]
-const DENSE: [([usize; 3], usize, usize, usize, (usize, usize)); 14] = [
+const DENSE: [Dense; 14] = [
     ([1, 1, 1], 1, 1, 1, (0, 0)),
     ([1, 1, 4], 8, 3, 1, (1, 1)),
     ([5, 7, 1], 3, 3, 1, (1, 1)),
