@@ -23,6 +23,8 @@ pub mod lite;
 mod loader;
 mod math;
 mod one_euro;
+#[cfg(any(test, feature = "burn"))]
+pub mod reference;
 mod steady;
 pub mod vfer;
 mod winograd;

@@ -2,7 +2,6 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod e2e;
-pub mod reference;
 
 use emofed::random::SplitMix64;
 use emofed::weights::{Tensor, Weights};

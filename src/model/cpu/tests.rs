@@ -2,49 +2,13 @@
 
 use super::*;
 use crate::model::graph::{Activation, Convolution, GraphBuilder, Prologue, Shape};
+use crate::model::reference;
 use crate::random::SplitMix64;
 use crate::simd::Four;
 
 fn random(count: usize, seed: u64) -> Vec<f32> {
     let mut random = SplitMix64::new(seed);
     (0..count).map(|_| random.signed()).collect()
-}
-
-/// By definition; `input` and the result are `[side, side, channels]`.
-fn reference(c: &Convolution, input: &[f32], map: Shape, add: Option<&[f32]>) -> Vec<f64> {
-    let (rows, across) = (c.output_length(map.height), c.output_length(map.width));
-    let read = |y: isize, x: isize, channel: usize| {
-        if !(0..map.height as isize).contains(&y) || !(0..map.width as isize).contains(&x) {
-            return 0.0;
-        }
-        let mut value = f64::from(input[(y as usize * map.width + x as usize) * map.channels + channel]);
-        if let Some((scale, shift)) = &c.prologue.affine {
-            value = value * f64::from(scale[channel]) + f64::from(shift[channel]);
-        }
-        if c.prologue.relu { value.max(0.0) } else { value }
-    };
-    let mut out = Vec::new();
-    for index in 0..rows * across * c.out_channels {
-        let (place, output) = (index / c.out_channels, index % c.out_channels);
-        let (top, left) = (place / across * c.stride, place % across * c.stride);
-        let (first, filter_channels) = if c.depthwise { (output, 1) } else { (0, map.channels) };
-        let mut sum = f64::from(c.bias[output]) + add.map_or(0.0, |add| f64::from(add[index]));
-        for channel in 0..filter_channels {
-            for place in 0..c.kernel_size * c.kernel_size {
-                let y = (top + place / c.kernel_size) as isize - c.padding.0 as isize;
-                let x = (left + place % c.kernel_size) as isize - c.padding.0 as isize;
-                let weight = c.weight[(output * filter_channels + channel) * c.kernel_size * c.kernel_size + place];
-                sum += f64::from(weight) * read(y, x, first + channel);
-            }
-        }
-        out.push(match c.activation {
-            Activation::None => sum,
-            Activation::Relu => sum.max(0.0),
-            Activation::LeakyRelu { slope } if sum < 0.0 => sum * f64::from(slope),
-            Activation::LeakyRelu { .. } => sum,
-        });
-    }
-    out
 }
 
 fn check(what: &str, side: usize, channels: usize, convolution: Convolution, with_add: bool) {
@@ -65,17 +29,15 @@ fn check_shape(what: &str, shape: Shape, convolution: &Convolution, with_add: bo
     let outputs: Vec<_> = residual.iter().copied().chain([output]).collect();
     let graph = graph.finish(&outputs).expect("a legal graph");
     let planes = random(shape.elements(), 3);
-    let pixels: Vec<f32> = (0..planes.len()).map(|i| planes[i % channels * shape.pixels() + i / channels]).collect();
+    let expected = reference::run(&graph, &planes).pop().expect("it has an output");
+    let largest = expected.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
     for isa in Isa::available() {
         let executor = Executor::with_isa(&graph, isa);
         let first = executor.run(&planes);
         assert_eq!(first, executor.run(&planes), "{what}: a run leaves nothing behind");
         assert_eq!(first, executor.share().run(&planes), "{what}: packed weights can be shared");
-        let residual = with_add.then(|| first[0].as_slice());
-        let expected = reference(convolution, &pixels, shape, residual);
         let found = first.last().expect("it has an output");
         assert_eq!(found.len(), expected.len(), "{what}");
-        let largest = expected.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
         for (found, expected) in found.iter().zip(&expected) {
             let close = (f64::from(*found) - expected).abs() <= 1e-5 * largest;
             assert!(close, "{what} on {isa:?}: {found} is not {expected}");

@@ -60,13 +60,6 @@ pub struct FeatureMap {
     pub shape: Shape,
 }
 
-impl FeatureMap {
-    /// Its index among the graph's feature maps.
-    pub fn id(&self) -> usize {
-        self.id
-    }
-}
-
 /// A legal graph: nodes in execution order, from one input to one or more outputs.
 #[derive(Clone, Debug)]
 pub struct Graph {

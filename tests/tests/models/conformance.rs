@@ -4,9 +4,9 @@
 #[cfg(feature = "gpu")]
 use emofed::model::gpu;
 use emofed::model::graph::{Activation, Convolution, FeatureMap, Graph, GraphBuilder, Prologue, Shape};
-use emofed::model::{Device, burn, cpu, device};
+use emofed::model::{Device, burn, cpu, device, reference};
 use emofed::simd::Isa;
-use emofed_tests::{assert_close, reference, values};
+use emofed_tests::{assert_close, values};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 /// Of the largest value. Winograd's algorithm loses the most.

@@ -1,6 +1,6 @@
-//! Graphs by definition, in f64: what every executor is compared with.
+//! Executes a [`Graph`] by definition, in f64: what the tests compare every executor with.
 
-use emofed::model::graph::{Activation, Convolution, FeatureMap, Graph, Op, Shape};
+use super::graph::{Activation, Convolution, FeatureMap, Graph, Op, Shape};
 
 /// Values of a feature map, NHWC.
 struct Values {
@@ -30,7 +30,7 @@ pub fn run(graph: &Graph, planes: &[f32]) -> Vec<Vec<f64>> {
         Values::from_fn(input.shape, |y, x, channel| f64::from(planes[channel * pixels + y * input.shape.width + x]));
     store(&mut values, input, image);
     for node in graph.nodes() {
-        let read = |map: &FeatureMap| values[map.id()].as_ref().expect("nodes are in execution order");
+        let read = |map: &FeatureMap| values[map.id].as_ref().expect("nodes are in execution order");
         let shape = node.output.shape;
         let result = match &node.op {
             Op::Convolution { convolution, input, residual, .. } => {
@@ -67,11 +67,11 @@ pub fn run(graph: &Graph, planes: &[f32]) -> Vec<Vec<f64>> {
         };
         if let Some(concat) = node.op.concat() {
             let shape = concat.output.shape;
-            let mut whole = match values.get_mut(concat.output.id()).and_then(Option::take) {
+            let mut whole = match values.get_mut(concat.output.id).and_then(Option::take) {
                 Some(whole) => whole,
                 None => Values::from_fn(shape, |_, _, _| f64::NAN),
             };
-            let residual = values[concat.residual.id()].as_ref().expect("nodes are in execution order");
+            let residual = values[concat.residual.id].as_ref().expect("nodes are in execution order");
             for (index, value) in result.values.iter().enumerate() {
                 let (pixel, channel) = (index / result.shape.channels, index % result.shape.channels);
                 let place = pixel * shape.channels + concat.channel_offset + channel;
@@ -81,15 +81,15 @@ pub fn run(graph: &Graph, planes: &[f32]) -> Vec<Vec<f64>> {
         }
         store(&mut values, node.output, result);
     }
-    let outputs = graph.outputs().iter().map(|map| values[map.id()].as_ref().expect("it was computed"));
+    let outputs = graph.outputs().iter().map(|map| values[map.id].as_ref().expect("it was computed"));
     outputs.map(|output| output.values.clone()).collect()
 }
 
 fn store(values: &mut Vec<Option<Values>>, map: FeatureMap, result: Values) {
-    if values.len() <= map.id() {
-        values.resize_with(map.id() + 1, || None);
+    if values.len() <= map.id {
+        values.resize_with(map.id + 1, || None);
     }
-    values[map.id()] = Some(result);
+    values[map.id] = Some(result);
 }
 
 fn convolve(c: &Convolution, input: &Values, shape: Shape, residual: Option<&Values>) -> Values {
