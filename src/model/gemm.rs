@@ -289,8 +289,17 @@ fn multiply_add_rows<S: Simd, const R: usize>(simd: S, rows: [&[f32]; R], panel:
         for (factors, chunks) in factors.iter_mut().zip(&chunks) {
             *factors = &chunks[index];
         }
-        for (step, right) in block.iter().enumerate() {
-            add_outer(simd, tile, |r| factors[r][step], right);
+        // For wide vectors unrolled by hand: in a loop the compiler may keep an address for each of many rows in memory. With
+        // the few registers of wasm the loop is the faster one.
+        if S::LANES > 4 {
+            macro_rules! steps {
+                ($($step:literal)*) => { $(add_outer(simd, tile, |r| factors[r][$step], &block[$step]);)* };
+            }
+            steps!(0 1 2 3 4 5 6 7);
+        } else {
+            for (step, right) in block.iter().enumerate() {
+                add_outer(simd, tile, |r| factors[r][step], right);
+            }
         }
     }
     for (step, right) in rest.iter().enumerate() {

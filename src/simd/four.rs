@@ -42,7 +42,8 @@ impl Simd for Four {
     }
 
     // In wasm a function of its own: browsers optimise what is called often, and never what runs already, so that a frame in
-    // one large function would run unoptimised to its end.
+    // one large function would run unoptimised to its end. For the same reason www/index.html tells wasm-opt not to inline
+    // functions that have one caller.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     fn call<O: Operation>(self, operation: O) -> O::Output {

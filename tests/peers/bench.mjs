@@ -23,7 +23,7 @@ async function bytes(address) {
   return new Uint8Array(await answer.arrayBuffer());
 }
 
-// An extractor of the product, as the session worker starts and asks it: src/tab/extractor.rs.
+// An extractor of the product, as the session worker starts and asks it: src/worker/extractor/client.rs.
 class Extractor {
   static async start(device, backbone, weights) {
     const extractor = new Extractor();
@@ -33,7 +33,7 @@ class Extractor {
       const key = data.kind === 'extracted' ? data.id : data.kind;
       const failed = data.kind === 'failed' || data.kind === 'lost';
       for (const [waiting, [resolve, reject]] of extractor.answers) {
-        if (failed) reject(new Error(data.reason));
+        if (failed) reject(new Error(data.detail));
         else if (waiting === key) resolve(data);
       }
     };

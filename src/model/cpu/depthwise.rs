@@ -4,7 +4,7 @@
 use super::epilogue::FusedEpilogue;
 use super::source::{Source, relu};
 use crate::model::graph::{Activation, Convolution, Shape};
-use crate::simd::{Simd, Vector};
+use crate::simd::{Operation, Simd, Vector};
 
 /// Neighbouring results that [`Kernel3x3::run_unit_stride`] computes at a time.
 const RESULTS: usize = 4;
@@ -28,12 +28,13 @@ struct Clipped {
 }
 
 impl Clipped {
-    /// The window of result `position` along an axis of `length` pixels.
+    /// The window of `kernel_size` of result `position` along an axis of `length` pixels. The size is a parameter so that it
+    /// can be known when compiling.
     #[inline(always)]
-    fn new(c: &Convolution, position: usize, length: usize) -> Self {
+    fn new(kernel_size: usize, c: &Convolution, position: usize, length: usize) -> Self {
         let kernel_start = c.padding.0.saturating_sub(position * c.stride);
         let start = position * c.stride + kernel_start - c.padding.0;
-        Self { kernel_start, start, length: (c.kernel_size - kernel_start).min(length - start) }
+        Self { kernel_start, start, length: (kernel_size - kernel_start).min(length - start) }
     }
 }
 
@@ -45,18 +46,8 @@ impl<S: Simd> Depthwise<S> {
     }
 
     /// Rows of `activation(convolution(source))` from `first_row` on, as many as `out` holds.
-    #[cfg_attr(target_arch = "x86_64", inline(always))]
     pub fn run(&self, c: &Convolution, source: &Source, first_row: usize, out: &mut [f32]) {
-        let is_vectorised = c.kernel_size <= MAX_KERNEL_SIZE && c.out_channels.is_multiple_of(S::LANES);
-        let is_along_rows =
-            S::LANES > 4 && (c.kernel_size, c.activation) == (3, Activation::None) && source.shape.width >= 3;
-        match (is_vectorised, is_along_rows, source.prologue.relu) {
-            (false, ..) => self.scalar(c, source, first_row, out),
-            (true, false, false) => self.by_pixel(c, source, first_row, out, |value| value),
-            (true, false, true) => self.by_pixel(c, source, first_row, out, |value| value.relu()),
-            (true, true, false) => self.along_rows(c, source, first_row, out, |value| value),
-            (true, true, true) => self.along_rows(c, source, first_row, out, |value| value.relu()),
-        }
+        self.simd.call(Rows { depthwise: self, c, source, first_row, out });
     }
 
     /// Any kernel size and number of channels.
@@ -65,8 +56,8 @@ impl<S: Simd> Depthwise<S> {
         let out_width = c.output_length(width);
         for (index, out) in out.iter_mut().enumerate() {
             let (pixel, channel) = (index / channels, index % channels);
-            let rows = Clipped::new(c, first_row + pixel / out_width, height);
-            let columns = Clipped::new(c, pixel % out_width, width);
+            let rows = Clipped::new(c.kernel_size, c, first_row + pixel / out_width, height);
+            let columns = Clipped::new(c.kernel_size, c, pixel % out_width, width);
             let mut sum = c.bias[channel];
             for i in 0..rows.length {
                 for j in 0..columns.length {
@@ -102,9 +93,9 @@ impl<S: Simd> Depthwise<S> {
         let kernels = S::chunks(&self.kernels);
         let epilogue = FusedEpilogue::new(c, None);
         for (y, row) in S::chunks_mut(out).chunks_exact_mut(out_width * vectors).enumerate() {
-            let rows = Clipped::new(c, first_row + y, height);
+            let rows = Clipped::new(c.kernel_size, c, first_row + y, height);
             for (x, pixel) in row.chunks_exact_mut(vectors).enumerate() {
-                let columns = Clipped::new(c, x, width);
+                let columns = Clipped::new(c.kernel_size, c, x, width);
                 let length = columns.length * vectors;
                 let mut taps: [TapRow<S>; MAX_KERNEL_SIZE] = [(&[], &[]); MAX_KERNEL_SIZE];
                 for (i, tap) in taps.iter_mut().enumerate().take(rows.length) {
@@ -147,7 +138,7 @@ impl<S: Simd> Depthwise<S> {
         let begin = c.padding.0.div_ceil(c.stride).min(out_width);
         let end = ((width + c.padding.0 - 3) / c.stride + 1).clamp(begin, out_width);
         for (y, row) in S::chunks_mut(out).chunks_exact_mut(out_width * vectors).enumerate() {
-            let rows = Clipped::new(c, first_row + y, height);
+            let rows = Clipped::new(3, c, first_row + y, height);
             for vector in 0..vectors {
                 let mut taps = [simd.splat(0.0); 9];
                 for (tap, kernel) in taps.iter_mut().zip(kernels[vector..].iter().step_by(vectors)) {
@@ -197,6 +188,35 @@ impl<S: Simd> Depthwise<S> {
                     }
                 }
             }
+        }
+    }
+}
+
+/// [`Depthwise::run`] as a function of its own, compiled for an instruction set: within the whole program's the compiler would
+/// not keep kernels in registers.
+struct Rows<'a, S: Simd> {
+    depthwise: &'a Depthwise<S>,
+    c: &'a Convolution,
+    source: &'a Source<'a>,
+    first_row: usize,
+    out: &'a mut [f32],
+}
+
+impl<S: Simd> Operation for Rows<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { depthwise, c, source, first_row, out } = self;
+        let is_vectorised = c.kernel_size <= MAX_KERNEL_SIZE && c.out_channels.is_multiple_of(S::LANES);
+        let is_along_rows =
+            S::LANES > 4 && (c.kernel_size, c.activation) == (3, Activation::None) && source.shape.width >= 3;
+        match (is_vectorised, is_along_rows, source.prologue.relu) {
+            (false, ..) => depthwise.scalar(c, source, first_row, out),
+            (true, false, false) => depthwise.by_pixel(c, source, first_row, out, |value| value),
+            (true, false, true) => depthwise.by_pixel(c, source, first_row, out, |value| value.relu()),
+            (true, true, false) => depthwise.along_rows(c, source, first_row, out, |value| value),
+            (true, true, true) => depthwise.along_rows(c, source, first_row, out, |value| value.relu()),
         }
     }
 }
