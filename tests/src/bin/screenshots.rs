@@ -67,7 +67,7 @@ async fn main() {
     aggregator.restart().await;
     drop(first);
 
-    let wrong = Student::open(&link.replace("class=", "class=X"), "cpu", Camera::Granted(Film::NoFace)).await;
+    let wrong = Student::open(&link.replace("join=", "join=X"), "cpu", Camera::Granted(Film::NoFace)).await;
     wrong.consent().await;
     wrong.wait_for_problem("code", 60).await;
     shoot(wrong.browser(), &folder, "student-wrong-code").await;
