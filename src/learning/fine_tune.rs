@@ -1,8 +1,8 @@
-//! Local fine-tuning of the central VFER on a tab's own clips.
+//! Local fine-tuning of the global VFER on a tab's own clips.
 
-use super::{AdamSettings, Clip, LearningError, LearningSettings, Trainer, check_clips};
+use super::{AdamSettings, Batches, Clip, LearningError, LearningSettings, Trainer, check_clips};
+use crate::emotion::EMOTIONS;
 use crate::model::vfer::{Parameters, Vfer};
-use crate::random::SplitMix64;
 use crate::weights::Weights;
 
 /// A fine-tuning run, step by step, so that a tab can do other things in between.
@@ -12,14 +12,9 @@ pub struct FineTune {
     base: Parameters,
     trainer: Trainer,
     clips: Vec<Clip>,
-    order: Vec<usize>,
-    random: SplitMix64,
-    batch_size: usize,
+    batches: Batches,
     /// μ of the proximal term.
     proximal: f32,
-    steps_per_epoch: usize,
-    steps: usize,
-    done: usize,
 }
 
 /// What a step did.
@@ -45,25 +40,18 @@ impl FineTune {
         }
         let adam =
             AdamSettings { epsilon: settings.adam_epsilon, ..AdamSettings::with_learning_rate(settings.learning_rate) };
-        let batch_size = settings.batch_size.max(1);
-        let steps_per_epoch = clips.len().div_ceil(batch_size);
         Ok(Self {
             base: base.parameters.clone(),
             trainer: Trainer::new(base.clone(), adam),
-            order: (0..clips.len()).collect(),
+            batches: Batches::new(clips.len(), settings),
             clips,
-            random: SplitMix64::new(settings.seed),
-            batch_size,
             proximal: settings.proximal as f32,
-            steps_per_epoch,
-            steps: steps_per_epoch * settings.epochs as usize,
-            done: 0,
         })
     }
 
     /// How many steps there are in all.
     pub fn steps(&self) -> usize {
-        self.steps
+        self.batches.steps()
     }
 
     /// Does one step; `None` when there is none left.
@@ -71,22 +59,14 @@ impl FineTune {
     /// # Errors
     /// [`LearningError::Diverged`].
     pub fn step(&mut self) -> Result<Option<StepReport>, LearningError> {
-        if self.done == self.steps {
-            return Ok(None);
-        }
-        let position = self.done % self.steps_per_epoch;
-        if position == 0 {
-            self.random.shuffle(&mut self.order);
-        }
-        let start = position * self.batch_size;
-        let end = (start + self.batch_size).min(self.order.len());
-        let batch: Vec<&Clip> = self.order[start..end].iter().map(|&clip| &self.clips[clip]).collect();
+        let Some(batch) = self.batches.next_batch() else { return Ok(None) };
+        let batch: Vec<&Clip> = batch.iter().map(|&clip| &self.clips[clip]).collect();
         let loss = self.trainer.step_near(&batch, &self.base, self.proximal);
-        self.done += 1;
+        let step = self.batches.done();
         if !loss.is_finite() {
-            return Err(LearningError::Diverged { step: self.done });
+            return Err(LearningError::Diverged { step });
         }
-        Ok(Some(StepReport { step: self.done, steps: self.steps, loss }))
+        Ok(Some(StepReport { step, steps: self.batches.steps(), loss }))
     }
 
     /// Tuned minus base.
@@ -99,19 +79,25 @@ impl FineTune {
     }
 }
 
-/// Mixes the base's own opinion into each target. The KL divergence's gradient is linear in the target, so that this is the
+/// Mixes the base's own prediction into each target. The KL divergence's gradient is linear in the target, so that this is the
 /// weighted sum of both losses.
 fn distil(base: &Vfer, clips: &mut [Clip], share: f32) {
     for clip in clips {
-        let opinion = base.probabilities(&clip.features);
-        clip.target.iter_mut().zip(opinion).for_each(|(target, own)| *target = (1.0 - share) * *target + share * own);
+        let prediction = base.probabilities(&clip.features);
+        mix(&mut clip.target, &prediction, share);
     }
+}
+
+/// Replaces a `share` of a target by the base's prediction.
+pub(super) fn mix(target: &mut [f32; EMOTIONS], prediction: &[f32; EMOTIONS], share: f32) {
+    target.iter_mut().zip(prediction).for_each(|(target, own)| *target = (1.0 - share) * *target + share * own);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::vfer::FEATURES;
+    use crate::random::SplitMix64;
 
     fn clips(count: usize) -> Vec<Clip> {
         let mut random = SplitMix64::new(3);

@@ -3,6 +3,7 @@
 //! The same code runs in the tab, in the aggregator and in the lab.
 
 mod adam;
+mod batches;
 mod fedavg;
 mod fine_tune;
 mod loss;
@@ -14,9 +15,12 @@ mod pseudo_labeller;
 mod settings;
 mod strategy;
 mod trainer;
+#[cfg(feature = "burn")]
+mod video_model_trainer;
 mod votes;
 
 pub use adam::{Adam, AdamSettings};
+pub use batches::Batches;
 pub use fedavg::FedAvg;
 pub use fine_tune::{FineTune, StepReport};
 pub use loss::kl_divergence;
@@ -28,9 +32,12 @@ pub use pseudo_labeller::PseudoLabeller;
 pub use settings::{LearningSettings, Recipe, UpdateEncoding};
 pub use strategy::Strategy;
 pub use trainer::Trainer;
+#[cfg(feature = "burn")]
+pub use video_model_trainer::{VideoModelFineTune, VideoModelTrainer};
 pub use votes::{LabelKind, UnknownLabelKind, vote_distribution};
 
 use crate::emotion::EMOTIONS;
+use crate::model::ModelError;
 use crate::model::vfer::FEATURES;
 
 /// A clip to learn from.
@@ -43,8 +50,11 @@ pub struct Clip {
 }
 
 /// Why learning cannot go on.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum LearningError {
+    /// The model cannot be trained, or its device failed.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// There is no clip.
     #[error("there is no clip to learn from")]
     NoClips,

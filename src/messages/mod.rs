@@ -13,7 +13,7 @@ mod report;
 pub use problem::{ExtractorFailure, ProblemReport, Refusal, SessionProblem};
 pub use report::{
     Backend, BackendReason, BackendReport, ClipOutcome, ClipReport, ConnectionReport, DropReason, FaceBox, FrameReport,
-    TrainingReport, UploadReport, UploadState,
+    TrainingReport, UploadReport, UploadState, VideoModelReason, VideoModelReport,
 };
 
 use serde::{Deserialize, Serialize};

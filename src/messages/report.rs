@@ -69,6 +69,37 @@ pub struct BackendReport {
     pub workers: usize,
 }
 
+/// Why the video model is trained where it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "kebab-case")]
+pub enum VideoModelReason {
+    /// No backbone runs on WebGPU, whose device it would share.
+    NoWebgpu,
+    /// It was the faster one.
+    Measured {
+        /// Time of a training step of 8 clips of 32 frames on WebGPU, in milliseconds.
+        webgpu_step_ms: f64,
+        /// The same on the CPU.
+        cpu_step_ms: f64,
+    },
+    /// Its architecture is not the paper's: it runs on burn, beside the backbone.
+    Architecture,
+    /// WebGPU failed, and the CPU took over.
+    Failed {
+        /// How the worker failed.
+        failure: ExtractorFailure,
+    },
+}
+
+/// Where the video model is trained, and why there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VideoModelReport {
+    /// Where.
+    pub backend: Backend,
+    /// Why there.
+    pub reason: VideoModelReason,
+}
+
 /// A face in a frame, in fractions of the frame's width and height.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FaceBox {

@@ -42,8 +42,7 @@ impl<S: Simd> PackedMatrix<S> {
     }
 }
 
-/// A packed `B` `[k, n]` that is refilled again and again, by a caller that is not generic over the instruction set. `n` is
-/// a multiple of [`columns`].
+/// A packed `B` `[k, n]` that is refilled again and again, by a caller that is not generic over the instruction set.
 #[derive(Debug, Default)]
 pub(super) struct PackBuffer {
     k: usize,
@@ -55,12 +54,15 @@ impl PackBuffer {
     /// Packs the row-major `b` `[k, n]` for `S`.
     pub fn fill<S: Simd>(&mut self, _: S, b: &[f32], n: usize) {
         let columns = columns::<S>();
-        assert!(n.is_multiple_of(columns) && b.len().is_multiple_of(n), "B has whole rows of whole panels");
+        assert!(b.len().is_multiple_of(n), "B has whole rows");
         (self.k, self.n) = (b.len() / n, n);
         self.values.clear();
         for column in (0..n).step_by(columns) {
+            let width = columns.min(n - column);
             for row in b.chunks_exact(n) {
-                self.values.extend_from_slice(&row[column..column + columns]);
+                self.values.extend_from_slice(&row[column..column + width]);
+                // Behind the last column there are zeros.
+                self.values.resize(self.values.len() + columns - width, 0.0);
             }
         }
     }

@@ -8,9 +8,13 @@ pub mod clips;
 pub mod extractor;
 pub mod schedule;
 pub mod segment;
+pub mod video_model;
+pub mod watchdog;
 
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]
 pub mod aggregator;
+#[cfg(all(target_arch = "wasm32", feature = "worker"))]
+pub mod connection;
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]
 pub mod error;
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]

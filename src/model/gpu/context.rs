@@ -1,6 +1,6 @@
 //! A GPU device and its queue.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use burn_wgpu::wgpu;
 use half::f16;
@@ -10,8 +10,12 @@ use crate::model::ModelError;
 /// A GPU device and its queue, shared by all executors on it.
 #[derive(Clone, Debug)]
 pub struct GpuContext {
+    instance: wgpu::Instance,
+    adapter: wgpu::Adapter,
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
+    /// burn's name for the device, once it is asked for.
+    burn_device: Arc<OnceLock<burn::tensor::Device>>,
     /// How feature maps and weights are stored.
     pub precision: Precision,
 }
@@ -79,7 +83,28 @@ impl GpuContext {
         let on_error = on_lost.clone();
         device.set_device_lost_callback(move |_, message| on_lost(message));
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| on_error(error.to_string())));
-        Ok(Self { device, queue, precision: if half { Precision::F16 } else { Precision::F32 } })
+        let precision = if half { Precision::F16 } else { Precision::F32 };
+        Ok(Self { instance, adapter, device, queue, burn_device: Arc::default(), precision })
+    }
+
+    /// This very device as one of burn's, so that video models run beside the backbone. Its tensors are f32.
+    ///
+    /// # Errors
+    /// [`ModelError::Device`] if burn-wgpu cannot use the device.
+    pub fn burn_device(&self) -> Result<burn::tensor::Device, ModelError> {
+        if let Some(device) = self.burn_device.get() {
+            return Ok(device.clone());
+        }
+        let setup = burn_wgpu::WgpuSetup {
+            instance: self.instance.clone(),
+            adapter: self.adapter.clone(),
+            device: self.device.clone(),
+            queue: self.queue.clone(),
+            backend: self.adapter.get_info().backend,
+        };
+        let registered = burn_wgpu::try_init_device(setup, burn_wgpu::RuntimeOptions::default());
+        let device = registered.map_err(|error| ModelError::Device(error.to_string()))?;
+        Ok(self.burn_device.get_or_init(|| device.into()).clone())
     }
 
     /// Destroys the device, as when it is lost: for tests.

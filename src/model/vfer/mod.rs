@@ -3,11 +3,13 @@
 //! Written by hand on plain slices, forward and backward: it is small, trains on the CPU, and has to be the same to the bit
 //! in every tab. Gates are in PyTorch's order: input, forget, cell, output.
 
+mod architecture;
 mod backward;
 mod forward;
 mod kernels;
 mod running_mean;
 
+pub use architecture::{ArchitectureError, Pooling, Recurrence, VferArchitecture};
 pub use forward::{Stream, Workspace};
 
 pub use super::math::softmax;

@@ -1,13 +1,11 @@
 //! Extractors: workers that hold the backbone and no other state. [`service`] is the worker; [`client`] is the session
 //! worker's side of one; [`pool`] decides on which backend they run, and replaces WebGPU by the CPU when it fails.
 //!
-//! Messages are plain objects. To an extractor: `{ kind: "load", backbone, weights }` and `{ kind: "extract", id, crops }`.
-//! From it: `{ kind: "listening" }`, `{ kind: "loaded", input_size }`, `{ kind: "extracted", id, features, logits,
-//! probabilities }`, `{ kind: "failed", id?, detail }` and `{ kind: "lost", detail }`. Arrays are transferred where they are
-//! large: `crops` are `[frames, 3, size, size]`, `features` `[frames, FEATURES]`, `probabilities` `[frames, EMOTIONS]`.
+//! Requests (see [`crate::worker::connection`]) are `{ kind: "load", backbone, weights }`, answered by `{ input_size }`, and
+//! `{ kind: "extract", crops }`, answered by `{ features, logits, probabilities }`. `crops`, which are transferred, are
+//! `[frames, 3, size, size]`, `features` `[frames, FEATURES]`, `probabilities` `[frames, EMOTIONS]`.
 
 pub mod probe;
-pub mod watchdog;
 
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]
 pub mod client;
@@ -18,4 +16,4 @@ pub mod service;
 
 /// The worker name that makes the CPU's binary an extractor; without it, that is the session worker.
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]
-const WORKER_NAME: &str = "extractor";
+pub(super) const WORKER_NAME: &str = "extractor";

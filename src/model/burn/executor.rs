@@ -8,8 +8,8 @@ use burn::tensor::module::{conv2d, interpolate, max_pool2d};
 use burn::tensor::ops::{ConvOptions, InterpolateMode, InterpolateOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::ModelError;
-use super::graph::{Activation, ConcatAdd, Convolution, FeatureMap, Graph, Liveness, Node, Op, Shape};
+use crate::model::ModelError;
+use crate::model::graph::{Activation, ConcatAdd, Convolution, FeatureMap, Graph, Liveness, Node, Op, Shape};
 
 /// A graph with its weights on a device of burn's.
 pub struct Executor {

@@ -1,0 +1,13 @@
+//! Models on burn: [`VideoModel`], every VFER that an architecture describes, on the CPU (burn's flex) or a GPU
+//! (burn-wgpu), with burn's autodiff; and [`Executor`], backbones as burn's tensor operations, the reference of our own
+//! executors.
+
+mod executor;
+mod lstm;
+mod lstm_cpu;
+#[cfg(feature = "gpu")]
+mod lstm_gpu;
+mod video_model;
+
+pub use executor::Executor;
+pub use video_model::{ClipBatch, VideoModel};
