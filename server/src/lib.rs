@@ -4,7 +4,6 @@
 
 pub mod clock;
 pub mod config;
-pub mod error;
 pub mod event_log;
 pub mod import;
 pub mod lab;

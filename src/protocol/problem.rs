@@ -1,6 +1,7 @@
 //! Errors on the wire: RFC 9457 problem documents.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
 /// What kind of problem it is; a tab decides by this, never by the words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -70,11 +71,53 @@ pub struct Problem {
     /// Seconds to wait before trying again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_s: Option<u64>,
+    /// What the sentence speaks of, for machines: numbers and names such as `limit`, `found`, `round`. Anything that is no
+    /// object is read as none.
+    #[serde(default, deserialize_with = "params", skip_serializing_if = "Map::is_empty")]
+    pub params: Map<String, Value>,
+}
+
+fn params<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Object(params) => params,
+        _ => Map::new(),
+    })
 }
 
 impl Problem {
     /// A problem of `code`, told in `detail`.
     pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
-        Self { code, status: code.status(), detail: detail.into(), tensor: None, retry_after_s: None }
+        let (status, detail) = (code.status(), detail.into());
+        Self { code, status, detail, tensor: None, retry_after_s: None, params: Map::new() }
+    }
+
+    /// The same with the parameter `name`. A number that JSON does not have (NaN, infinity) is left out.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        let value = value.into();
+        if !value.is_null() {
+            self.params.insert(name.to_owned(), value);
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_read_leniently() {
+        let read = |params: &str| -> Problem {
+            let json = format!(r#"{{"code":"conflict","status":409,"detail":"Full.","hint":1{params}}}"#);
+            serde_json::from_str(&json).unwrap()
+        };
+        let problem = Problem::new(ProblemCode::Conflict, "Full.");
+        for params in ["", r#","params":null"#, r#","params":[3]"#, r#","params":{}"#] {
+            assert_eq!(read(params), problem, "{params}");
+        }
+        let limited = problem.with("limit", 3).with("norm", f64::NAN);
+        assert_eq!(read(r#","params":{"limit":3}"#), limited);
+        assert_eq!(serde_json::from_str::<Problem>(&serde_json::to_string(&limited).unwrap()).unwrap(), limited);
     }
 }

@@ -1,21 +1,21 @@
-//! The class's secrets: its code and the instructor's token.
+//! The federation's secrets: its join code and the instructor's token, and the links that have them.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use emofed::protocol::sha256_hex;
+use emofed::protocol::{JoinCode, sha256_hex};
 use emofed_server::clock::{Clock as _, SystemClock};
 use emofed_server::secret;
 use emofed_server::store::{FederationRecord, Records};
 
 use super::Failure;
 
-/// The class and the instructor's token, made at the first start.
+/// The federation and the instructor's token, made at the first start.
 ///
 /// The token is kept in a file that only its owner can read, so that a restart prints the same link; the store has its
 /// hash alone. A new token locks the instructor out, so one is made only if the file was deleted: a file that is empty or
-/// has another class's token is reported.
+/// has another federation's token is reported.
 pub fn open_federation(
     records: &Records,
     data: &Path,
@@ -36,10 +36,7 @@ pub fn open_federation(
         }
     }
     let token = secret::token().map_err(no_randomness)?;
-    write_private(&file, &token).map_err(|error| {
-        let message = format!("{} cannot be written: {error}", file.display());
-        Failure::new(message, "see that the disk has room and the folder can be written")
-    })?;
+    write_private(&file, &token).map_err(|error| unwritable(&file, &error))?;
     let instructor_token_sha256 = sha256_hex(token.as_bytes());
     let federation = match federation {
         Some(federation) => FederationRecord { instructor_token_sha256, ..federation },
@@ -55,20 +52,61 @@ fn no_randomness(error: getrandom::Error) -> Failure {
     Failure::new(format!("no randomness: {error}"), "try again")
 }
 
-/// Why the token that was read is not the class's, and what to do.
+/// Why the token that was read is not the federation's, and what to do.
 fn unusable_token(file: &Path, known: std::io::Result<String>) -> Failure {
     let reason = match known {
         Err(error) => format!("cannot be read: {error}"),
         Ok(token) if token.is_empty() => "is empty".to_owned(),
-        Ok(_) => "does not have this class's token".to_owned(),
+        Ok(_) => "does not have this federation's token".to_owned(),
     };
     let way_out = "restore the file from a backup; or delete it: the next start makes a new token, and earlier instructor \
                    links stop working";
     Failure::new(format!("{} {reason}", file.display()), way_out)
 }
 
+/// The links of students and the instructor, and the file in the data folder that has them.
+#[derive(Clone)]
+pub struct Links {
+    file: PathBuf,
+    origin: String,
+    instructor_token: String,
+}
+
+impl Links {
+    /// The links to the pages at `origin`, to be written into the folder `data`.
+    pub fn new(data: &Path, origin: String, instructor_token: String) -> Self {
+        Self { file: data.join("links"), origin, instructor_token }
+    }
+
+    /// The file.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The links with `join_code`, one a line. The secrets are in the fragments, which browsers do not send.
+    pub fn text(&self, join_code: &JoinCode) -> String {
+        let Self { origin, instructor_token, .. } = self;
+        let code = &join_code.code;
+        format!("Student     {origin}/#join={code}\nInstructor  {origin}/instructor.html#token={instructor_token}")
+    }
+
+    /// Writes the links with `join_code` into the file.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&self, join_code: &JoinCode) -> std::io::Result<()> {
+        write_private(&self.file, &self.text(join_code))
+    }
+}
+
+/// The failure of writing `file`.
+pub fn unwritable(file: &Path, error: &std::io::Error) -> Failure {
+    let message = format!("{} cannot be written: {error}", file.display());
+    Failure::new(message, "see that the disk has room and the folder can be written")
+}
+
 /// Writes a file that only its owner can read.
-pub fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
+fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]

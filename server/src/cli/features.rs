@@ -10,17 +10,17 @@ use emofed::protocol::CaptureSettings;
 use emofed_server::lab::LabError;
 use emofed_server::lab::cache;
 use emofed_server::lab::cache::record::Counts;
+use emofed_server::lab::datasets::{SourceList, crema_d, csv_list, ferplus};
 use emofed_server::lab::extract::{Crop, Engines, Progress, Settings, extract};
 use emofed_server::lab::media::Sampling;
-use emofed_server::lab::models::{Models, graphics_card};
-use emofed_server::lab::sets::{SourceList, crema_d, csv_list, ferplus};
+use emofed_server::lab::models::{Models, gpu_device};
 
 use super::progress::LabProgress;
 use super::{DataFolder, Failure, print, runtime};
 
-/// Seconds of a filmed still, as long as a clip in the tab.
+/// Seconds of the clip that is rendered from a still, as long as a clip in the tab.
 const FILM_SECONDS: f64 = 3.0;
-/// Ids that are shown of each kind of complaint.
+/// Ids that are shown of each kind of diagnostic.
 const SHOWN: usize = 3;
 
 const EXAMPLE: &str = "Example:
@@ -45,19 +45,19 @@ pub struct Arguments {
     /// Where the set's tables are, if not in its folder or beside it
     #[arg(long, value_name = "DIR")]
     tables: Option<PathBuf>,
-    /// Frames a second to look at, of videos and filmed stills
+    /// Frames a second, of videos and of clips rendered from stills
     #[arg(long, value_name = "F", default_value_t = CaptureSettings::default().max_frames_per_second)]
     frames_per_second: f64,
-    /// Film each still for so many seconds with a hand-held camera; 0 takes it as one frame [default: 3]
+    /// Render so many seconds of each still with a simulated hand-held camera; 0 takes it as one frame [default: 3]
     #[arg(long, value_name = "S")]
     film_seconds: Option<f64>,
-    /// What the backbone sees [default: whole-picture for ferplus, largest-face for the others]
+    /// What the backbone gets [default: whole-picture for ferplus, largest-face for the others]
     #[arg(long)]
     crop: Option<CropArgument>,
     /// Where the backbone runs
     #[arg(long, default_value = "cpu")]
     device: DeviceArgument,
-    /// Of what is random in filming
+    /// Seed of the random camera motion of stills
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Threads [default: one a core]
@@ -110,9 +110,9 @@ enum CropArgument {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum DeviceArgument {
-    /// On the CPU, one engine for each thread
+    /// On the CPU, one backbone for each thread
     Cpu,
-    /// On the graphics card, where emofed was built with the feature `gpu`
+    /// On the GPU, where emofed was built with the feature `gpu`
     Gpu,
 }
 
@@ -140,12 +140,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     } else if models.is_none() {
         Models::read(&data)?;
     }
-    let device = if arguments.device == DeviceArgument::Gpu { graphics_card()? } else { Device::Cpu };
+    let device = if arguments.device == DeviceArgument::Gpu { gpu_device()? } else { Device::Cpu };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = arguments.jobs.unwrap_or(cores);
     let engines = models.as_ref().map(|models| Engines { models, device: &device, jobs });
     let mut progress = LabProgress::default();
-    let result = extract(&list, &settings, engines, &arguments.out, &stop, |told| match told {
+    let result = extract(&list, &settings, engines, &arguments.out, &stop, |event| match event {
         Progress::Started { resumed, all } => {
             if resumed > 0 {
                 eprintln!("{} has {resumed} of {all} clips from an earlier run; going on.", arguments.out.display());
@@ -155,7 +155,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Progress::Clip(_) => progress.step(),
     });
     progress.finish();
-    tell(&result?, &list, &arguments.out)
+    print_summary(&result?, &list, &arguments.out)
 }
 
 fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
@@ -190,18 +190,18 @@ fn stop_on_signal(stop: Arc<AtomicBool>) -> Result<tokio::runtime::Runtime, Fail
     Ok(runtime)
 }
 
-/// What there is now.
-fn tell(counts: &Counts, list: &SourceList, out: &std::path::Path) -> Result<(), Failure> {
+/// Prints what the cache holds.
+fn print_summary(counts: &Counts, list: &SourceList, out: &std::path::Path) -> Result<(), Failure> {
     print(format!("{}: {} clips, {} frames", out.display(), counts.clips, counts.frames));
     if counts.left_out > 0 {
         print(format!("  left out, since none of the six emotions has most votes: {}", counts.left_out));
     }
-    if !counts.complaints.is_empty() {
-        let complaints = cache::read(out)?.complaints;
-        for (kind, count) in &counts.complaints {
+    if !counts.diagnostics.is_empty() {
+        let diagnostics = cache::read(out)?.diagnostics;
+        for (kind, count) in &counts.diagnostics {
             print(format!("  {kind}: {count}"));
-            for complaint in complaints.iter().filter(|complaint| complaint.kind == *kind).take(SHOWN) {
-                print(format!("    {}: {}", complaint.clip, complaint.words));
+            for diagnostic in diagnostics.iter().filter(|diagnostic| diagnostic.kind == *kind).take(SHOWN) {
+                print(format!("    {}: {}", diagnostic.clip, diagnostic.message));
             }
         }
     }
@@ -209,6 +209,6 @@ fn tell(counts: &Counts, list: &SourceList, out: &std::path::Path) -> Result<(),
         return Ok(());
     }
     let message = format!("none of the {} clips of {} gave features", list.entries.len(), list.set);
-    let way_out = "see the complaints above; mend the clips or tables, delete the cache, and run this again";
+    let way_out = "see the diagnostics above; mend the clips or tables, delete the cache, and run this again";
     Err(Failure::new(message, way_out))
 }

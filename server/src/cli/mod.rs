@@ -17,11 +17,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use emofed_server::error::ServeError;
 use emofed_server::lab::LabError;
 use emofed_server::lab::dataset::Dataset;
-use emofed_server::lab::sets::sequences;
-use emofed_server::lab::synthetic::{self, WorldSettings};
+use emofed_server::lab::datasets::sequences;
+use emofed_server::lab::synthetic::{self, SyntheticSettings};
+use emofed_server::round::RoundError;
+use emofed_server::serve::ServeError;
 use emofed_server::store::StoreError;
 
 /// Federated learning of facial-expression recognition, in browser tabs.
@@ -34,11 +35,11 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve the page and run the rounds of a class
+    /// Serve the page and run the rounds of a federation
     Serve(Box<serve::Arguments>),
     /// Import weights that are not part of emofed
     Import(import::Arguments),
-    /// Look at a set of rated clips once, and keep what the frozen models see in them
+    /// Extract the features of a dataset of rated clips once, with the frozen models, into a cache
     Features(Box<features::Arguments>),
     /// Split a cache's subjects into those to train on, to validate on and to test on
     Split(split::Arguments),
@@ -48,7 +49,7 @@ enum Command {
     Pretrain(pretrain::Arguments),
     /// Measure a video model, and the image head, on a cache
     Evaluate(evaluate::Arguments),
-    /// Make a trained video model the global one of a class
+    /// Make a trained video model the global one of a federation
     Publish(publish::Arguments),
     /// Run rounds with virtual students
     Simulate(Box<simulate::Arguments>),
@@ -56,10 +57,10 @@ enum Command {
     Reproduce(reproduce::Arguments),
 }
 
-/// Where the aggregator keeps the class.
+/// Where the aggregator keeps the federation.
 #[derive(clap::Args, Clone)]
 struct DataFolder {
-    /// The folder with the class's data [default: emofed in the user's data folder]
+    /// The folder with the federation's data [default: emofed in the user's data folder]
     #[arg(long, env = "EMOFED_DATA", value_name = "DIR")]
     data: Option<PathBuf>,
 }
@@ -79,7 +80,7 @@ impl DataFolder {
 #[derive(clap::Args, Clone)]
 struct Source {
     /// A feature cache that `emofed features` made; NAME.safetensors with NAME_EMOTION/features and …/probabilities of each
-    /// clip; or `synthetic` for a made-up world
+    /// clip; or `synthetic` for generated data
     #[arg(value_name = "CACHE")]
     cache: PathBuf,
 }
@@ -87,7 +88,7 @@ struct Source {
 impl Source {
     fn read(&self) -> Result<Dataset, Failure> {
         match self.cache.to_str() {
-            Some("synthetic") => Ok(synthetic::generate(&WorldSettings::default())),
+            Some("synthetic") => Ok(synthetic::generate(&SyntheticSettings::default())),
             _ if self.cache.extension().is_some_and(|extension| extension == "safetensors") => {
                 Ok(sequences::read(&self.cache)?)
             }
@@ -132,10 +133,20 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl From<RoundError> for Failure {
+    fn from(error: RoundError) -> Self {
+        match error {
+            RoundError::Store(error) => error.into(),
+            error => Self::new(error.to_string(), "see the message; the data folder is unchanged"),
+        }
+    }
+}
+
 impl From<ServeError> for Failure {
     fn from(error: ServeError) -> Self {
         match error {
             ServeError::Store(error) => error.into(),
+            ServeError::Round(error) => error.into(),
             error => Self::new(error.to_string(), "see the message; the data folder is unchanged"),
         }
     }

@@ -33,12 +33,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         records.backbone()?.ok_or_else(|| Failure::new("no backbone has been imported yet", way_out))?.backbone;
     if card.backbone_sha256 != backbone.blob.sha256 {
         let message = format!(
-            "{} reads features of the backbone {:.12}…, and the class uses {:.12}…",
+            "{} reads features of the backbone {:.12}…, and the federation uses {:.12}…",
             arguments.vfer.display(),
             card.backbone_sha256,
             backbone.blob.sha256
         );
-        let way_out = "import the backbone that it was trained over, or train one on features of the class's backbone";
+        let way_out = "import the backbone that it was trained over, or train one on features of the backbone in use";
         return Err(Failure::new(message, way_out));
     }
     let bytes = vfer.to_weights().to_safetensors(None);

@@ -11,7 +11,7 @@ use emofed_server::lab::dataset::Dataset;
 use emofed_server::lab::raters::{self, VoteStatistics};
 use emofed_server::lab::report::{self, Cell, Report};
 use emofed_server::lab::supervised::{Run, table1};
-use emofed_server::lab::synthetic::{self, WorldSettings};
+use emofed_server::lab::synthetic::{self, SyntheticSettings};
 use emofed_server::lab::train::TrainSettings;
 
 use super::progress::LabProgress;
@@ -55,7 +55,7 @@ pub struct Arguments {
     /// Leave out what goes beyond the paper
     #[arg(long)]
     paper_only: bool,
-    /// A small synthetic world, to see that everything works
+    /// A small synthetic dataset, to check that everything works
     #[arg(long)]
     small: bool,
     #[command(flatten)]
@@ -67,7 +67,7 @@ enum Set {
     CremaD,
     Ferplus,
     Csv,
-    /// A made-up world whose truth is known
+    /// Synthetic data whose truth is known
     Synthetic,
 }
 
@@ -77,7 +77,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         let message = "there must be at least one seed and one epoch, and the learning rate has to be above 0";
         return Err(Failure::new(message, "see `emofed reproduce --help` for the defaults"));
     }
-    let title = if arguments.set == Set::Synthetic { "Reproduction in a synthetic world" } else { "Reproduction" };
+    let title = if arguments.set == Set::Synthetic { "Reproduction on synthetic data" } else { "Reproduction" };
     let mut report = Report::create(&arguments.out, title)?;
     let dataset = dataset(arguments)?;
     describe(&mut report, &dataset, arguments)?;
@@ -119,10 +119,10 @@ fn dataset(arguments: &Arguments) -> Result<Dataset, Failure> {
     let set = match arguments.set {
         Set::Synthetic if arguments.small => {
             let settings =
-                WorldSettings { subjects: 24, clips_per_subject: 12, frames: 10, ..WorldSettings::default() };
+                SyntheticSettings { subjects: 24, clips_per_subject: 12, frames: 10, ..SyntheticSettings::default() };
             return Ok(synthetic::generate(&settings));
         }
-        Set::Synthetic => return Ok(synthetic::generate(&WorldSettings::default())),
+        Set::Synthetic => return Ok(synthetic::generate(&SyntheticSettings::default())),
         Set::CremaD => features::Set::CremaD,
         Set::Ferplus => features::Set::Ferplus,
         Set::Csv => features::Set::Csv,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use emofed::model::{Backbone, Device};
-use emofed::protocol::{ModelOrigin, RoundSettingsChange};
+use emofed::protocol::{JoinCode, ModelOrigin, RoundSettingsChange};
 use emofed::weights::Weights;
 use emofed_server::clock::{Clock as _, SystemClock};
 use emofed_server::config::Config;
@@ -14,14 +14,14 @@ use emofed_server::lab::bootstrap::bootstrap;
 use emofed_server::lab::dataset::Dataset;
 use emofed_server::lab::held_out::HeldOutCheck;
 use emofed_server::lab::shipped;
-use emofed_server::round::{AcceptanceCheck, Federation, SanityCheck, head, publish_made};
+use emofed_server::round::{AcceptanceCheck, Federation, SanityCheck, latest_model, publish_made};
 use emofed_server::serve::{Admission, App, ConnectionBounds, EventStreams, JoinLimiter, Origins, serve};
 use emofed_server::store::{EmbeddedStore, Records};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-use super::credentials::{open_federation, write_private};
+use super::credentials::{Links, open_federation, unwritable};
 use super::{DataFolder, Failure, print, runtime};
 
 /// The seed of the first model: the same backbone gives the same start everywhere.
@@ -68,7 +68,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
         .with_writer(std::io::stderr)
         .init();
-    let mut config = arguments.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read).map_err(told)?;
+    let mut config =
+        arguments.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read).map_err(config_failure)?;
     if arguments.allow_few_contributors && arguments.config.is_none() {
         config.rounds.minimum_clients = 2;
     }
@@ -76,7 +77,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         config.rounds.minimum_clients = minimum;
     }
     config.few_contributors = arguments.allow_few_contributors;
-    config.check(arguments.listen).map_err(told)?;
+    config.check(arguments.listen).map_err(config_failure)?;
     if let Some(dist) = arguments.dist.as_deref().filter(|dist| !dist.join("index.html").is_file()) {
         let message = format!("{} has no index.html", dist.display());
         return Err(Failure::new(message, "build the page with `make build`, or name another folder with --dist"));
@@ -118,7 +119,16 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
         }
         admission.renew_code()?;
     }
-    let join_code = admission.join_code().code;
+    let address = listener.local_addr().unwrap_or(arguments.listen);
+    let origin = config.public_origin.clone().unwrap_or_else(|| format!("http://{address}"));
+    let links = Links::new(&data, origin, instructor_token);
+    let join_code = admission.join_code();
+    let renewed = links.clone();
+    let admission = admission.on_renewal(move |code| {
+        if let Err(error) = renewed.write(code) {
+            tracing::warn!(%error, file = %renewed.file().display(), "the file of links still has the old join code");
+        }
+    });
     let (stop, stopping) = tokio::sync::watch::channel(false);
     let app = App {
         federation,
@@ -129,20 +139,12 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
         streams: EventStreams::default(),
         stopping,
     };
-    let address = listener.local_addr().unwrap_or(arguments.listen);
-    let origin = config.public_origin.clone().unwrap_or_else(|| format!("http://{address}"));
     if config.few_contributors {
         tracing::warn!("fewer than three contributors are allowed: a published model can give single updates away");
     }
     // Heard before the links are out: whoever waits for them may send one at once.
     let heard = wait_for_signal();
-    tell_links(
-        &data,
-        &format!(
-            "Student     {origin}/#join={join_code}\nInstructor  {origin}/instructor.html#token={instructor_token}"
-        ),
-        arguments.print_links || std::io::stdout().is_terminal(),
-    )?;
+    publish_links(&links, &join_code, arguments.print_links || std::io::stdout().is_terminal())?;
     let signal = async move {
         heard.await;
         tracing::info!("stopping; requests under way are finished");
@@ -153,22 +155,18 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Tells the links: on a terminal, or else in a file for its owner alone, since a log keeps what it is told.
-fn tell_links(data: &Path, links: &str, may_print: bool) -> Result<(), Failure> {
-    let file = data.join("links");
-    write_private(&file, links).map_err(|error| {
-        let message = format!("{} cannot be written: {error}", file.display());
-        Failure::new(message, "see that the disk has room and the folder can be written")
-    })?;
+/// Writes the links to a file for its owner alone; prints them only on a terminal or on request, since a log keeps what it gets.
+fn publish_links(links: &Links, join_code: &JoinCode, may_print: bool) -> Result<(), Failure> {
+    links.write(join_code).map_err(|error| unwritable(links.file(), &error))?;
     if may_print {
-        print(links);
+        print(links.text(join_code));
     } else {
-        print(format!("Ready. The links for students and the instructor are in {}", file.display()));
+        print(format!("Ready. The links for students and the instructor are in {}", links.file().display()));
     }
     Ok(())
 }
 
-fn told(error: emofed_server::config::ConfigError) -> Failure {
+fn config_failure(error: emofed_server::config::ConfigError) -> Failure {
     Failure::new(error.to_string(), "change the configuration, then start again")
 }
 
@@ -177,7 +175,7 @@ fn held_out(records: &Records, cache: &Path) -> Result<Dataset, Failure> {
     let dataset = Dataset::read(cache)?;
     let in_use = records.backbone()?.map(|record| record.backbone.blob.sha256);
     if dataset.clips.is_empty() || in_use.as_ref() != Some(&dataset.provenance.backbone_sha256) {
-        let message = format!("{} has no clips over the backbone that the class uses", cache.display());
+        let message = format!("{} has no clips over the backbone in use", cache.display());
         return Err(Failure::new(message, "make it with `emofed features` over the same backbone"));
     }
     eprintln!("New models are measured on {} held-out clips of `{}`.", dataset.clips.len(), dataset.provenance.set);
@@ -195,7 +193,7 @@ async fn first_model(records: &Records) -> Result<(), Failure> {
         return Err(Failure::new("no face detector has been imported yet", way_out));
     }
     let backbone_ref = record.backbone;
-    if head(records, &backbone_ref)?.is_some() {
+    if latest_model(records, &backbone_ref)?.is_some() {
         return Ok(());
     }
     if let Some((vfer, card)) = shipped::model_for(&backbone_ref.blob.sha256) {
@@ -236,10 +234,10 @@ async fn first_model(records: &Records) -> Result<(), Failure> {
 /// How many values the global model has.
 fn model_values(records: &Records) -> Result<usize, Failure> {
     let backbone = records.backbone()?.map(|record| record.backbone);
-    let head = backbone.map(|backbone| head(records, &backbone)).transpose()?.flatten();
-    let Some(head) = head else { return Ok(0) };
+    let latest = backbone.map(|backbone| latest_model(records, &backbone)).transpose()?.flatten();
+    let Some(latest) = latest else { return Ok(0) };
     let way_out = "restore the data folder from a backup, or publish another model with `emofed publish`";
-    let weights = Weights::from_safetensors(&records.blob(&head.vfer.sha256)?);
+    let weights = Weights::from_safetensors(&records.blob(&latest.vfer.sha256)?);
     weights.map(|weights| weights.value_count()).map_err(|error| Failure::new(error.to_string(), way_out))
 }
 

@@ -21,7 +21,7 @@ use crate::round::{FederationBounds, FederationConfig};
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// What the instructor calls the class.
+    /// The name of the federation, chosen by the instructor.
     pub name: Option<String>,
     /// How rounds go until the instructor changes it.
     pub rounds: RoundsConfig,

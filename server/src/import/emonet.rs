@@ -25,7 +25,7 @@ International (CC BY-NC-ND 4.0):
   - do not distribute modified weights.
 
 The full text: https://creativecommons.org/licenses/by-nc-nd/4.0/legalcode
-The aggregator serves a converted copy to the tabs of your class: make sure that this is within the licence.";
+The aggregator serves a converted copy to the tabs of your federation: make sure that this is within the licence.";
 
 /// Git blob id of the authors' emonet_8.pth.
 const EIGHT_EXPRESSIONS: &str = "6833bfdcf8fc761deb7630256a750cf1f7c850c1";

@@ -1,4 +1,4 @@
-//! The first central VFER where there is no labelled video: distilled from the image head.
+//! The first global VFER where there is no labelled video: distilled from the image head.
 //!
 //! Sequences of features are generated around those of drawn faces and pushed, to all degrees, in the directions in
 //! which the head's opinion moves to each emotion; the VFER learns to say of a sequence what the head says of its
@@ -58,7 +58,7 @@ pub async fn bootstrap(
 ) -> Result<Bootstrap, ModelError> {
     assert_eq!(backbone.feature_count(), FEATURES, "a VFER reads {FEATURES} features");
     let mut random = SplitMix64::new(seed);
-    let range = look(backbone, &mut random).await?;
+    let range = measure_range(backbone, &mut random).await?;
     let training = sequences(backbone, &range, SEQUENCES, &mut random).await?;
     let held_out = sequences(backbone, &range, HELD_OUT, &mut random).await?;
 
@@ -89,8 +89,8 @@ pub async fn bootstrap(
     Ok(Bootstrap { vfer: vfer.to_weights(), agreement: agreed as f64 / count, divergence: divergence / count })
 }
 
-/// Shows the backbone drawn faces, and finds out what moves its head.
-async fn look(backbone: &Backbone, random: &mut SplitMix64) -> Result<Range, ModelError> {
+/// Measures the range of features over drawn faces, and the directions in which the head's log-probabilities rise.
+async fn measure_range(backbone: &Backbone, random: &mut SplitMix64) -> Result<Range, ModelError> {
     // A large input is a slow backbone, and a few dozen faces are enough for a range.
     let count = if backbone.input_size() > 128 { 24 } else { 160 };
     let mut faces = Vec::with_capacity(count);

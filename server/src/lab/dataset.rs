@@ -35,7 +35,7 @@ pub struct RatedClip {
     pub id: String,
     /// Whose face it shows. No subject is ever in two subsets.
     pub subject: String,
-    /// The subject's sex, where the set tells.
+    /// The subject's sex, where the dataset says.
     pub sex: Option<Sex>,
     /// The subset that the set itself prescribes (FER+'s `Usage`), if it does.
     pub subset: Option<Subset>,
@@ -79,7 +79,7 @@ pub struct Provenance {
     pub backbone_sha256: String,
     /// SHA-256 of the face detector's weights; `None` where no face was searched for.
     pub detector_sha256: Option<String>,
-    /// Every other setting that decides the numbers, in words or JSON: sampling rate, crop margin, filming.
+    /// Every other setting that decides the numbers, in words or JSON: sampling rate, crop margin, rendering of stills.
     pub settings: serde_json::Value,
 }
 

@@ -6,7 +6,7 @@ use emofed::learning::LearningError;
 use emofed::model::ModelError;
 use emofed::weights::WeightsError;
 
-use crate::error::ServeError;
+use crate::round::RoundError;
 use crate::store::StoreError;
 
 /// Why the lab cannot do what it was asked to. Each message names the file or value and the way out.
@@ -47,7 +47,7 @@ pub enum LabError {
     /// Somebody asked to stop.
     #[error("interrupted after {done} clips: the same command goes on where this one stopped")]
     Interrupted {
-        /// Clips and complaints in the cache so far.
+        /// Clips and diagnostics in the cache so far.
         done: usize,
     },
     /// Another process works on the same file.
@@ -67,10 +67,13 @@ pub enum LabError {
     Learning(#[from] LearningError),
     /// The aggregator's code refused something.
     #[error(transparent)]
-    Aggregator(#[from] ServeError),
+    Aggregator(#[from] RoundError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The system has no randomness.
+    #[error("no randomness: {0}")]
+    Randomness(#[from] getrandom::Error),
 }
 
 impl LabError {

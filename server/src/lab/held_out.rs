@@ -73,21 +73,25 @@ mod tests {
 
     use super::*;
     use crate::lab::simulated_federation::{SimulatedFederation, fine_tune};
-    use crate::lab::synthetic::{WorldSettings, generate};
+    use crate::lab::synthetic::{SyntheticSettings, generate};
     use crate::lab::train::{TrainSettings, train};
 
     #[test]
     fn the_lineage_holds_what_was_measured() {
-        let world =
-            generate(&WorldSettings { subjects: 2, clips_per_subject: 6, frames: 8, ..WorldSettings::default() });
+        let dataset = generate(&SyntheticSettings {
+            subjects: 2,
+            clips_per_subject: 6,
+            frames: 8,
+            ..SyntheticSettings::default()
+        });
         let base = Vfer::random(1);
         let learning = LearningSettings { confidence_threshold: 0.0, ..LearningSettings::default() };
         let limits = UpdateLimits::default();
-        let check = Box::new(HeldOutCheck::new(world.clone(), 1.0, SanityCheck { max_norm: 10.0 }));
+        let check = Box::new(HeldOutCheck::new(dataset.clone(), 1.0, SanityCheck { max_norm: 10.0 }));
         let weights = base.to_weights();
         let federation =
             SimulatedFederation::with_acceptance_check(&weights, &learning, limits, Strategy::FedAvg, check).unwrap();
-        let clips: Vec<&RatedClip> = world.clips.iter().collect();
+        let clips: Vec<&RatedClip> = dataset.clips.iter().collect();
         federation.round(3, &|_, update| update.encode(), |_, base| fine_tune(base, &clips, &learning)).unwrap();
         let version = federation.version();
         let report = version.acceptance_report.unwrap();
@@ -98,19 +102,23 @@ mod tests {
 
     #[test]
     fn a_better_model_passes_with_its_figures_and_a_worse_one_is_rejected() {
-        let world =
-            generate(&WorldSettings { subjects: 6, clips_per_subject: 18, frames: 8, ..WorldSettings::default() });
-        let clips: Vec<&RatedClip> = world.clips.iter().collect();
+        let dataset = generate(&SyntheticSettings {
+            subjects: 6,
+            clips_per_subject: 18,
+            frames: 8,
+            ..SyntheticSettings::default()
+        });
+        let clips: Vec<&RatedClip> = dataset.clips.iter().collect();
         let settings = TrainSettings { learning_rate: 1e-3, epochs: 25, batch_size: 8, ..TrainSettings::default() };
         let good = train(&clips, &clips, &settings, |_| {}).unwrap().vfer.to_weights();
         let fresh = Vfer::random(settings.seed).to_weights();
-        let check = HeldOutCheck::new(world.clone(), 0.02, SanityCheck { max_norm: 1e6 });
+        let check = HeldOutCheck::new(dataset.clone(), 0.02, SanityCheck { max_norm: 1e6 });
         let passed = check.check(&fresh, &good).unwrap().unwrap();
         assert!(
             passed.macro_f1_after > passed.macro_f1_before + 0.2 && passed.loss_after < passed.loss_before,
             "{passed:?}"
         );
-        assert_eq!((passed.dataset.as_str(), passed.clips as usize), ("synthetic", world.clips.len()));
+        assert_eq!((passed.dataset.as_str(), passed.clips as usize), ("synthetic", dataset.clips.len()));
         assert!(check.check(&good, &fresh).unwrap_err().to_string().contains("fall"));
         assert!(check.check(&good, &good).is_ok());
     }

@@ -1,4 +1,4 @@
-//! The frozen models that the lab looks with: those of the data folder, which `emofed import` put there.
+//! The frozen models of the lab: those of the data folder, which `emofed import` put there.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -80,28 +80,28 @@ impl Models {
     }
 }
 
-/// The graphics card, where emofed was built with the feature `gpu`.
+/// The GPU, where emofed was built with the feature `gpu`.
 ///
 /// # Errors
 /// There is none, or emofed was built without.
 #[cfg(feature = "gpu")]
-pub fn graphics_card() -> Result<Device, LabError> {
+pub fn gpu_device() -> Result<Device, LabError> {
     use emofed::model::gpu::{GpuContext, Precision};
-    // A lost card shows in the next frame's error, which ends the run.
-    let card = futures::executor::block_on(GpuContext::open(Precision::F32, |reason| {
-        tracing::warn!("graphics card: {reason}")
+    // A lost device shows in the next frame's error, which ends the run.
+    let context = futures::executor::block_on(GpuContext::open(Precision::F32, |reason| {
+        tracing::warn!(%reason, "the GPU device was lost");
     }))?;
     Ok(Device::Gpu(context))
 }
 
-/// The graphics card, where emofed was built with the feature `gpu`.
+/// The GPU, where emofed was built with the feature `gpu`.
 ///
 /// # Errors
 /// There is none, or emofed was built without.
 #[cfg(not(feature = "gpu"))]
-pub fn graphics_card() -> Result<Device, LabError> {
+pub fn gpu_device() -> Result<Device, LabError> {
     Err(LabError::Missing {
-        what: "support for graphics cards".to_owned(),
+        what: "support for GPUs".to_owned(),
         way_out: "build with `cargo build --release -p emofed-server --features gpu`, or leave out --device gpu"
             .to_owned(),
     })

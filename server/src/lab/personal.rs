@@ -94,7 +94,7 @@ fn unit(mut vector: [f32; HIDDEN]) -> [f32; HIDDEN] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::synthetic::{WorldSettings, generate};
+    use crate::lab::synthetic::{SyntheticSettings, generate};
 
     /// A subject whose clips all look alike to the head.
     fn subject(clips: &[RatedClip]) -> AdaptationSubject<'_> {
@@ -104,9 +104,13 @@ mod tests {
 
     #[test]
     fn predictions_change_only_where_a_clip_is_kept() {
-        let world =
-            generate(&WorldSettings { subjects: 1, clips_per_subject: 12, frames: 6, ..WorldSettings::default() });
-        let (vfer, subject) = (Vfer::random(1), subject(&world.clips));
+        let dataset = generate(&SyntheticSettings {
+            subjects: 1,
+            clips_per_subject: 12,
+            frames: 6,
+            ..SyntheticSettings::default()
+        });
+        let (vfer, subject) = (Vfer::random(1), subject(&dataset.clips));
         let everything = LearningSettings { confidence_threshold: 0.0, ..LearningSettings::default() };
         let nothing = LearningSettings { confidence_threshold: 1.0, ..LearningSettings::default() };
         let plain = probabilities(&vfer, &subject.test);
@@ -118,17 +122,21 @@ mod tests {
 
     #[test]
     fn a_clip_like_the_cached_ones_is_drawn_to_their_class() {
-        let world =
-            generate(&WorldSettings { subjects: 1, clips_per_subject: 2, frames: 6, ..WorldSettings::default() });
+        let dataset = generate(&SyntheticSettings {
+            subjects: 1,
+            clips_per_subject: 2,
+            frames: 6,
+            ..SyntheticSettings::default()
+        });
         let vfer = Vfer::random(1);
         let labelled = |clip: &RatedClip, class: usize| {
             let mut target = [0.0; EMOTIONS];
             target[class] = 1.0;
             Clip { features: clip.features.clone(), target }
         };
-        let cache = Prototypes::of(&vfer, &[labelled(&world.clips[0], 2), labelled(&world.clips[1], 5)]);
-        let before = vfer.probabilities(&world.clips[0].features);
-        let after = cache.probabilities(&vfer, &world.clips[0], 4.0);
+        let cache = Prototypes::of(&vfer, &[labelled(&dataset.clips[0], 2), labelled(&dataset.clips[1], 5)]);
+        let before = vfer.probabilities(&dataset.clips[0].features);
+        let after = cache.probabilities(&vfer, &dataset.clips[0], 4.0);
         assert!(after[2] / after[5] > before[2] / before[5]);
         // Classes without a prototype keep their odds.
         assert!((after[0] / after[1] - before[0] / before[1]).abs() < 1e-4);

@@ -33,11 +33,11 @@ impl Clock for RoundClock {
 
 /// An aggregator of its own, over a store in a temporary folder.
 pub struct SimulatedFederation {
-    // Before the class, which the HTTP side lets go of when it stops.
+    // Dropped before the federation, which the HTTP side lets go of when it stops.
     delivery: Delivery,
     federation: Arc<Federation>,
     clock: Arc<RoundClock>,
-    // Deleted when dropped, after the class has let go of it.
+    // Deleted when dropped, after the federation has let go of it.
     _folder: TempDir,
 }
 
@@ -238,15 +238,19 @@ pub fn pseudo_labelled<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::synthetic::{WorldSettings, generate};
+    use crate::lab::synthetic::{SyntheticSettings, generate};
 
     #[test]
     fn a_round_in_process_is_fedavg_and_deterministic() {
-        let world =
-            generate(&WorldSettings { subjects: 4, clips_per_subject: 6, frames: 8, ..WorldSettings::default() });
+        let dataset = generate(&SyntheticSettings {
+            subjects: 4,
+            clips_per_subject: 6,
+            frames: 8,
+            ..SyntheticSettings::default()
+        });
         let base = Vfer::random(1);
         let learning = LearningSettings { confidence_threshold: 0.0, ..LearningSettings::default() };
-        let students: Vec<Vec<&RatedClip>> = world.clips.chunks(6).map(|clips| clips.iter().collect()).collect();
+        let students: Vec<Vec<&RatedClip>> = dataset.clips.chunks(6).map(|clips| clips.iter().collect()).collect();
         let run = || {
             let federation =
                 SimulatedFederation::new(&base.to_weights(), &learning, UpdateLimits::default(), Strategy::FedAvg)

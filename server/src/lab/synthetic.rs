@@ -1,4 +1,4 @@
-//! A world without videos: labelled feature sequences whose truth is known, rated by people who confuse emotions as
+//! Synthetic data in place of videos: labelled feature sequences whose truth is known, rated by people who confuse emotions as
 //! CREMA-D's raters do.
 //!
 //! Everything made here is marked synthetic. It shows that the pipeline measures what it should, and how the methods
@@ -16,10 +16,10 @@ use super::raters::{Raters, gamma};
 /// Dimensions of the space in which subjects differ from each other without expressing anything.
 const IDENTITY_DIMENSIONS: usize = 12;
 
-/// The world's size and difficulty.
+/// Size and difficulty of a synthetic dataset.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct WorldSettings {
+pub struct SyntheticSettings {
     /// Subjects; 48 of 91 are men, as in CREMA-D.
     pub subjects: usize,
     /// Clips of each subject, the intended emotions in turn.
@@ -38,7 +38,7 @@ pub struct WorldSettings {
     pub seed: u64,
 }
 
-impl Default for WorldSettings {
+impl Default for SyntheticSettings {
     fn default() -> Self {
         Self {
             subjects: 91,
@@ -53,10 +53,10 @@ impl Default for WorldSettings {
     }
 }
 
-/// A world: what is the same for all its subjects. Subjects are made when they are asked for, so that a world of a million
-/// takes no more memory than one of ten.
-pub struct World {
-    settings: WorldSettings,
+/// A synthetic population: what all its subjects have in common. Subjects are generated on demand, so that a million take no
+/// more memory than ten.
+pub struct SyntheticPopulation {
+    settings: SyntheticSettings,
     raters: Raters,
     neutral: Vec<f32>,
     /// `[EMOTIONS][FEATURES]`, each of length 1.
@@ -78,11 +78,11 @@ struct Subject {
 /// A frame's noise, per feature: about what neighbouring frames of real video differ by over the lite backbone.
 const NOISE: f32 = 0.5;
 
-/// Generates the world's clips. The same settings give the same numbers.
-pub fn generate(settings: &WorldSettings) -> Dataset {
-    let world = World::new(settings);
+/// Generates a dataset. The same settings give the same numbers.
+pub fn generate(settings: &SyntheticSettings) -> Dataset {
+    let population = SyntheticPopulation::new(settings);
     let clips = (0..settings.subjects)
-        .flat_map(|number| world.clips_from(number, 0, settings.clips_per_subject, None))
+        .flat_map(|number| population.clips_from(number, 0, settings.clips_per_subject, None))
         .collect();
     let provenance = Provenance {
         set: "synthetic".into(),
@@ -95,9 +95,9 @@ pub fn generate(settings: &WorldSettings) -> Dataset {
     Dataset { provenance, clips }
 }
 
-impl World {
-    /// The world that `settings` describe.
-    pub fn new(settings: &WorldSettings) -> Self {
+impl SyntheticPopulation {
+    /// The population that `settings` describe.
+    pub fn new(settings: &SyntheticSettings) -> Self {
         let random = &mut SplitMix64::new(settings.seed);
         let neutral = (0..FEATURES).map(|_| random.normal().abs()).collect();
         let expressions: Vec<Vec<f32>> = (0..EMOTIONS).map(|_| direction(random)).collect();
@@ -116,13 +116,14 @@ impl World {
             .collect();
         // An image head has opinions of its own on how common emotions are.
         let (settings, raters) = (settings.clone(), Raters::calibrated(settings.seed));
-        let mut world = Self { settings, raters, neutral, expressions, identities, head, head_bias: [0.0; EMOTIONS] };
+        let mut population =
+            Self { settings, raters, neutral, expressions, identities, head, head_bias: [0.0; EMOTIONS] };
         for emotion in 0..EMOTIONS {
             let at_rest: f32 =
-                world.head[emotion].iter().zip(&world.neutral).map(|(weight, value)| weight * value).sum();
-            world.head_bias[emotion] = 0.5 * random.normal() - at_rest;
+                population.head[emotion].iter().zip(&population.neutral).map(|(weight, value)| weight * value).sum();
+            population.head_bias[emotion] = 0.5 * random.normal() - at_rest;
         }
-        world
+        population
     }
 
     /// Clips `first` and the `count` - 1 after it of subject `number`: the intended emotions in turn, or drawn from
@@ -249,12 +250,12 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_world_and_the_image_head_is_useful_but_not_right() {
-        let settings = WorldSettings { subjects: 20, clips_per_subject: 12, ..WorldSettings::default() };
-        let world = generate(&settings);
-        assert_eq!(world, generate(&settings));
-        assert_ne!(world, generate(&WorldSettings { seed: 2, ..settings }));
-        assert!(world.provenance.synthetic);
-        let clips: Vec<&RatedClip> = world.clips.iter().collect();
+        let settings = SyntheticSettings { subjects: 20, clips_per_subject: 12, ..SyntheticSettings::default() };
+        let dataset = generate(&settings);
+        assert_eq!(dataset, generate(&settings));
+        assert_ne!(dataset, generate(&SyntheticSettings { seed: 2, ..settings }));
+        assert!(dataset.provenance.synthetic);
+        let clips: Vec<&RatedClip> = dataset.clips.iter().collect();
         let head = Metrics::of(&predictions(&clips, &image_head(&clips)));
         assert!((0.35..0.85).contains(&head.micro_f1), "{head:?}");
         assert!(clips.iter().all(|clip| clip.frames() >= 10 && clip.features.iter().all(|value| value.is_finite())));

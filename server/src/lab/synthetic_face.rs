@@ -1,4 +1,4 @@
-//! Drawn faces: not to learn expressions from, but to see in what range a backbone's features lie when it looks at
+//! Drawn faces: not to learn expressions from, but to measure in what range a backbone's features lie when it looks at
 //! something like a face.
 
 use emofed::random::SplitMix64;

@@ -1,4 +1,4 @@
-//! Supervised training of the central VFER on rated clips (paper, section 3.2).
+//! Supervised training of the global VFER on rated clips (paper, section 3.2).
 
 use emofed::emotion::EMOTIONS;
 use emofed::learning::{AdamSettings, Clip, LabelKind, LearningError, Trainer, check_clips};

@@ -14,7 +14,6 @@ use tokio::sync::watch;
 
 use super::LabError;
 use crate::clock::SystemClock;
-use crate::error::ServeError;
 use crate::round::Federation;
 use crate::secret;
 use crate::serve::{Admission, App, ConnectionBounds, EventStreams, JoinLimiter, Origins, serve};
@@ -55,7 +54,7 @@ impl Delivery {
             // Ids of equal length, so that updates are summed in the students' order.
             Self::InProcess(federation) => match federation.submit(&format!("student-{student:08}"), round, &body) {
                 Ok(_) => Ok(true),
-                Err(ServeError::Update(_) | ServeError::Problem(_)) => Ok(false),
+                Err(error) if error.is_refusal() => Ok(false),
                 Err(error) => Err(error.into()),
             },
             Self::Http(delivery) => delivery.send(student, round, body),
@@ -77,12 +76,11 @@ pub(super) struct HttpDelivery {
 impl HttpDelivery {
     fn start(federation: Arc<Federation>) -> Result<Self, LabError> {
         let no_socket = |error| LabError::file(Path::new("a socket on loopback"), error);
-        let no_secrets = |error: getrandom::Error| LabError::Aggregator(error.into());
         let runtime = Runtime::new().map_err(no_socket)?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).map_err(no_socket)?;
         let origin = format!("http://{}", listener.local_addr().map_err(no_socket)?);
-        let join_code = secret::join_code().map_err(no_secrets)?;
-        let instructor_token_sha256 = sha256_hex(secret::token().map_err(no_secrets)?.as_bytes());
+        let join_code = secret::join_code()?;
+        let instructor_token_sha256 = sha256_hex(secret::token()?.as_bytes());
         let record =
             FederationRecord { join_code: join_code.clone(), join_code_expires_at_s: None, instructor_token_sha256 };
         let (stop, stopping) = watch::channel(false);

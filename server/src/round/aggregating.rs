@@ -3,33 +3,32 @@
 use emofed::learning::{FedAvg, Strategy};
 use emofed::protocol::{ClientUpdate, CloseReason, Event};
 
-use super::{Federation, load};
-use crate::error::ServeError;
+use super::{Federation, RoundError, load};
 use crate::store::{ModelRecord, Phase, RoundRecord};
 
 impl Federation {
-    /// Tells the tabs that a round takes no more updates. The manifest says so already.
-    pub(super) fn tell_closed(&self, round: &RoundRecord) {
+    /// Notifies the tabs that a round takes no more updates. The manifest says so already.
+    pub(super) fn notify_closed(&self, round: &RoundRecord) {
         if let Phase::Aggregating { reason } = round.phase {
             self.events.push(Event::RoundClosed { round: round.id, reason });
         }
     }
 
-    /// Sums up the round and stores the candidate.
+    /// Aggregates the updates of `round` over `base_model` and stores the candidate.
     pub(super) fn aggregate(
         &self,
-        head: &ModelRecord,
+        base_model: &ModelRecord,
         round: &RoundRecord,
         reason: CloseReason,
-    ) -> Result<Phase, ServeError> {
+    ) -> Result<Phase, RoundError> {
         let updates = self.records.updates(round.id)?;
         let too_few = updates.len() < round.minimum_clients as usize;
         // Asked here, too, whatever closed the round: it may have been another version of this program.
-        let gives_one_away = updates.len() < self.fewest_contributors() as usize;
-        if gives_one_away || (too_few && reason == CloseReason::Deadline) {
+        let discloses_one = updates.len() < self.fewest_contributors() as usize;
+        if discloses_one || (too_few && reason == CloseReason::Deadline) {
             return Ok(Phase::Abandoned);
         }
-        let base = load(&self.records, &head.vfer)?;
+        let base = load(&self.records, &base_model.vfer)?;
         let mut average = FedAvg::new(base.as_ref().clone());
         for record in updates {
             let update = ClientUpdate::decode(&self.records.update_body(round.id, &record)?)?;
@@ -37,7 +36,7 @@ impl Federation {
         }
         let (num_clients, num_examples) = (average.num_clients(), average.num_examples());
         let Some(mean) = average.finish() else { return Ok(Phase::Abandoned) };
-        let state = match &head.strategy_state {
+        let state = match &base_model.strategy_state {
             Some(state) if self.config.strategy != Strategy::FedAvg => Some(load(&self.records, state)?),
             _ => None,
         };

@@ -1,4 +1,4 @@
-//! What is decided before a class opens.
+//! What is decided before a federation opens.
 
 use emofed::learning::{LearningSettings, Strategy};
 use emofed::protocol::{CaptureSettings, Deployment, RoundSettings, UpdateLimits};
@@ -6,13 +6,13 @@ use emofed::protocol::{CaptureSettings, Deployment, RoundSettings, UpdateLimits}
 /// What is fixed while the aggregator runs.
 #[derive(Clone, Debug)]
 pub struct FederationConfig {
-    /// What the instructor calls the class.
+    /// The name of the federation, chosen by the instructor.
     pub name: String,
     /// Who runs it and why.
     pub deployment: Option<Deployment>,
     /// How tabs learn.
     pub learning: LearningSettings,
-    /// How tabs look.
+    /// How tabs sample frames and cut clips.
     pub capture: CaptureSettings,
     /// How rounds go, unless the instructor has changed it.
     pub rounds: RoundSettings,
@@ -22,11 +22,11 @@ pub struct FederationConfig {
     pub strategy: Strategy,
     /// A demonstration that publishes the updates of fewer than [`emofed::protocol::MINIMUM_CONTRIBUTORS`].
     pub few_contributors: bool,
-    /// What keeps the class within the disk's and the machine's means.
+    /// Limits of disk space and load.
     pub bounds: FederationBounds,
 }
 
-/// What keeps a class within its means.
+/// Limits of disk space and load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FederationBounds {
     /// A round stays open for at least so long, in seconds, before it closes by itself: there is at most one publication

@@ -1,26 +1,25 @@
-//! Published, rejected or abandoned: tell the tabs, and delete what is no longer needed.
+//! Published, rejected or abandoned: notify the tabs, and delete what is no longer needed.
 
 use emofed::protocol::{CloseReason, Event};
 
-use super::Federation;
-use crate::error::ServeError;
+use super::{Federation, RoundError};
 use crate::store::{Phase, RoundRecord, updates_folder};
 
 impl Federation {
-    /// Writes a round that has reached its next phase. A published one was written together with its model.
-    pub(super) fn enter(&self, round: &RoundRecord) -> Result<(), ServeError> {
+    /// Stores a round that has reached its next phase. A published one was stored together with its model.
+    pub(super) fn persist_phase(&self, round: &RoundRecord) -> Result<(), RoundError> {
         if !matches!(round.phase, Phase::Published { .. }) {
             self.records.put_round(round)?;
         }
         Ok(())
     }
 
-    /// Deletes the bodies of the round's updates; the records (hash and weight) stay. What cannot be deleted now is of no
-    /// harm, only of use to nobody.
+    /// Deletes the bodies of the round's updates; the records (hash and weight) stay. What cannot be deleted now is deleted
+    /// at the next start.
     pub(super) fn clean_up(&self, round: &RoundRecord) {
-        /// Versions looked at behind those that are kept. What is older went before, or goes at the next start.
-        const LOOKED_AT: usize = 8;
-        if let Err(error) = self.drop_old_weights(LOOKED_AT) {
+        /// Versions examined beyond those that are kept. Older weights are already deleted, or will be at the next start.
+        const EXAMINED: usize = 8;
+        if let Err(error) = self.drop_old_weights(EXAMINED) {
             tracing::warn!(%error, "weights of old versions stay on disk");
         }
         if let Err(error) = self.records.store().delete_objects(&updates_folder(round.id)) {
@@ -28,7 +27,8 @@ impl Federation {
         }
     }
 
-    pub(super) fn tell_end(&self, round: &RoundRecord) {
+    /// Notifies the tabs of how a round has ended.
+    pub(super) fn notify_ended(&self, round: &RoundRecord) {
         tracing::info!(round = round.id, phase = ?round.phase, "round ended");
         match round.phase {
             Phase::Published { version } => self.events.push(Event::ModelPublished { version }),

@@ -5,8 +5,7 @@ use emofed::protocol::{AcceptanceReport, BlobRef, MINIMUM_CONTRIBUTORS, ModelOri
 use emofed::weights::{Weights, WeightsError};
 
 use super::state::State;
-use super::{Federation, FederationConfig, load};
-use crate::error::ServeError;
+use super::{Federation, FederationConfig, RoundError, load};
 use crate::store::{ModelRecord, Phase, RoundRecord};
 
 /// Decides whether a candidate may become the global model.
@@ -30,7 +29,7 @@ impl SanityCheck {
     /// Largest change that another strategy than FedAvg may make of updates within their limit.
     const MAX_STRATEGY_NORM: f64 = 10.0;
 
-    /// The check for a class without a held-out set.
+    /// The check for a federation without a held-out set.
     pub fn for_federation(config: &FederationConfig) -> Self {
         match config.strategy {
             Strategy::FedAvg => Self { max_norm: config.limits.max_norm },
@@ -74,11 +73,11 @@ impl Federation {
         num_clients: u32,
         num_examples: u64,
         strategy_state: Option<&BlobRef>,
-    ) -> Result<Phase, ServeError> {
+    ) -> Result<Phase, RoundError> {
         if num_clients < self.fewest_contributors() {
             return Ok(Phase::Abandoned);
         }
-        let base = state.head.clone();
+        let base = state.latest_model.clone();
         let before = load(&self.records, &base.vfer)?;
         let acceptance_report = match self.acceptance.check(&before, &*load(&self.records, candidate)?) {
             Ok(report) => report,
@@ -102,7 +101,7 @@ impl Federation {
         let ended = RoundRecord { phase: phase.clone(), received: Some(state.received), ..round.clone() };
         self.records.publish(&model, &ended)?;
         state.newest_version = model.version;
-        state.head = model;
+        state.latest_model = model;
         Ok(phase)
     }
 }

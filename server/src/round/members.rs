@@ -2,23 +2,19 @@
 
 use std::sync::atomic::Ordering;
 
-use emofed::protocol::ProblemCode;
-
-use super::Federation;
-use crate::error::ServeError;
+use super::{Federation, Refusal, RoundError};
 use crate::store::ParticipantRecord;
 
 impl Federation {
     /// Adds the participant `id` under the hash of its token.
     ///
     /// # Errors
-    /// The class is full, or the store fails.
-    pub fn add_participant(&self, token_sha256: &str, id: String) -> Result<(), ServeError> {
-        let most = self.config.bounds.max_participants;
-        let room = |count: u32| (count < most).then_some(count + 1);
+    /// The federation is full, or the store fails.
+    pub fn add_participant(&self, token_sha256: &str, id: String) -> Result<(), RoundError> {
+        let limit = self.config.bounds.max_participants;
+        let room = |count: u32| (count < limit).then_some(count + 1);
         if self.participants.fetch_update(Ordering::SeqCst, Ordering::SeqCst, room).is_err() {
-            let detail = format!("The class is full: {most} participants have joined. Ask the instructor.");
-            return Err(ServeError::problem(ProblemCode::Conflict, detail));
+            return Err(Refusal::FederationFull { limit }.into());
         }
         let participant = ParticipantRecord { id, joined_at_s: Some(self.clock.now_s()) };
         self.records.insert_participant(token_sha256, &participant).inspect_err(|_| {
@@ -31,7 +27,7 @@ impl Federation {
     ///
     /// # Errors
     /// The store fails.
-    pub fn remove_participant(&self, token_sha256: &str) -> Result<(), ServeError> {
+    pub fn remove_participant(&self, token_sha256: &str) -> Result<(), RoundError> {
         if self.records.delete_participant(token_sha256)? {
             self.participants.fetch_sub(1, Ordering::SeqCst);
         }
@@ -42,9 +38,9 @@ impl Federation {
     ///
     /// # Errors
     /// There is none, or the store fails.
-    pub fn revoke_participant(&self, id: &str) -> Result<(), ServeError> {
+    pub fn revoke_participant(&self, id: &str) -> Result<(), RoundError> {
         if !self.records.delete_participant_by_id(id)? {
-            return Err(ServeError::problem(ProblemCode::NotFound, "No participant has this id."));
+            return Err(Refusal::UnknownParticipant.into());
         }
         self.participants.fetch_sub(1, Ordering::SeqCst);
         Ok(())
@@ -54,7 +50,7 @@ impl Federation {
     ///
     /// # Errors
     /// The store fails.
-    pub fn remove_participants(&self) -> Result<(), ServeError> {
+    pub fn remove_participants(&self) -> Result<(), RoundError> {
         let removed = u32::try_from(self.records.delete_participants()?).unwrap_or(u32::MAX);
         self.participants.fetch_sub(removed, Ordering::SeqCst);
         Ok(())

@@ -1,4 +1,4 @@
-//! A class and its rounds: Open → Aggregating → Evaluating → Published, Rejected or Abandoned.
+//! A federation and its rounds: Open → Aggregating → Evaluating → Published, Rejected or Abandoned.
 //!
 //! One file per phase. Each transition is one transaction, so that a crash resumes in the phase it interrupted; every
 //! phase computes from what is stored, so that doing it again gives the same.
@@ -6,6 +6,7 @@
 mod aggregating;
 mod config;
 mod ended;
+mod error;
 mod evaluating;
 mod members;
 mod models;
@@ -18,23 +19,23 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use emofed::protocol::{
-    BackboneRef, BlobRef, MINIMUM_CONTRIBUTORS, Manifest, ModelVersion, OpenRound, PROTOCOL, ProblemCode, Rejection,
-    RoundPhase, RoundSettings, RoundSummary,
+    BackboneRef, BlobRef, MINIMUM_CONTRIBUTORS, Manifest, ModelVersion, OpenRound, PROTOCOL, Rejection, RoundPhase,
+    RoundSettings, RoundSummary,
 };
 
 pub use self::config::{FederationBounds, FederationConfig};
+pub use self::error::{Refusal, RoundError};
 pub(crate) use self::evaluating::misfit;
 pub use self::evaluating::{AcceptanceCheck, SanityCheck};
 use self::models::load;
-pub use self::models::{head, publish_made};
+pub use self::models::{latest_model, publish_made};
 pub use self::snapshot::Snapshot;
 use self::state::State;
 use crate::clock::Clock;
-use crate::error::ServeError;
 use crate::event_log::EventLog;
 use crate::store::{Phase, Records, RoundRecord};
 
-/// A class.
+/// A federation: its models, rounds and participants over a store.
 pub struct Federation {
     records: Records,
     clock: Arc<dyn Clock>,
@@ -54,21 +55,17 @@ impl Federation {
     /// interrupted.
     ///
     /// # Errors
-    /// The store fails, or has no backbone, detector or model: the problem says what to do.
+    /// The store fails, or has no backbone, detector or model: the error says what to do.
     pub fn open(
         records: Records,
         clock: Arc<dyn Clock>,
         config: FederationConfig,
         acceptance: Box<dyn AcceptanceCheck>,
-    ) -> Result<Self, ServeError> {
-        let missing = |what: &str| {
-            let detail = format!("There is no {what} yet: run `emofed import lite DIR` first.");
-            ServeError::problem(ProblemCode::Conflict, detail)
-        };
-        let backbone = records.backbone()?.ok_or_else(|| missing("backbone"))?.backbone;
-        let detector = records.detector()?.ok_or_else(|| missing("face detector"))?;
+    ) -> Result<Self, RoundError> {
+        let backbone = records.backbone()?.ok_or(Refusal::NoBackbone)?.backbone;
+        let detector = records.detector()?.ok_or(Refusal::NoDetector)?;
         let state = State::load(&records, &backbone)?;
-        let base = load(&records, &state.head.vfer)?;
+        let base = load(&records, &state.latest_model.vfer)?;
         let events = EventLog::new(clock.now_s());
         let participants = u32::try_from(records.participants()?.len()).unwrap_or(u32::MAX);
         let manifest = Manifest {
@@ -77,7 +74,7 @@ impl Federation {
             deployment: config.deployment.clone(),
             backbone: backbone.clone(),
             detector: detector.clone(),
-            model: state.head.clone().into(),
+            model: state.latest_model.clone().into(),
             learning: config.learning.clone(),
             capture: config.capture.clone(),
             round: None,
@@ -98,12 +95,12 @@ impl Federation {
             participants: participants.into(),
         };
         federation.transition(|state| {
-            if state.head.version < state.newest_version {
+            if state.latest_model.version < state.newest_version {
                 // The backbone was changed back: versions only ever go up.
-                let head = state.head.clone();
-                federation.publish_again(state, &head)?;
+                let latest = state.latest_model.clone();
+                federation.publish_again(state, &latest)?;
             }
-            federation.leave_stale_round(state)?;
+            federation.abandon_stale_round(state)?;
             federation.refresh(state)
         })?;
         federation.sweep()?;
@@ -112,7 +109,7 @@ impl Federation {
     }
 
     /// Deletes what ended rounds and old versions left, whenever that was.
-    fn sweep(&self) -> Result<(), ServeError> {
+    fn sweep(&self) -> Result<(), RoundError> {
         let unfinished = self.transition(|state| Ok(state.round.as_ref().map(|round| round.id.to_string())))?;
         for folder in self.records.store().folders("updates")? {
             if Some(&folder) != unfinished.as_ref() {
@@ -151,7 +148,7 @@ impl Federation {
     ///
     /// # Errors
     /// The store fails.
-    pub fn rounds(&self, before: Option<u64>, limit: usize) -> Result<Vec<RoundSummary>, ServeError> {
+    pub fn rounds(&self, before: Option<u64>, limit: usize) -> Result<Vec<RoundSummary>, RoundError> {
         let mut rounds = Vec::new();
         for round in self.records.newest_rounds(before, limit)? {
             let received = round.received.map_or_else(|| count(&self.records, round.id), Ok)?;
@@ -171,7 +168,7 @@ impl Federation {
     ///
     /// # Errors
     /// The store fails.
-    pub fn models(&self, before: Option<u64>, limit: usize) -> Result<Vec<ModelVersion>, ServeError> {
+    pub fn models(&self, before: Option<u64>, limit: usize) -> Result<Vec<ModelVersion>, RoundError> {
         Ok(self.records.newest_models(before, limit)?.into_iter().map(ModelVersion::from).collect())
     }
 
@@ -179,11 +176,11 @@ impl Federation {
     ///
     /// # Errors
     /// The store fails; calling it again goes on where it stopped.
-    pub fn advance(&self) -> Result<(), ServeError> {
+    pub fn advance(&self) -> Result<(), RoundError> {
         self.transition(|state| self.advance_from(state))
     }
 
-    fn advance_from(&self, state: &mut State) -> Result<(), ServeError> {
+    fn advance_from(&self, state: &mut State) -> Result<(), RoundError> {
         loop {
             let Some(round) = state.round.clone() else {
                 if !self.effective_settings(state).continuous {
@@ -192,12 +189,13 @@ impl Federation {
                 self.open_next(state)?;
                 continue;
             };
+            let _in_span = tracing::info_span!("round", round = round.id, phase = round.phase.name()).entered();
             let next = match &round.phase {
-                Phase::Open => match self.why_close(&round, state.received) {
+                Phase::Open => match self.close_reason(&round, state.received) {
                     None => return Ok(()),
                     Some(reason) => Ok(Phase::Aggregating { reason }),
                 },
-                Phase::Aggregating { reason } => self.aggregate(&state.head, &round, *reason),
+                Phase::Aggregating { reason } => self.aggregate(&state.latest_model, &round, *reason),
                 Phase::Evaluating { candidate, num_clients, num_examples, strategy_state } => {
                     self.evaluate(state, &round, candidate, *num_clients, *num_examples, strategy_state.as_ref())
                 }
@@ -206,30 +204,31 @@ impl Federation {
                     state.round = None;
                     state.remember_ended(&round);
                     self.refresh(state)?;
-                    self.tell_end(&round);
+                    self.notify_ended(&round);
                     continue;
                 }
             };
             let phase = match next {
-                // Trying again would not help, and the class has to go on.
+                // Trying again would give the same error, and the next round has to open.
                 Err(error) if error.is_damage() => {
-                    tracing::error!(%error, round = round.id, "the round cannot be completed");
+                    tracing::error!(%error, "the round cannot be completed");
                     Phase::Rejected { reason: Rejection::StorageDamaged { detail: error.to_string() } }
                 }
                 next => next?,
             };
             let next = RoundRecord { phase, received: Some(state.received), ..round };
-            self.enter(&next)?;
+            self.persist_phase(&next)?;
             state.round = Some(next.clone());
             self.refresh(state)?;
-            self.tell_closed(&next);
+            tracing::debug!(next = next.phase.name(), "phase ended");
+            self.notify_closed(&next);
         }
     }
 
     /// Makes the snapshot say what the store and the state say.
-    fn refresh(&self, state: &State) -> Result<(), ServeError> {
+    fn refresh(&self, state: &State) -> Result<(), RoundError> {
         let before = self.snapshot();
-        let model = ModelVersion::from(state.head.clone());
+        let model = ModelVersion::from(state.latest_model.clone());
         let base = if model.vfer == before.manifest.model.vfer {
             before.base.clone()
         } else {
@@ -252,10 +251,7 @@ impl Federation {
     }
 }
 
-/// Why one or two are not enough, in a sentence.
-const WHY_SEVERAL: &str = "a model made of fewer updates gives single ones away.";
-
-fn count(records: &Records, round: u64) -> Result<u32, ServeError> {
+fn count(records: &Records, round: u64) -> Result<u32, RoundError> {
     Ok(u32::try_from(records.updates(round)?.len()).unwrap_or(u32::MAX))
 }
 

@@ -1,14 +1,13 @@
-//! Published models: the head, restoring an earlier one, and which weights are kept.
+//! Published models: the latest one, restoring an earlier one, and which weights are kept.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use emofed::protocol::{BackboneRef, BlobRef, Event, ModelCard, ModelOrigin, ProblemCode};
+use emofed::protocol::{BackboneRef, BlobRef, Event, ModelCard, ModelOrigin};
 use emofed::weights::Weights;
 
-use super::Federation;
 use super::state::State;
-use crate::error::ServeError;
+use super::{Federation, Refusal, RoundError};
 use crate::store::{ModelRecord, Phase, Records, blob_name};
 
 /// Records read at once when looking for a model.
@@ -25,7 +24,7 @@ pub fn publish_made(
     vfer: &[u8],
     card: Option<ModelCard>,
     now_s: u64,
-) -> Result<ModelRecord, ServeError> {
+) -> Result<ModelRecord, RoundError> {
     let model = ModelRecord {
         version: records.newest_models(None, 1)?.first().map_or(1, |model| model.version + 1),
         parent: None,
@@ -48,7 +47,7 @@ pub fn publish_made(
 ///
 /// # Errors
 /// The store fails.
-pub fn head(records: &Records, backbone: &BackboneRef) -> Result<Option<ModelRecord>, ServeError> {
+pub fn latest_model(records: &Records, backbone: &BackboneRef) -> Result<Option<ModelRecord>, RoundError> {
     let mut before = None;
     loop {
         let page = records.newest_models(before, PAGE)?;
@@ -56,44 +55,41 @@ pub fn head(records: &Records, backbone: &BackboneRef) -> Result<Option<ModelRec
         if before.is_none() {
             return Ok(None);
         }
-        if let Some(head) = page.into_iter().find(|model| model.backbone_sha256 == backbone.blob.sha256) {
-            return Ok(Some(head));
+        if let Some(latest) = page.into_iter().find(|model| model.backbone_sha256 == backbone.blob.sha256) {
+            return Ok(Some(latest));
         }
     }
 }
 
 /// The weights in `blob`, whose hash is checked.
-pub(super) fn load(records: &Records, blob: &BlobRef) -> Result<Arc<Weights>, ServeError> {
+pub(super) fn load(records: &Records, blob: &BlobRef) -> Result<Arc<Weights>, RoundError> {
     Ok(Arc::new(Weights::from_safetensors(&records.blob(&blob.sha256)?)?))
 }
 
 impl Federation {
-    /// Makes the weights of `version` central again, under a new version. An open round, whose base is then stale, is
+    /// Makes the weights of `version` the global model again, under a new version. An open round, whose base is then stale, is
     /// abandoned.
     ///
     /// # Errors
     /// There is no such version of this backbone, its weights are not kept any more, a round is being aggregated, or the
     /// store fails.
-    pub fn restore(&self, version: u64) -> Result<u64, ServeError> {
+    pub fn restore(&self, version: u64) -> Result<u64, RoundError> {
         let new_version = self.transition(|state| {
-            if state.round.as_ref().is_some_and(|round| round.phase != Phase::Open) {
-                let detail = "A round is being aggregated; try again in a moment.";
-                return Err(ServeError::problem(ProblemCode::Conflict, detail));
+            if let Some(round) = state.round.as_ref().filter(|round| round.phase != Phase::Open) {
+                return Err(Refusal::AggregationUnderway { round: round.id }.into());
             }
             let restored = self.records.model(version)?;
-            let restored =
-                restored.filter(|model| model.backbone_sha256 == self.backbone.blob.sha256).ok_or_else(|| {
-                    ServeError::problem(ProblemCode::NotFound, format!("There is no version {version} to restore."))
-                })?;
+            let restored = restored
+                .filter(|model| model.backbone_sha256 == self.backbone.blob.sha256)
+                .ok_or(Refusal::UnknownVersion { version })?;
             if let Err(error) = load(&self.records, &restored.vfer) {
                 tracing::error!(%error, version, "a version cannot be restored");
-                let detail = format!("The weights of version {version} are not kept any more, or cannot be read.");
-                return Err(ServeError::problem(ProblemCode::Conflict, detail));
+                return Err(Refusal::WeightsUnavailable { version }.into());
             }
             self.publish_again(state, &restored)?;
-            self.leave_stale_round(state)?;
+            self.abandon_stale_round(state)?;
             self.refresh(state)?;
-            let version_now = state.head.version;
+            let version_now = state.latest_model.version;
             self.events.push(Event::ModelRolledBack { version: version_now, restored: version });
             Ok(version_now)
         })?;
@@ -102,7 +98,7 @@ impl Federation {
     }
 
     /// Publishes a model's weights under a new version.
-    pub(super) fn publish_again(&self, state: &mut State, model: &ModelRecord) -> Result<(), ServeError> {
+    pub(super) fn publish_again(&self, state: &mut State, model: &ModelRecord) -> Result<(), RoundError> {
         let again = ModelRecord {
             version: state.newest_version + 1,
             parent: Some(model.version),
@@ -112,15 +108,15 @@ impl Federation {
         };
         self.records.insert_model(&again)?;
         state.newest_version = again.version;
-        state.head = again;
+        state.latest_model = again;
         Ok(())
     }
 
     /// Deletes weights of versions that no longer belong to the last [`super::FederationBounds::kept_models`]; their records
-    /// stay. Models that no round made are kept for ever. `looked_at` versions before those are looked at.
-    pub(super) fn drop_old_weights(&self, looked_at: usize) -> Result<(), ServeError> {
+    /// stay. Models that no round made are kept for ever. `examined` versions before those are examined.
+    pub(super) fn drop_old_weights(&self, examined: usize) -> Result<(), RoundError> {
         let kept = self.config.bounds.kept_models.max(1);
-        let models = self.records.newest_models(None, kept.saturating_add(looked_at))?;
+        let models = self.records.newest_models(None, kept.saturating_add(examined))?;
         let (recent, old) = models.split_at(kept.min(models.len()));
         let is_dispensable = |model: &&ModelRecord| model.origin == ModelOrigin::Federated;
         let current = self.records.model(self.snapshot().manifest.model.version)?;

@@ -1,10 +1,9 @@
 //! Open: takes updates, each validated and durable before it counts.
 
-use emofed::protocol::{ClientUpdate, CloseReason, Event, Problem, ProblemCode, UpdateReceipt, sha256_hex};
+use emofed::protocol::{ClientUpdate, CloseReason, Event, UpdateReceipt, sha256_hex};
 
 use super::state::State;
-use super::{Federation, WHY_SEVERAL, is_over};
-use crate::error::ServeError;
+use super::{Federation, Refusal, RoundError, is_over};
 use crate::store::{Phase, RoundRecord, UpdateRecord, update_name};
 
 impl Federation {
@@ -12,23 +11,22 @@ impl Federation {
     ///
     /// # Errors
     /// One is open already, or the store fails.
-    pub fn open_round(&self) -> Result<u64, ServeError> {
+    pub fn open_round(&self) -> Result<u64, RoundError> {
         self.transition(|state| {
             if let Some(round) = &state.round {
-                let detail = format!("Round {} has not ended yet.", round.id);
-                return Err(ServeError::problem(ProblemCode::Conflict, detail));
+                return Err(Refusal::RoundNotEnded { round: round.id }.into());
             }
             self.open_next(state)
         })
     }
 
-    pub(super) fn open_next(&self, state: &mut State) -> Result<u64, ServeError> {
+    pub(super) fn open_next(&self, state: &mut State) -> Result<u64, RoundError> {
         let id = state.newest_round + 1;
         let settings = self.effective_settings(state);
         let now_s = self.clock.now_s();
         let round = RoundRecord {
             id,
-            base_version: state.head.version,
+            base_version: state.latest_model.version,
             minimum_clients: settings.minimum_clients,
             opened_at_s: now_s,
             deadline_s: now_s.saturating_add(settings.duration_s),
@@ -50,7 +48,7 @@ impl Federation {
     ///
     /// # Errors
     /// The update does not fit the round or the model, or the store fails: then it does not count.
-    pub fn submit(&self, participant: &str, round: u64, body: &[u8]) -> Result<UpdateReceipt, ServeError> {
+    pub fn submit(&self, participant: &str, round: u64, body: &[u8]) -> Result<UpdateReceipt, RoundError> {
         let receipt = UpdateReceipt { round, sha256: sha256_hex(body) };
         // Taken before the records are asked: an update that made its round close is in them by then.
         let snapshot = self.snapshot();
@@ -59,14 +57,12 @@ impl Federation {
             return self.repeated(&known, receipt);
         }
         let open = snapshot.manifest.round.as_ref().filter(|open| open.id == round);
-        let open = open.ok_or_else(|| not_open(round))?;
+        let open = open.ok_or(Refusal::RoundNotOpen { round })?;
         let update = ClientUpdate::decode(body)?;
         if update.round != round || update.base_version != open.base_version {
-            let detail = format!(
-                "The update is for round {} on version {}; round {round} is on version {}.",
-                update.round, update.base_version, open.base_version
-            );
-            return Err(ServeError::problem(ProblemCode::StaleBase, detail));
+            let (found_round, found_base_version) = (update.round, update.base_version);
+            let base_version = open.base_version;
+            return Err(Refusal::StaleBase { found_round, found_base_version, round, base_version }.into());
         }
         update.validate(&snapshot.base, &self.config.limits)?;
 
@@ -90,7 +86,7 @@ impl Federation {
         Ok(receipt)
     }
 
-    fn count_in(&self, state: &mut State, round: u64, record: &UpdateRecord) -> Result<(), ServeError> {
+    fn count_in(&self, state: &mut State, round: u64, record: &UpdateRecord) -> Result<(), RoundError> {
         // Asked first: of two requests with the same body, the other may have counted and closed the round.
         if let Some(known) = self.records.update(round, &record.participant)? {
             let receipt = UpdateReceipt { round, sha256: record.sha256.clone() };
@@ -98,7 +94,7 @@ impl Federation {
         }
         let is_open = state.round.as_ref().is_some_and(|open| open.id == round && open.phase == Phase::Open);
         if !is_open {
-            return Err(not_open(round));
+            return Err(Refusal::RoundNotOpen { round }.into());
         }
         self.records.insert_update(round, record)?;
         state.received += 1;
@@ -107,43 +103,39 @@ impl Federation {
         Ok(())
     }
 
-    fn repeated(&self, known: &UpdateRecord, receipt: UpdateReceipt) -> Result<UpdateReceipt, ServeError> {
+    fn repeated(&self, known: &UpdateRecord, receipt: UpdateReceipt) -> Result<UpdateReceipt, RoundError> {
         if known.sha256 == receipt.sha256 {
             return Ok(receipt);
         }
-        let detail = "Another update of this participant already counts in this round.";
-        Err(Problem::new(ProblemCode::AlreadyReceived, detail).into())
+        Err(Refusal::AlreadyReceived { round: receipt.round }.into())
     }
 
     /// Closes a round by hand; what has come is aggregated.
     ///
     /// # Errors
     /// The round is not open, too few have contributed to hide any one of them, or the store fails.
-    pub fn close_round(&self, id: u64) -> Result<(), ServeError> {
+    pub fn close_round(&self, id: u64) -> Result<(), RoundError> {
         self.transition(|state| {
             let open = state.round.as_ref().filter(|open| open.id == id && open.phase == Phase::Open);
-            let open = open.ok_or_else(|| not_open(id))?;
-            let (received, fewest) = (state.received, self.fewest_contributors());
-            // None at all gives nothing away: the round is abandoned.
-            if (1..fewest).contains(&received) {
-                let detail = format!(
-                    "Round {id} has {received} of the {fewest} updates that it needs at least: {WHY_SEVERAL} Without more \
-                     it ends at its deadline, and nothing is published."
-                );
-                return Err(ServeError::problem(ProblemCode::Conflict, detail));
+            let open = open.ok_or(Refusal::RoundNotOpen { round: id })?;
+            let (received, limit) = (state.received, self.fewest_contributors());
+            // With no updates there is nothing to disclose: the round is abandoned.
+            if (1..limit).contains(&received) {
+                return Err(Refusal::TooFewContributors { round: id, found: received, limit }.into());
             }
             let phase = Phase::Aggregating { reason: CloseReason::Instructor };
             let closed = RoundRecord { phase, received: Some(received), ..open.clone() };
             self.records.put_round(&closed)?;
             state.round = Some(closed.clone());
             self.refresh(state)?;
-            self.tell_closed(&closed);
+            self.notify_closed(&closed);
             Ok(())
         })?;
         self.advance()
     }
 
-    pub(super) fn why_close(&self, round: &RoundRecord, received: u32) -> Option<CloseReason> {
+    /// Why an open round is due to close now, if it is.
+    pub(super) fn close_reason(&self, round: &RoundRecord, received: u32) -> Option<CloseReason> {
         let now_s = self.clock.now_s();
         // A clock that was set back must not keep a round open.
         let is_too_early =
@@ -158,11 +150,11 @@ impl Federation {
         }
     }
 
-    /// Abandons an open round whose base is no longer the central model. Its tabs keep their clips.
-    pub(super) fn leave_stale_round(&self, state: &mut State) -> Result<(), ServeError> {
-        let head = state.head.version;
+    /// Abandons an open round whose base is no longer the global model. Its tabs keep their clips.
+    pub(super) fn abandon_stale_round(&self, state: &mut State) -> Result<(), RoundError> {
+        let latest = state.latest_model.version;
         let Some(round) = state.round.clone() else { return Ok(()) };
-        if round.base_version != head && !matches!(round.phase, Phase::Published { .. }) {
+        if round.base_version != latest && !matches!(round.phase, Phase::Published { .. }) {
             let abandoned = RoundRecord { phase: Phase::Abandoned, received: Some(state.received), ..round };
             self.records.put_round(&abandoned)?;
             let closed = Event::RoundClosed { round: abandoned.id, reason: CloseReason::Instructor };
@@ -172,8 +164,4 @@ impl Federation {
         }
         Ok(())
     }
-}
-
-fn not_open(round: u64) -> ServeError {
-    ServeError::problem(ProblemCode::RoundNotOpen, format!("Round {round} takes no updates."))
 }

@@ -1,9 +1,8 @@
 //! How rounds go: what the instructor may change, and within which bounds.
 
-use emofed::protocol::{ProblemCode, RoundSettings, RoundSettingsChange};
+use emofed::protocol::{RoundSettings, RoundSettingsChange};
 
-use super::{Federation, WHY_SEVERAL};
-use crate::error::ServeError;
+use super::{Federation, Refusal, RoundError};
 
 /// Longest round, in seconds: a year.
 const MAX_DURATION_S: u64 = 366 * 86_400;
@@ -13,23 +12,8 @@ impl Federation {
     ///
     /// # Errors
     /// A value makes no sense, or the store fails.
-    pub fn change_settings(&self, change: RoundSettingsChange) -> Result<RoundSettings, ServeError> {
-        let refused = |detail: String| Err(ServeError::problem(ProblemCode::BadRequest, detail));
-        let fewest = self.fewest_contributors();
-        if change.minimum_clients.is_some_and(|minimum| minimum < fewest) {
-            return refused(format!("minimum_clients is at least {fewest}: {WHY_SEVERAL}"));
-        }
-        if change.minimum_clients.is_some_and(|minimum| minimum > self.config.bounds.max_participants) {
-            let most = self.config.bounds.max_participants;
-            return refused(format!("minimum_clients is at most {most}: no more participants may join."));
-        }
-        if change.duration_s.is_some_and(|duration_s| duration_s == 0 || duration_s > MAX_DURATION_S) {
-            return refused(format!("duration_s is between 1 and {MAX_DURATION_S} (a year)."));
-        }
-        let shortest_s = self.config.bounds.shortest_round_s;
-        if change.duration_s.is_some_and(|duration_s| duration_s < shortest_s) {
-            return refused(format!("duration_s is at least {shortest_s}, the configured limits.shortest_round_s."));
-        }
+    pub fn change_settings(&self, change: RoundSettingsChange) -> Result<RoundSettings, RoundError> {
+        self.check_change(&change)?;
         let settings = self.transition(|state| {
             let changes = change.or(&state.changes);
             self.records.put_settings(&changes)?;
@@ -39,5 +23,21 @@ impl Federation {
         })?;
         self.advance()?;
         Ok(settings)
+    }
+    fn check_change(&self, change: &RoundSettingsChange) -> Result<(), Refusal> {
+        let (fewest, most) = (self.fewest_contributors(), self.config.bounds.max_participants);
+        let shortest_s = self.config.bounds.shortest_round_s;
+        match change.minimum_clients {
+            Some(found) if found < fewest => return Err(Refusal::MinimumClientsTooSmall { found, limit: fewest }),
+            Some(found) if found > most => return Err(Refusal::MinimumClientsTooLarge { found, limit: most }),
+            _ => {}
+        }
+        match change.duration_s {
+            Some(found) if found == 0 || found > MAX_DURATION_S => {
+                Err(Refusal::DurationOutOfRange { found, limit: MAX_DURATION_S })
+            }
+            Some(found) if found < shortest_s => Err(Refusal::DurationTooShort { found, limit: shortest_s }),
+            _ => Ok(()),
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What a class tells without being asked to change.
+//! The federation's state for calls that change nothing: an immutable copy.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ pub struct Snapshot {
     pub json: String,
     /// Its strong entity tag, with quotes.
     pub etag: String,
-    /// The central model's weights.
+    /// The global model's weights.
     pub base: Arc<Weights>,
     /// How rounds go now.
     pub settings: RoundSettings,

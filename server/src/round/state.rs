@@ -1,14 +1,11 @@
-//! What the class remembers between calls, so that none has to look through all records.
+//! The federation's state in memory, so that no call has to read through all records.
 
 use std::collections::VecDeque;
 
-use emofed::protocol::{
-    BackboneRef, EndedRound, ProblemCode, RECENT_ROUNDS, RoundOutcome, RoundSettings, RoundSettingsChange,
-};
+use emofed::protocol::{BackboneRef, EndedRound, RECENT_ROUNDS, RoundOutcome, RoundSettings, RoundSettingsChange};
 
-use super::models::head;
-use super::{Federation, is_over};
-use crate::error::ServeError;
+use super::models::latest_model;
+use super::{Federation, Refusal, RoundError, is_over};
 use crate::store::{ModelRecord, Phase, Records, RoundRecord};
 
 /// A copy of what the records say. One transition at a time changes both.
@@ -19,8 +16,8 @@ pub(super) struct State {
     pub round: Option<RoundRecord>,
     /// Its updates.
     pub received: u32,
-    /// The central model.
-    pub head: ModelRecord,
+    /// The newest model over the backbone: the global model.
+    pub latest_model: ModelRecord,
     /// The newest version over any backbone; 0 before the first.
     pub newest_version: u64,
     /// The newest round's id; 0 before the first.
@@ -33,9 +30,8 @@ pub(super) struct State {
 
 impl State {
     /// Reads it from the records.
-    pub fn load(records: &Records, backbone: &BackboneRef) -> Result<Self, ServeError> {
-        let missing = "There is no video model yet: run `emofed import lite DIR` first.";
-        let head = head(records, backbone)?.ok_or_else(|| ServeError::problem(ProblemCode::Conflict, missing))?;
+    pub fn load(records: &Records, backbone: &BackboneRef) -> Result<Self, RoundError> {
+        let latest_model = latest_model(records, backbone)?.ok_or(Refusal::NoModel)?;
         let rounds = records.newest_rounds(None, RECENT_ROUNDS + 1)?;
         let round = rounds.first().filter(|round| !is_over(&round.phase)).cloned();
         let received = match &round {
@@ -45,7 +41,7 @@ impl State {
         Ok(Self {
             changes: records.settings()?,
             received,
-            head,
+            latest_model,
             newest_version: records.newest_models(None, 1)?.first().map_or(0, |model| model.version),
             newest_round: rounds.first().map_or(0, |round| round.id),
             ended_rounds: rounds.iter().filter_map(ended).take(RECENT_ROUNDS).collect(),
@@ -75,19 +71,19 @@ fn ended(round: &RoundRecord) -> Option<EndedRound> {
 }
 
 impl Federation {
-    /// Changes the class, one change at a time. After a failure of the store the records are read again first: a commit that
+    /// Changes the federation, one change at a time. After a failure of the store the records are read again first: a commit that
     /// failed may hold nevertheless.
     pub(super) fn transition<T>(
         &self,
-        change: impl FnOnce(&mut State) -> Result<T, ServeError>,
-    ) -> Result<T, ServeError> {
+        change: impl FnOnce(&mut State) -> Result<T, RoundError>,
+    ) -> Result<T, RoundError> {
         let mut state = self.transitions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if state.is_uncertain {
             *state = State::load(&self.records, &self.backbone)?;
             self.refresh(&state)?;
         }
         let result = change(&mut state);
-        state.is_uncertain = matches!(result, Err(ServeError::Store(_)));
+        state.is_uncertain = matches!(result, Err(RoundError::Store(_)));
         result
     }
 

@@ -1,45 +1,58 @@
-//! Who is let in: the join code that participants join with, and the instructor's token.
+//! Admission: the join code that participants join with, and the instructor's token.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use emofed::protocol::{JoinCode, sha256_hex};
 
+use super::error::ServeError;
 use crate::clock::Clock;
-use crate::error::ServeError;
 use crate::secret;
 use crate::store::{FederationRecord, Records};
 
-/// Seconds of a day.
+/// Seconds in a day.
 const DAY_S: u64 = 86_400;
 
-/// Why a join code opens nothing.
+/// Why a join code does not admit anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CodeRefusal {
-    /// No class has this code.
+    /// It is not the federation's.
     Wrong,
-    /// It was the class's, and is too old.
+    /// It was the federation's, and is too old.
     Expired,
 }
 
-/// The class's secrets as they are now. A new code is on disk before it is told.
+type RenewalHook = Box<dyn Fn(&JoinCode) + Send + Sync>;
+
+/// The federation's secrets as they are now. A new code is on disk before it is handed out.
 pub struct Admission {
     records: Records,
     clock: Arc<dyn Clock>,
+    /// Read on the async executor: write-locked for the assignment of a new record only, never during I/O.
     record: RwLock<FederationRecord>,
+    /// Held while a code is renewed, its commit included, so that of two renewals at once the same one is stored and returned.
+    renewal: Mutex<()>,
     code_valid_days: u32,
+    on_renewal: Option<RenewalHook>,
 }
 
 impl Admission {
-    /// Lets in by `record`; a new code is valid for `code_valid_days`.
+    /// Admits by `record`; a new code is valid for `code_valid_days`.
     pub fn new(records: Records, clock: Arc<dyn Clock>, record: FederationRecord, code_valid_days: u32) -> Self {
-        Self { records, clock, record: RwLock::new(record), code_valid_days }
+        let (record, renewal) = (RwLock::new(record), Mutex::new(()));
+        Self { records, clock, record, renewal, code_valid_days, on_renewal: None }
+    }
+
+    /// Calls `hook` with every new code, in the order of renewals, before [`Self::renew_code`] returns it.
+    #[must_use]
+    pub fn on_renewal(self, hook: impl Fn(&JoinCode) + Send + Sync + 'static) -> Self {
+        Self { on_renewal: Some(Box::new(hook)), ..self }
     }
 
     fn record(&self) -> FederationRecord {
         self.record.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The code that students join with.
+    /// The code that participants join with.
     pub fn join_code(&self) -> JoinCode {
         let FederationRecord { join_code: code, join_code_expires_at_s, .. } = self.record();
         JoinCode { code, expires_at_s: join_code_expires_at_s }
@@ -48,7 +61,7 @@ impl Admission {
     /// Checks a code that somebody joins with.
     ///
     /// # Errors
-    /// It is not the class's, or is not any more.
+    /// It is not the federation's, or has expired.
     pub fn check_code(&self, code: &str) -> Result<(), CodeRefusal> {
         let record = self.record();
         if !secret::same(&secret::normalized_code(code), &secret::normalized_code(&record.join_code)) {
@@ -57,18 +70,20 @@ impl Admission {
         if record.is_code_expired(self.clock.now_s()) { Err(CodeRefusal::Expired) } else { Ok(()) }
     }
 
-    /// Gives the class a new code. The old one lets nobody join any more; tokens stay valid.
+    /// Gives the federation a new code. The old one admits nobody any more; tokens stay valid. Blocks on the store's commit.
     ///
     /// # Errors
     /// There is no randomness, or the store fails: then the old code stays.
     pub fn renew_code(&self) -> Result<JoinCode, ServeError> {
-        // Held while writing, so that of two calls at once the same one is kept and told.
-        let mut record = self.record.write().unwrap_or_else(PoisonError::into_inner);
-        let renewed = record.with_new_code(self.clock.now_s(), self.code_valid_days)?;
+        let _one_at_a_time = self.renewal.lock().unwrap_or_else(PoisonError::into_inner);
+        let renewed = self.record().with_new_code(self.clock.now_s(), self.code_valid_days)?;
         self.records.put_federation(&renewed)?;
-        let told = JoinCode { code: renewed.join_code.clone(), expires_at_s: renewed.join_code_expires_at_s };
-        *record = renewed;
-        Ok(told)
+        let code = JoinCode { code: renewed.join_code.clone(), expires_at_s: renewed.join_code_expires_at_s };
+        *self.record.write().unwrap_or_else(PoisonError::into_inner) = renewed;
+        if let Some(hook) = &self.on_renewal {
+            hook(&code);
+        }
+        Ok(code)
     }
 
     /// Whether `token` is the instructor's.
@@ -78,12 +93,12 @@ impl Admission {
 }
 
 impl FederationRecord {
-    /// Whether the code lets nobody join any more at `now_s`.
+    /// Whether the code has expired at `now_s`.
     pub fn is_code_expired(&self, now_s: u64) -> bool {
         self.join_code_expires_at_s.is_some_and(|expires_at_s| now_s >= expires_at_s)
     }
 
-    /// The same class with another code, valid for `valid_days` from `now_s`.
+    /// The same federation with another code, valid for `valid_days` from `now_s`.
     ///
     /// # Errors
     /// The system has no randomness.

@@ -12,7 +12,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::access::network;
+use super::join_limiter::network;
 use super::write_timeout::WriteTimeout;
 
 /// Bounds of connections.
@@ -65,17 +65,17 @@ fn raised_file_limit() -> u64 {
 
 /// Counts of something that is open, by address and in total.
 #[derive(Clone, Default)]
-pub(super) struct Counted(Arc<Mutex<HashMap<IpAddr, usize>>>);
+pub(super) struct OpenCounts(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
 /// One of what is counted; counts until it is dropped.
-pub(super) struct Place {
-    counted: Counted,
+pub(super) struct Slot {
+    counted: OpenCounts,
     address: IpAddr,
 }
 
-impl Counted {
-    /// A place, unless there are `total` or `per_address` already.
-    pub(super) fn enter(&self, address: IpAddr, total: usize, per_address: usize) -> Option<Place> {
+impl OpenCounts {
+    /// A slot, unless there are `total` or `per_address` already.
+    pub(super) fn acquire(&self, address: IpAddr, total: usize, per_address: usize) -> Option<Slot> {
         let address = network(address);
         let mut counts = self.counts();
         let all: usize = counts.values().sum();
@@ -85,7 +85,7 @@ impl Counted {
         }
         *counts.entry(address).or_default() += 1;
         drop(counts);
-        Some(Place { counted: self.clone(), address })
+        Some(Slot { counted: self.clone(), address })
     }
 
     fn counts(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
@@ -93,7 +93,7 @@ impl Counted {
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         let mut counts = self.counted.counts();
         if let Some(count) = counts.get_mut(&self.address) {
@@ -115,7 +115,7 @@ pub(super) async fn accept(
     grace: Duration,
 ) {
     let per_address = if is_behind_proxy { bounds.total } else { bounds.per_address };
-    let connections = Counted::default();
+    let connections = OpenCounts::default();
     let under_way = GracefulShutdown::new();
     tokio::pin!(stop);
     loop {
@@ -133,10 +133,10 @@ pub(super) async fn accept(
             }
         };
         // Dropping the stream closes it.
-        let Some(place) = connections.enter(peer.ip(), bounds.total, per_address) else { continue };
+        let Some(slot) = connections.acquire(peer.ip(), bounds.total, per_address) else { continue };
         let connection = under_way.watch(connection(stream, peer, router.clone(), bounds));
         tokio::spawn(async move {
-            let _place = place;
+            let _slot = slot;
             // A connection that breaks is its peer's doing, and nothing to act on.
             let _ = connection.await;
         });
@@ -172,14 +172,14 @@ mod tests {
 
     #[test]
     fn places_are_counted_by_address_and_in_total() {
-        let counted = Counted::default();
-        let enter = |last: u8| counted.enter(IpAddr::from([127, 0, 0, last]), 3, 2);
-        let (one, two) = (enter(1), enter(1));
-        assert!(one.is_some() && two.is_some() && enter(1).is_none());
-        let other = enter(2);
-        assert!(other.is_some() && enter(3).is_none());
+        let counted = OpenCounts::default();
+        let acquire = |last: u8| counted.acquire(IpAddr::from([127, 0, 0, last]), 3, 2);
+        let (one, two) = (acquire(1), acquire(1));
+        assert!(one.is_some() && two.is_some() && acquire(1).is_none());
+        let other = acquire(2);
+        assert!(other.is_some() && acquire(3).is_none());
         drop(one);
-        assert!(enter(3).is_some());
+        assert!(acquire(3).is_some());
         drop((two, other));
         assert!(counted.counts().is_empty());
     }

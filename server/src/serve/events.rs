@@ -7,20 +7,19 @@ use std::time::Duration;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use emofed::protocol::{Problem, ProblemCode};
 use futures::{Stream, StreamExt as _, stream};
 use serde::Deserialize;
 use tokio_stream::wrappers::BroadcastStream;
 
+use super::error::RequestError;
 use super::{App, access};
-use crate::error::ServeError;
 use crate::event_log::Numbered;
 
 /// Who listens.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Listener {
-    /// No tab of the class: it is not counted as one.
+    /// No tab of a participant: it is not counted as one.
     observer: bool,
 }
 
@@ -29,22 +28,22 @@ pub(super) async fn events(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Query(listener): Query<Listener>,
     headers: HeaderMap,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ServeError> {
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, RequestError> {
     // Half of all connections at the most, so that there is room for everything else.
     let most = app.connections.total / 2;
     let address = access::address(app.origins.trusted_proxy, peer.ip(), &headers);
-    let place = app.streams.0.enter(address, most, app.connections.per_address.min(most)).ok_or_else(|| {
-        let problem =
-            Problem::new(ProblemCode::RateLimited, "Too many listen to events; ask for the manifest instead.");
-        Problem { retry_after_s: Some(60), ..problem }
-    })?;
+    let slot = app
+        .streams
+        .0
+        .acquire(address, most, app.connections.per_address.min(most))
+        .ok_or(RequestError::TooManyEventStreams)?;
     let last_id = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
     let observer = listener.observer.then(|| app.federation.events().observe());
     let (missed, later) = app.federation.events().subscribe(last_id);
     // A listener that lags loses events, not state: the next one makes it read the manifest.
     let later = BroadcastStream::new(later).filter_map(|event| async { event.ok() });
     let events = stream::iter(missed).chain(later).map(move |event| {
-        let _as_long_as_the_stream = (&place, &observer);
+        let _as_long_as_the_stream = (&slot, &observer);
         Ok(sse(&event))
     });
     let mut stopping = app.stopping.clone();

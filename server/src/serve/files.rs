@@ -11,18 +11,18 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Router};
-use emofed::protocol::{ProblemCode, SAFETENSORS};
+use emofed::protocol::SAFETENSORS;
 use futures::{Stream, stream};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use super::error::{RequestError, ServeError};
 use super::{App, access};
-use crate::error::ServeError;
 use crate::store::{Store, StoreError, blob_name};
 
-/// A blob is read in parts of this many bytes, so that a class that loads EmoNet at once does not fill the memory.
+/// A blob is read in parts of this many bytes, so that many tabs that load EmoNet at once do not fill the memory.
 const PART: u64 = 256 * 1024;
 
 /// Blobs whose bytes were compared with their hash since the process started, and their lengths in bytes.
@@ -30,11 +30,11 @@ const PART: u64 = 256 * 1024;
 pub(super) struct Verified(Arc<Mutex<HashMap<String, u64>>>);
 
 impl Verified {
-    /// Compares a blob of `size` bytes with its hash, unless that was done before. One at a time: a class that loads
-    /// EmoNet at once waits for a single reading of it.
+    /// Compares a blob of `size` bytes with its hash, unless that was done before. One at a time: many tabs that load
+    /// EmoNet at once wait for a single reading of it.
     ///
     /// # Errors
-    /// `storage-damaged`, or the store fails.
+    /// [`ServeError::BlobDamaged`], or the store fails.
     async fn check(&self, app: &App, sha256: &str, size: u64) -> Result<(), ServeError> {
         let mut verified = self.0.lock().await;
         if verified.get(sha256) == Some(&size) {
@@ -44,8 +44,7 @@ impl Verified {
         let found = app.blocking(move |federation| Ok(hash_in_parts(federation.records().store(), &name)?)).await?;
         if found != sha256 {
             tracing::error!(sha256, found, "a blob is damaged: restore the data folder from a backup");
-            let detail = "The weights are damaged on the aggregator's disk; its log says which. Tell the instructor.";
-            return Err(ServeError::problem(ProblemCode::StorageDamaged, detail));
+            return Err(ServeError::BlobDamaged);
         }
         verified.insert(sha256.to_owned(), size);
         Ok(())
@@ -75,7 +74,7 @@ pub(super) async fn blob(
     let Path(sha256) = sha256.unwrap_or(Path(String::new()));
     let is_hash = sha256.len() == 64 && sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     if !is_hash {
-        return Err(ServeError::problem(ProblemCode::NotFound, "Weights are named by their SHA-256."));
+        return Err(RequestError::NotABlobName.into());
     }
     let etag = format!("\"{sha256}\"");
     let fields = [

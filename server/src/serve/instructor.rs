@@ -2,17 +2,16 @@
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
-use emofed::protocol::{
-    FederationStatus, JoinCode, ParticipantSummary, ProblemCode, RoundSettings, RoundSettingsChange,
-};
+use axum::extract::{Path, Query};
+use axum::http::StatusCode;
+use emofed::protocol::{FederationStatus, JoinCode, ParticipantSummary, RoundSettings, RoundSettingsChange};
 
-use super::{App, Number, access};
-use crate::error::ServeError;
+use super::Number;
+use super::access::Instructor;
+use super::error::{RequestError, ServeError};
 use crate::store::ParticipantRecord;
 
-/// Rounds and models that are told at once.
+/// Rounds and models in one answer.
 const PAGE: usize = 50;
 
 /// Which page of a long list is asked for.
@@ -25,12 +24,10 @@ pub(super) struct Pages {
 
 /// `GET /api/v2/instructor/status`.
 pub(super) async fn status(
-    State(app): State<App>,
-    headers: HeaderMap,
+    Instructor(app): Instructor,
     pages: Result<Query<Pages>, QueryRejection>,
 ) -> Result<Json<FederationStatus>, ServeError> {
-    access::instructor(&app, &headers)?;
-    let Query(pages) = pages.map_err(|error| ServeError::problem(ProblemCode::BadRequest, error.body_text()))?;
+    let Query(pages) = pages.map_err(|error| RequestError::Malformed(error.body_text()))?;
     let JoinCode { code: join_code, expires_at_s: join_code_expires_at_s } = app.admission.join_code();
     let status = app.blocking(move |federation| {
         let snapshot = federation.snapshot();
@@ -51,69 +48,47 @@ pub(super) async fn status(
 }
 
 /// `POST /api/v2/instructor/rounds`.
-pub(super) async fn open(
-    State(app): State<App>,
-    headers: HeaderMap,
-) -> Result<(StatusCode, Json<serde_json::Value>), ServeError> {
-    access::instructor(&app, &headers)?;
-    let round = app.blocking(|federation| federation.open_round()).await?;
+pub(super) async fn open(Instructor(app): Instructor) -> Result<(StatusCode, Json<serde_json::Value>), ServeError> {
+    let round = app.blocking(|federation| Ok(federation.open_round()?)).await?;
     Ok((StatusCode::CREATED, Json(serde_json::json!({ "round": round }))))
 }
 
 /// `POST /api/v2/instructor/rounds/{round}/close`.
-pub(super) async fn close(
-    State(app): State<App>,
-    Number(round): Number,
-    headers: HeaderMap,
-) -> Result<StatusCode, ServeError> {
-    access::instructor(&app, &headers)?;
-    app.blocking(move |federation| federation.close_round(round)).await?;
+pub(super) async fn close(Instructor(app): Instructor, Number(round): Number) -> Result<StatusCode, ServeError> {
+    app.blocking(move |federation| Ok(federation.close_round(round)?)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `POST /api/v2/instructor/models/{version}/restore`.
 pub(super) async fn restore(
-    State(app): State<App>,
+    Instructor(app): Instructor,
     Number(version): Number,
-    headers: HeaderMap,
 ) -> Result<(StatusCode, Json<serde_json::Value>), ServeError> {
-    access::instructor(&app, &headers)?;
-    let version = app.blocking(move |federation| federation.restore(version)).await?;
+    let version = app.blocking(move |federation| Ok(federation.restore(version)?)).await?;
     Ok((StatusCode::CREATED, Json(serde_json::json!({ "version": version }))))
 }
 
 /// `PATCH /api/v2/instructor/settings`: the fields that are given.
 pub(super) async fn settings(
-    State(app): State<App>,
-    headers: HeaderMap,
+    Instructor(app): Instructor,
     fields: Result<Json<serde_json::Map<String, serde_json::Value>>, JsonRejection>,
 ) -> Result<Json<RoundSettings>, ServeError> {
-    access::instructor(&app, &headers)?;
-    let bad = |detail: String| ServeError::problem(ProblemCode::BadRequest, detail);
     // Read as an object first: serde takes a struct from an array, too.
-    let Json(fields) = fields.map_err(|error| bad(error.body_text()))?;
-    let change: RoundSettingsChange =
-        serde_json::from_value(fields.into()).map_err(|error| bad(format!("The settings: {error}.")))?;
-    Ok(Json(app.blocking(move |federation| federation.change_settings(change)).await?))
+    let Json(fields) = fields.map_err(|error| RequestError::Malformed(error.body_text()))?;
+    let change: RoundSettingsChange = serde_json::from_value(fields.into())
+        .map_err(|error| RequestError::Malformed(format!("The settings: {error}.")))?;
+    Ok(Json(app.blocking(move |federation| Ok(federation.change_settings(change)?)).await?))
 }
 
 /// `POST /api/v2/instructor/join-code`: a new code; the old one lets nobody join any more.
-pub(super) async fn renew_code(
-    State(app): State<App>,
-    headers: HeaderMap,
-) -> Result<(StatusCode, Json<JoinCode>), ServeError> {
-    access::instructor(&app, &headers)?;
+pub(super) async fn renew_code(Instructor(app): Instructor) -> Result<(StatusCode, Json<JoinCode>), ServeError> {
     let admission = app.admission.clone();
     let code = app.blocking(move |_| admission.renew_code()).await?;
     Ok((StatusCode::CREATED, Json(code)))
 }
 
 /// `GET /api/v2/instructor/participants`: their ids and when they joined, the latest first.
-pub(super) async fn participants(
-    State(app): State<App>,
-    headers: HeaderMap,
-) -> Result<Json<Vec<ParticipantSummary>>, ServeError> {
-    access::instructor(&app, &headers)?;
+pub(super) async fn participants(Instructor(app): Instructor) -> Result<Json<Vec<ParticipantSummary>>, ServeError> {
     let mut participants = app.blocking(|federation| Ok(federation.records().participants()?)).await?;
     participants.sort_by(|a, b| (b.joined_at_s, &b.id).cmp(&(a.joined_at_s, &a.id)));
     let summary = |ParticipantRecord { id, joined_at_s }| ParticipantSummary { id, joined_at_s };
@@ -122,19 +97,16 @@ pub(super) async fn participants(
 
 /// `DELETE /api/v2/instructor/participants/{id}`: this participant's token ends.
 pub(super) async fn revoke(
-    State(app): State<App>,
+    Instructor(app): Instructor,
     id: Result<Path<String>, PathRejection>,
-    headers: HeaderMap,
 ) -> Result<StatusCode, ServeError> {
-    access::instructor(&app, &headers)?;
-    let Path(id) = id.map_err(|error| ServeError::problem(ProblemCode::BadRequest, error.body_text()))?;
-    app.blocking(move |federation| federation.revoke_participant(&id)).await?;
+    let Path(id) = id.map_err(|error| RequestError::Malformed(error.body_text()))?;
+    app.blocking(move |federation| Ok(federation.revoke_participant(&id)?)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `DELETE /api/v2/instructor/participants`: all tokens end; who has the join code can join again.
-pub(super) async fn revoke_all(State(app): State<App>, headers: HeaderMap) -> Result<StatusCode, ServeError> {
-    access::instructor(&app, &headers)?;
-    app.blocking(|federation| federation.remove_participants()).await?;
+pub(super) async fn revoke_all(Instructor(app): Instructor) -> Result<StatusCode, ServeError> {
+    app.blocking(|federation| Ok(federation.remove_participants()?)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

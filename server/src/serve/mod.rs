@@ -3,10 +3,13 @@
 mod access;
 mod admission;
 mod connections;
+mod error;
 mod events;
 mod files;
 mod instructor;
+mod join_limiter;
 mod participant;
+mod problem;
 mod security;
 mod status;
 mod write_timeout;
@@ -16,21 +19,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, patch, post, put};
 use axum::{Extension, Router};
-use emofed::protocol::{ClientUpdate, PROBLEM_JSON, Problem, ProblemCode};
+use emofed::protocol::ClientUpdate;
 use tokio::net::TcpListener;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
-pub use self::access::JoinLimiter;
 pub use self::admission::Admission;
 pub use self::connections::ConnectionBounds;
-use self::connections::Counted;
+use self::connections::OpenCounts;
+pub use self::error::{RequestError, ServeError};
+pub use self::join_limiter::JoinLimiter;
 pub use self::security::{Origins, authority};
-use crate::error::ServeError;
 use crate::round::Federation;
 
 /// A request that takes longer than this is given up; event streams are exempt.
@@ -39,15 +41,15 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long requests under way may take to finish when the aggregator stops.
 const GRACE: Duration = Duration::from_secs(5);
-/// How often deadlines are looked at.
+/// How often deadlines are checked.
 const TICK: Duration = Duration::from_secs(1);
 
 /// What every handler can reach.
 #[derive(Clone)]
 pub struct App {
-    /// The class.
+    /// The federation.
     pub federation: Arc<Federation>,
-    /// Its code and the instructor's token.
+    /// Its join code and the instructor's token.
     pub admission: Arc<Admission>,
     /// Slows down who guesses join codes.
     pub joins: Arc<JoinLimiter>,
@@ -63,29 +65,17 @@ pub struct App {
 
 /// Event streams that are open, by address.
 #[derive(Clone, Default)]
-pub struct EventStreams(Counted);
+pub struct EventStreams(OpenCounts);
 
 impl App {
-    /// Runs something that blocks where blocking is allowed.
+    /// Runs something that blocks where blocking is allowed, in the caller's span.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Federation) -> Result<T, ServeError> + Send + 'static,
     ) -> Result<T, ServeError> {
         let federation = self.federation.clone();
-        tokio::task::spawn_blocking(move || work(&federation)).await?
-    }
-}
-
-impl IntoResponse for ServeError {
-    fn into_response(self) -> Response {
-        let problem: Problem = self.into_problem();
-        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, axum::Json(&problem)).into_response();
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        if let Some(seconds) = problem.retry_after_s {
-            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-        }
-        response
+        let span = tracing::Span::current();
+        tokio::task::spawn_blocking(move || span.in_scope(|| work(&federation))).await?
     }
 }
 
@@ -93,13 +83,11 @@ impl IntoResponse for ServeError {
 struct Number(u64);
 
 impl<S: Send + Sync> FromRequestParts<S> for Number {
-    type Rejection = ServeError;
+    type Rejection = RequestError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ServeError> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RequestError> {
         let number = Path::<u64>::from_request_parts(parts, state).await;
-        let Path(number) = number
-            .map_err(|_| ServeError::problem(ProblemCode::BadRequest, "Rounds and versions are whole numbers."))?;
-        Ok(Self(number))
+        number.map(|Path(number)| Self(number)).map_err(|_| RequestError::NotANumber)
     }
 }
 
@@ -128,24 +116,22 @@ pub fn router(app: App, dist: Option<PathBuf>) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
     let router = calls
         .route("/api/v2/events", get(events::events))
-        .route("/api/{*path}", axum::routing::any(nothing_here))
-        .method_not_allowed_fallback(other_method)
+        .route("/api/{*path}", axum::routing::any(no_route))
+        .method_not_allowed_fallback(method_not_allowed)
         .with_state(app.clone());
     let router = match dist {
         Some(dist) => router.fallback_service(files::page(&dist)),
-        None => router.fallback(nothing_here),
+        None => router.fallback(no_route),
     };
     security::protect(router, app.origins)
 }
 
-async fn nothing_here() -> ServeError {
-    ServeError::problem(ProblemCode::NotFound, "There is nothing at this path.")
+async fn no_route() -> RequestError {
+    RequestError::NoRoute
 }
 
-async fn other_method() -> ServeError {
-    let detail = "This path does not take this method; /api/v2/openapi.json says which.";
-    let problem = Problem::new(ProblemCode::BadRequest, detail);
-    Problem { status: StatusCode::METHOD_NOT_ALLOWED.as_u16(), ..problem }.into()
+async fn method_not_allowed() -> RequestError {
+    RequestError::MethodNotAllowed
 }
 
 /// Serves until `stop` resolves, then lets requests under way finish for up to [`GRACE`].
@@ -164,8 +150,8 @@ pub async fn serve(
             let federation = federation.clone();
             match tokio::task::spawn_blocking(move || federation.advance()).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::error!(%error, "the round does not get on; trying again"),
-                Err(error) => tracing::error!(%error, "the round's task failed; trying again"),
+                Ok(Err(error)) => tracing::error!(%error, "advancing the round failed; retrying"),
+                Err(error) => tracing::error!(%error, "the task that advances the round failed; retrying"),
             }
         }
     });

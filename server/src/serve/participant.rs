@@ -10,13 +10,14 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{ConnectInfo, FromRequest as _, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use emofed::protocol::{ClientUpdate, JoinRequest, JoinResponse, ProblemCode, SAFETENSORS, UpdateReceipt, sha256_hex};
+use emofed::protocol::{ClientUpdate, JoinRequest, JoinResponse, SAFETENSORS, UpdateReceipt, sha256_hex};
+use futures::{StreamExt as _, TryFutureExt as _};
+use tracing::Instrument as _;
 
+use super::access::Participant;
 use super::admission::CodeRefusal;
+use super::error::{RequestError, ServeError};
 use super::{App, Number, access};
-use futures::StreamExt as _;
-
-use crate::error::ServeError;
 use crate::secret;
 
 /// `GET /api/v2/manifest`.
@@ -36,54 +37,51 @@ pub(super) async fn join(
     headers: HeaderMap,
     request: Result<Json<JoinRequest>, JsonRejection>,
 ) -> Result<(StatusCode, Json<JoinResponse>), ServeError> {
-    let Json(request) = request.map_err(|error| ServeError::problem(ProblemCode::BadRequest, error.body_text()))?;
+    let Json(request) = request.map_err(|error| RequestError::Malformed(error.body_text()))?;
     let address = access::address(app.origins.trusted_proxy, peer.ip(), &headers);
-    let wrong_code = |detail: &str| ServeError::problem(ProblemCode::WrongJoinCode, detail);
     match app.admission.check_code(&request.join_code) {
         Ok(()) => {}
         Err(CodeRefusal::Wrong) => {
             if let Err(limited) = app.joins.count_wrong(address) {
                 // Whoever guesses waits. A right code is never held back: many people can share one address.
                 tokio::time::sleep(Duration::from_secs(1)).await;
-                return Err(limited);
+                return Err(limited.into());
             }
-            return Err(wrong_code("No class has this code."));
+            return Err(RequestError::WrongJoinCode.into());
         }
-        Err(CodeRefusal::Expired) => {
-            return Err(wrong_code("This join code has expired. Ask the instructor for the new one."));
-        }
+        Err(CodeRefusal::Expired) => return Err(RequestError::JoinCodeExpired.into()),
     }
     app.joins.count_join(address)?;
     let joined = JoinResponse { participant: secret::id()?, token: secret::token()? };
     let (id, token_sha256) = (joined.participant.clone(), sha256_hex(joined.token.as_bytes()));
-    app.blocking(move |federation| federation.add_participant(&token_sha256, id)).await?;
+    app.blocking(move |federation| Ok(federation.add_participant(&token_sha256, id)?)).await?;
     Ok((StatusCode::CREATED, Json(joined)))
 }
 
 /// `DELETE /api/v2/participants/me`: the token ends.
-pub(super) async fn leave(State(app): State<App>, headers: HeaderMap) -> Result<StatusCode, ServeError> {
-    access::participant(&app, &headers).await?;
-    let token_sha256 = access::token_sha256(&headers).unwrap_or_default();
-    app.blocking(move |federation| federation.remove_participant(&token_sha256)).await?;
+pub(super) async fn leave(State(app): State<App>, participant: Participant) -> Result<StatusCode, ServeError> {
+    app.blocking(move |federation| Ok(federation.remove_participant(&participant.token_sha256)?)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `PUT /api/v2/rounds/{round}/update`.
+/// `PUT /api/v2/rounds/{round}/update`. Authorisation is a `Result` because the body of a stranger is received before the
+/// refusal is sent.
 pub(super) async fn update(
     State(app): State<App>,
     Number(round): Number,
+    participant: Result<Participant, ServeError>,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Json<UpdateReceipt>, ServeError> {
-    let most = ClientUpdate::max_size(&app.federation.snapshot().base);
-    let too_large = || ServeError::problem(ProblemCode::TooLarge, format!("An update has {most} bytes at the most."));
+    let limit = ClientUpdate::max_size(&app.federation.snapshot().base);
+    let too_large = RequestError::UpdateTooLarge { limit };
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: u64| length > most as u64) {
-        return Err(too_large());
+    if announced.is_some_and(|length: u64| length > limit as u64) {
+        return Err(too_large.into());
     }
     // What is not too large is received before anything else is refused: a browser that is still sending when the connection
     // closes reports a network error, and its tab would never hear that it has to join again. A stranger's is not kept.
-    let participant = match access::participant(&app, &headers).await {
+    let participant = match participant {
         Ok(participant) => participant,
         Err(refused) => {
             let mut parts = request.into_limited_body().into_data_stream();
@@ -93,22 +91,27 @@ pub(super) async fn update(
     };
     let body = Bytes::from_request(request, &app).await;
     if headers.get(header::CONTENT_TYPE).is_none_or(|kind| kind != SAFETENSORS) {
-        let detail = format!("An update's content type is {SAFETENSORS}.");
-        return Err(ServeError::problem(ProblemCode::BadRequest, detail));
+        return Err(RequestError::NotSafetensors.into());
     }
     let body = body.map_err(|error| match error.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
-        _ => ServeError::problem(ProblemCode::BadRequest, "The body did not arrive whole."),
+        StatusCode::PAYLOAD_TOO_LARGE => too_large,
+        _ => RequestError::BodyIncomplete,
     })?;
-    let sender = participant.clone();
-    let receipt = app.blocking(move |federation| federation.submit(&participant, round, &body)).await;
-    // So that an instructor knows whom to revoke.
-    let receipt = receipt.inspect_err(|error| tracing::warn!(participant = sender, round, %error, "update refused"))?;
+    // The span says how much came for which round, never from whom.
+    let span = tracing::info_span!("upload", round, bytes = body.len());
+    let sender = participant.id.clone();
+    let submission = app.blocking(move |federation| Ok(federation.submit(&participant.id, round, &body)?));
+    // Only a refusal names the participant's random id, so that an instructor knows whom to revoke.
+    let receipt = submission
+        .inspect_ok(|_| tracing::debug!("update accepted"))
+        .inspect_err(|error| tracing::warn!(participant = sender, round, %error, "update refused"))
+        .instrument(span)
+        .await?;
     // Not waited for: the update is safe, and the receipt need not wait for the aggregate.
     let advancing = app.clone();
     tokio::spawn(async move {
-        if let Err(error) = advancing.blocking(|federation| federation.advance()).await {
-            tracing::error!(%error, "the round does not get on; trying again at the next tick");
+        if let Err(error) = advancing.blocking(|federation| Ok(federation.advance()?)).await {
+            tracing::error!(%error, "advancing the round failed; retrying at the next tick");
         }
     });
     Ok(Json(receipt))

@@ -8,9 +8,8 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use emofed::protocol::ProblemCode;
 
-use crate::error::ServeError;
+use super::error::RequestError;
 
 /// Scripts, workers, styles and connections only from here; WebAssembly may be compiled.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; \
@@ -30,7 +29,7 @@ const HEADERS: [(HeaderName, &str); 7] = [
 /// Headers that only a proxy adds.
 const FORWARDING: [&str; 5] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
 
-/// Paths that a machine asks on loopback although the class is served under a public name.
+/// Paths that a machine asks on loopback although the aggregator is served under a public name.
 const MACHINES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 /// Where requests may come from.
@@ -45,10 +44,10 @@ pub struct Origins {
 pub(super) fn protect(router: Router, origins: Origins) -> Router {
     router
         .layer(middleware::from_fn(move |request: Request, next: Next| {
-            let refused = origins.refuse(&request).err();
+            let refused = origins.check(&request).err();
             async move {
                 match refused {
-                    Some(detail) => ServeError::problem(ProblemCode::BadRequest, detail).into_response(),
+                    Some(refused) => refused.into_response(),
                     None => next.run(request).await,
                 }
             }
@@ -63,18 +62,15 @@ pub(super) fn protect(router: Router, origins: Origins) -> Router {
 
 impl Origins {
     /// # Errors
-    /// Why the request is refused, in a sentence.
-    fn refuse(&self, request: &Request) -> Result<(), String> {
+    /// Why the request is refused.
+    fn check(&self, request: &Request) -> Result<(), RequestError> {
         let headers = request.headers();
-        if let Some(name) = FORWARDING.iter().find(|name| !self.trusted_proxy && headers.contains_key(**name)) {
-            return Err(format!(
-                "The request came through a proxy (it has {name}), and none is configured: set trusted_proxy, \
-                 public_origin and [deployment] in the aggregator's configuration."
-            ));
+        if let Some(header) = FORWARDING.into_iter().find(|name| !self.trusted_proxy && headers.contains_key(*name)) {
+            return Err(RequestError::UnexpectedProxy { header });
         }
         // A page elsewhere whose name resolves to this machine (DNS rebinding) sends its own name.
-        let told = headers.get(header::HOST).and_then(|host| host.to_str().ok()).or_else(|| request.uri().host());
-        let host = told.unwrap_or_default();
+        let named = headers.get(header::HOST).and_then(|host| host.to_str().ok()).or_else(|| request.uri().host());
+        let host = named.unwrap_or_default();
         let expected = match &self.public {
             Some(origin) => authority(origin).is_some_and(|authority| authority.eq_ignore_ascii_case(host)),
             None => is_loopback(host),
@@ -82,21 +78,19 @@ impl Origins {
         let is_machine = MACHINES.contains(&request.uri().path()) && is_loopback(host);
         if !expected && !is_machine {
             return Err(match &self.public {
-                Some(origin) => format!("This aggregator is served as {origin}; the proxy has to pass that Host on."),
-                None => "This aggregator answers on loopback only.".to_owned(),
+                Some(origin) => RequestError::NotThePublicHost { origin: origin.clone() },
+                None => RequestError::NotLoopback,
             });
         }
         if let Some(origin) = headers.get(header::ORIGIN) {
             let own = self.public.clone().unwrap_or_else(|| format!("http://{host}"));
             if !origin.to_str().is_ok_and(|origin| origin.eq_ignore_ascii_case(&own)) {
-                return Err("The request comes from a page of another origin.".to_owned());
+                return Err(RequestError::OtherOrigin);
             }
         }
         match fetch_site(headers) {
             // A link from elsewhere opens the page; it reads nothing and changes nothing.
-            Some("cross-site" | "same-site") if !is_link(request) => {
-                Err("The request comes from a page of another site.".to_owned())
-            }
+            Some("cross-site" | "same-site") if !is_link(request) => Err(RequestError::OtherSite),
             _ => Ok(()),
         }
     }
@@ -144,7 +138,7 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        origins.refuse(&request.body(Body::empty()).unwrap()).is_ok()
+        origins.check(&request.body(Body::empty()).unwrap()).is_ok()
     }
 
     #[test]

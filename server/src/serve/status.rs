@@ -5,7 +5,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::App;
-use crate::error::ServeError;
+use super::error::ServeError;
 use crate::store::{StoreError, blob_name};
 
 const OPENAPI: &str = include_str!("../../../docs/openapi.json");
@@ -49,7 +49,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, ServeErr
         ("emofed_connected_tabs", "Tabs that listen to events", app.federation.events().listeners() as u64),
         ("emofed_participants", "Participants that have joined", app.federation.participants().into()),
         ("emofed_rounds", "Rounds that were ever opened", snapshot.rounds),
-        ("emofed_model_version", "Version of the central model", snapshot.manifest.model.version),
+        ("emofed_model_version", "Version of the global model", snapshot.manifest.model.version),
         ("emofed_round_updates", "Updates in the open round", round.map_or(0, |round| round.received.into())),
         ("emofed_disk_free_bytes", "Bytes that can still be stored", free.unwrap_or(u64::MAX)),
     ];

@@ -21,7 +21,7 @@ const RECORDS: TableDefinition<&str, &[u8]> = TableDefinition::new("records");
 /// Opens the database in a file.
 type OpenDatabase = dyn Fn(&Path) -> Result<Database, DatabaseError> + Send + Sync;
 
-/// A folder that holds a class.
+/// A folder that holds a federation.
 pub struct EmbeddedStore {
     folder: PathBuf,
     /// Absent only after it failed and could not be opened again.

@@ -77,6 +77,20 @@ pub enum Phase {
     Abandoned,
 }
 
+impl Phase {
+    /// Its name, as on the wire and in logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Aggregating { .. } => "aggregating",
+            Self::Evaluating { .. } => "evaluating",
+            Self::Published { .. } => "published",
+            Self::Rejected { .. } => "rejected",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
 impl From<&Phase> for RoundPhase {
     fn from(phase: &Phase) -> Self {
         match phase {

@@ -1,19 +1,19 @@
-//! Bad clips are complaints, and the rest goes on.
+//! Bad clips are diagnostics, and the rest goes on.
 
 use std::collections::BTreeMap;
 
 use emofed_server::lab::LabError;
 use emofed_server::lab::cache;
-use emofed_server::lab::complaint::ComplaintKind;
-use emofed_server::lab::sets::csv_list;
+use emofed_server::lab::datasets::csv_list;
+use emofed_server::lab::diagnostic::DiagnosticKind;
 
 use super::support::{SETTINGS, film, path_from_env, portrait, run};
 
 const HEADER: &str = "clip,subject,sex,split,anger,disgust,fear,happiness,neutral,sadness\n";
 
 #[test]
-fn every_bad_clip_is_a_complaint_of_its_kind() {
-    use ComplaintKind as Kind;
+fn every_bad_clip_is_a_diagnostic_of_its_kind() {
+    use DiagnosticKind as Kind;
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     portrait(&at("good.png"), 100, 0, 320);
@@ -69,9 +69,9 @@ fn every_bad_clip_is_a_complaint_of_its_kind() {
         *expected.entry(kind).or_default() += 1;
     }
     let contents = cache::read(&path).unwrap();
-    assert_eq!(counts.complaints, expected, "{:#?}", contents.complaints);
+    assert_eq!(counts.diagnostics, expected, "{:#?}", contents.diagnostics);
     assert_eq!((counts.clips, counts.frames), (1, 1));
-    assert!(contents.complaints.iter().all(|complaint| !complaint.words.is_empty()));
+    assert!(contents.diagnostics.iter().all(|diagnostic| !diagnostic.message.is_empty()));
 }
 
 #[test]

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use emofed::emotion::Emotion;
 use emofed_server::lab::LabError;
-use emofed_server::lab::complaint::ComplaintKind;
 use emofed_server::lab::dataset::{Dataset, Sex};
-use emofed_server::lab::sets::{Entry, SourceList, crema_d};
+use emofed_server::lab::datasets::{Entry, SourceList, crema_d};
+use emofed_server::lab::diagnostic::DiagnosticKind;
 
 use super::support::{SETTINGS, fixture, models, path_from_env, run, run_with};
 
@@ -20,7 +20,7 @@ fn videos_become_features_with_votes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("six");
     let counts = run(&six(), &SETTINGS, &path).unwrap();
-    assert_eq!((counts.clips, counts.complaints.len()), (6, 0));
+    assert_eq!((counts.clips, counts.diagnostics.len()), (6, 0));
     let dataset = Dataset::read(&path).unwrap();
     assert_eq!(dataset.provenance.backbone_sha256, models().backbone_sha256);
     assert_eq!(dataset.subjects(), [("1001", Some(Sex::Male))]);
@@ -83,7 +83,7 @@ fn tables_are_looked_for_and_named() {
 }
 
 #[test]
-fn names_and_tables_that_do_not_fit_are_complaints() {
+fn names_and_tables_that_do_not_fit_are_diagnostics() {
     let folder = tempfile::tempdir().unwrap();
     let names = [
         "1001_DFA_ANG_XX.mp4",
@@ -104,21 +104,21 @@ fn names_and_tables_that_do_not_fit_are_complaints() {
     std::fs::write(folder.path().join("tabulatedVotes.csv"), votes).unwrap();
     std::fs::copy(fixture("crema-d/VideoDemographics.csv"), folder.path().join("VideoDemographics.csv")).unwrap();
     let list = crema_d::list(folder.path(), None).unwrap();
-    let found: Vec<(&str, Option<ComplaintKind>)> = list
+    let found: Vec<(&str, Option<DiagnosticKind>)> = list
         .entries
         .iter()
         .map(|entry| match entry {
             Entry::Clip(clip) => (clip.id.as_str(), None),
-            Entry::Complaint(complaint) => (complaint.clip.as_str(), Some(complaint.kind)),
+            Entry::Diagnostic(diagnostic) => (diagnostic.clip.as_str(), Some(diagnostic.kind)),
         })
         .collect();
     let expected = [
         ("1001_DFA_ANG_XX", None),
-        ("1001_DFA_ANG_XX", Some(ComplaintKind::Duplicate)),
-        ("1001_DFA_XYZ_XX", Some(ComplaintKind::UnknownEmotion)),
-        ("1001_IEO_ANG_XX", Some(ComplaintKind::NoVotes)),
-        ("1002_DFA_HAP_XX", Some(ComplaintKind::NoSex)),
-        ("holiday", Some(ComplaintKind::UnknownEmotion)),
+        ("1001_DFA_ANG_XX", Some(DiagnosticKind::Duplicate)),
+        ("1001_DFA_XYZ_XX", Some(DiagnosticKind::UnknownEmotion)),
+        ("1001_IEO_ANG_XX", Some(DiagnosticKind::NoVotes)),
+        ("1002_DFA_HAP_XX", Some(DiagnosticKind::NoSex)),
+        ("holiday", Some(DiagnosticKind::UnknownEmotion)),
     ];
     assert_eq!(found, expected);
 }

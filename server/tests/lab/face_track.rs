@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use emofed::emotion::{EMOTIONS, Emotion};
 use emofed::model::detector::{InputSize, MINIMUM_SCORE};
 use emofed::model::{Backbone, CROP_MARGIN, Device, Face, FaceTrack, Frame, SteadyOpinion};
-use emofed_server::lab::media::filming::Filming;
+use emofed_server::lab::media::still_renderer::StillRenderer;
 use emofed_server::lab::media::video;
 use futures::executor::block_on;
 
@@ -18,8 +18,8 @@ const FRAMES_PER_SECOND: f64 = 10.0;
 const SPANS: [f32; 8] = [150.0, 200.0, 300.0, 450.0, 600.0, 750.0, 900.0, 1_100.0];
 /// Middle of the portrait's face, in its pixels.
 const FACE: [f32; 2] = [225.0, 118.0];
-/// Frames of what is filmed.
-const FILMED: usize = 40;
+/// Frames of a clip that is rendered from a still.
+const RENDERED: usize = 40;
 
 /// Frames that show one face.
 struct Film {
@@ -29,7 +29,7 @@ struct Film {
 
 impl Film {
     fn of_still(still: Frame, name: String) -> Self {
-        Self { frames: Filming::new(still, FILMED, &name, 1).collect(), name }
+        Self { frames: StillRenderer::new(still, RENDERED, &name, 1).collect(), name }
     }
 
     /// The portrait as a camera of 640×480 pixels sees it, of which it sees `span` pixels in a row.

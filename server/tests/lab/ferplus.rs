@@ -5,10 +5,10 @@ use std::path::Path;
 
 use emofed::weights::{Tensor, Weights};
 use emofed_server::lab::LabError;
-use emofed_server::lab::complaint::ComplaintKind;
 use emofed_server::lab::dataset::{Dataset, Subset};
+use emofed_server::lab::datasets::{Entry, ferplus};
+use emofed_server::lab::diagnostic::DiagnosticKind;
 use emofed_server::lab::extract::{Crop, Settings};
-use emofed_server::lab::sets::{Entry, ferplus};
 
 use super::support::{SETTINGS, portrait, run};
 
@@ -32,26 +32,26 @@ fn folder() -> tempfile::TempDir {
 }
 
 #[test]
-fn pictures_are_filmed_whole() {
+fn whole_pictures_are_rendered_as_clips() {
     let folder = folder();
     for index in [0, 1, 2, 3, 4, 8] {
         portrait(&folder.path().join(format!("fer000000{index}.png")), 170, 60, 48);
     }
     let list = ferplus::list(folder.path(), None, None).unwrap();
     assert_eq!(list.left_out, 3, "surprise, a draw with surprise, and no face");
-    let kinds: HashMap<&str, ComplaintKind> = list
+    let kinds: HashMap<&str, DiagnosticKind> = list
         .entries
         .iter()
         .filter_map(|entry| match entry {
-            Entry::Complaint(complaint) => Some((complaint.clip.as_str(), complaint.kind)),
+            Entry::Diagnostic(diagnostic) => Some((diagnostic.clip.as_str(), diagnostic.kind)),
             Entry::Clip(_) => None,
         })
         .collect();
     let expected = [
-        ("fer0000006", ComplaintKind::NoVotes),
-        ("fer0000007", ComplaintKind::MissingFile),
-        ("fer0000008", ComplaintKind::Contradiction),
-        ("../fer0000009", ComplaintKind::MissingFile),
+        ("fer0000006", DiagnosticKind::NoVotes),
+        ("fer0000007", DiagnosticKind::MissingFile),
+        ("fer0000008", DiagnosticKind::Contradiction),
+        ("../fer0000009", DiagnosticKind::MissingFile),
     ];
     assert_eq!(kinds, HashMap::from(expected));
     let path = folder.path().join("cache");

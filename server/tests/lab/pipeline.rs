@@ -1,4 +1,4 @@
-//! From rated clips to a published model, through the program itself, on a synthetic world.
+//! From rated clips to a published model, through the program itself, on synthetic data.
 
 use std::path::Path;
 
@@ -81,7 +81,7 @@ fn a_model_is_split_trained_evaluated_and_only_published_over_its_backbone() {
     fails(folder.path(), &["train", "synthetic", "--learning-rate", "0", "--out", "x"], "above 0");
     fails(folder.path(), &["reproduce", "crema-d", "--out", "x"], "folder is missing");
 
-    // The shipped model belongs to the imported backbone; published, it is the class's newest version, with its card.
+    // The shipped model belongs to the imported backbone; published, it is the federation's newest version, with its card.
     std::fs::write(folder.path().join("shipped"), shipped::MODEL).unwrap();
     assert!(run(folder.path(), &["publish", "shipped", "--data", data]).contains("Version 1 is the global model"));
     assert!(run(folder.path(), &["publish", "shipped", "--data", data]).contains("Version 2 is the global model"));

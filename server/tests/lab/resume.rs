@@ -8,15 +8,15 @@ use emofed::random::SplitMix64;
 use emofed_server::lab::LabError;
 use emofed_server::lab::cache::{self, MAGIC};
 use emofed_server::lab::dataset::Dataset;
+use emofed_server::lab::datasets::{Entry, SourceList, csv_list};
 use emofed_server::lab::extract::{Engines, Progress, Settings, extract};
 use emofed_server::lab::media::Sampling;
 use emofed_server::lab::models::Models;
-use emofed_server::lab::sets::{Entry, SourceList, csv_list};
 
 use super::crema_d::six;
 use super::support::{SETTINGS, models, portrait, run};
 
-/// Six stills and a complaint, which take no time.
+/// Six stills and a diagnostic, which take no time.
 fn stills(folder: &Path) -> SourceList {
     let mut rows = String::from("clip,subject,sex,split,anger,disgust,fear,happiness,neutral,sadness\n");
     for index in 0..6_u32 {

@@ -5,9 +5,9 @@ use std::path::Path;
 use emofed::emotion::Emotion;
 use emofed_server::lab::cache::record::Counts;
 use emofed_server::lab::dataset::Dataset;
+use emofed_server::lab::datasets::csv_list;
 use emofed_server::lab::extract::Settings;
 use emofed_server::lab::media::Sampling;
-use emofed_server::lab::sets::csv_list;
 
 use super::support::{SETTINGS, film, fixture, portrait, run};
 
@@ -27,13 +27,13 @@ fn one(folder: &Path, clip: &str, film_seconds: f64, seed: u64) -> (Counts, Vec<
 }
 
 #[test]
-fn a_still_is_one_frame_or_a_filmed_clip() {
+fn a_still_is_one_frame_or_a_rendered_clip() {
     let folder = tempfile::tempdir().unwrap();
     portrait(&folder.path().join("her.png"), 60, 0, 400);
     assert_eq!(one(folder.path(), "her.png", 0.0, 1).0.frames, 1);
     let (counts, bytes) = one(folder.path(), "her.png", 3.0, 1);
     assert_eq!(counts.frames, 30);
-    assert!(bytes == one(folder.path(), "her.png", 3.0, 1).1, "filming is deterministic");
+    assert!(bytes == one(folder.path(), "her.png", 3.0, 1).1, "rendering is deterministic");
     assert!(bytes != one(folder.path(), "her.png", 3.0, 2).1, "the seed matters");
     let clip = &Dataset::read(&folder.path().join("cache")).unwrap().clips[0];
     let frames: Vec<&[f32]> = clip.features.chunks(clip.features.len() / 30).collect();

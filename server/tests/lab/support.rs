@@ -9,10 +9,10 @@ use emofed::model::Device;
 use emofed_server::import::lite;
 use emofed_server::lab::LabError;
 use emofed_server::lab::cache::record::Counts;
+use emofed_server::lab::datasets::SourceList;
 use emofed_server::lab::extract::{Crop, Engines, Settings, extract};
 use emofed_server::lab::media::Sampling;
 use emofed_server::lab::models::Models;
-use emofed_server::lab::sets::SourceList;
 
 /// As the tab looks, and stills as they are.
 pub const SETTINGS: Settings =

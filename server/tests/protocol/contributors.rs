@@ -54,7 +54,7 @@ async fn two_are_never_enough_whatever_the_settings_say() {
     assert_eq!((model.num_clients, model.num_examples), (3, Some(6)));
 }
 
-/// Takes two updates in a demonstration, and then goes on as a class, in the phase that `phase` makes.
+/// Takes two updates in a demonstration, and then goes on as a federation with the usual minimum, in the phase that `phase` makes.
 async fn demonstration_goes_on_as_class(phase: impl FnOnce(&Records, &RoundRecord) -> Phase) {
     let folder = fresh();
     let rounds = RoundSettings { minimum_clients: 9, continuous: false, ..RoundSettings::default() };

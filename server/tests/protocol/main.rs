@@ -1,6 +1,7 @@
 //! The protocol over real HTTP: what a participant may do, what a hostile one may not, and what a crash must not lose.
 
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+mod authorisation;
 mod connections;
 mod contributors;
 mod crashes;

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use emofed::protocol::{ClientUpdate, FederationStatus, JoinResponse, Manifest, SAFETENSORS, instructor_path, path};
+use emofed::protocol::{
+    ClientUpdate, FederationStatus, JoinCode, JoinResponse, Manifest, SAFETENSORS, instructor_path, path,
+};
 use emofed::weights::{Tensor, Weights};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
@@ -36,8 +38,12 @@ impl Program {
         Self::spawn(command)
     }
 
-    fn spawn(mut command: Command) -> Self {
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    fn spawn(command: Command) -> Self {
+        Self::spawn_with_log(command, Stdio::null())
+    }
+
+    fn spawn_with_log(mut command: Command, log: Stdio) -> Self {
+        let mut process = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut link = |label: &str| lines.next().unwrap().unwrap().strip_prefix(label).unwrap().trim().to_owned();
         let (student, instructor) = (link("Student"), link("Instructor"));
@@ -125,7 +131,7 @@ async fn a_token_file_that_was_emptied_locks_nobody_out() {
     let (code, token) = (first.code().to_owned(), first.instructor_token().to_owned());
     first.kill();
     let file = folder.path().join("instructor-token");
-    for (content, reason) in [("\n", "is empty"), ("another\n", "does not have this class's token")] {
+    for (content, reason) in [("\n", "is empty"), ("another\n", "does not have this federation's token")] {
         std::fs::write(&file, content).unwrap();
         let text = refused(&command(folder.path(), "127.0.0.1:0").output().unwrap());
         assert!(
@@ -191,6 +197,53 @@ async fn a_new_join_code_ends_the_old_one_and_no_token() {
     assert_eq!(second.put(&participant, &update).await, Some(200));
     second.kill();
     assert_eq!(Program::start(folder.path(), &[]).code(), new);
+}
+
+#[tokio::test]
+async fn a_code_that_the_instructor_renews_is_in_the_file_of_links() {
+    let folder = fresh();
+    let program = Program::start(folder.path(), &[]);
+    let links = || std::fs::read_to_string(folder.path().join("links")).unwrap();
+    assert!(links().contains(&program.student), "{}", links());
+    let request = Client::new().post(program.url(instructor_path::JOIN_CODE)).bearer_auth(program.instructor_token());
+    let renewed: JoinCode = request.send().await.unwrap().json().await.unwrap();
+    let student = program.student.replace(program.code(), &renewed.code);
+    assert_ne!(student, program.student);
+    assert!(links().lines().any(|line| line == format!("Student     {student}")), "{}", links());
+    assert!(links().contains(&program.instructor) && !links().contains(program.code()), "{}", links());
+}
+
+#[tokio::test]
+async fn the_most_detailed_log_of_an_upload_has_round_and_size_and_no_secret() {
+    let folder = fresh();
+    let log = folder.path().join("log");
+    let config = folder.path().join("emofed.toml");
+    std::fs::write(&config, "[limits]\nmax_norm = 10.0\nshortest_round_s = 0\n").unwrap();
+    let mut command = command(folder.path(), "127.0.0.1:0");
+    command.args(["--allow-few-contributors", "--minimum-clients", "1", "--config"]).arg(config);
+    command.envs([("RUST_LOG", "trace"), ("NO_COLOR", "1")]);
+    let program = Program::spawn_with_log(command, std::fs::File::create(&log).unwrap().into());
+    let request = Client::new().post(program.url(path::PARTICIPANTS)).header("content-type", "application/json");
+    let body = format!("{{\"join_code\":\"{}\"}}", program.code());
+    let joined: JoinResponse = request.body(body).send().await.unwrap().json().await.unwrap();
+    let round = program.manifest().await.round.unwrap();
+    let update =
+        ClientUpdate { round: round.id, base_version: round.base_version, num_examples: 1, delta: delta(0.01) };
+    assert_eq!(program.put(&joined.token, &update).await, Some(200));
+    while program.manifest().await.model.version < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let secrets = [program.code().to_owned(), program.instructor_token().to_owned(), joined.token, joined.participant];
+    program.kill();
+    let log = std::fs::read_to_string(&log).unwrap();
+    let upload = format!("upload{{round=1 bytes={}}}", update.encode().len());
+    assert!(log.contains(&upload), "{log}");
+    for phase in ["open", "aggregating", "evaluating", "published"] {
+        assert!(log.contains(&format!("round{{round=1 phase=\"{phase}\"}}")), "{phase}: {log}");
+    }
+    for secret in secrets {
+        assert!(!log.contains(&secret), "{secret}: {log}");
+    }
 }
 
 #[test]

@@ -22,8 +22,8 @@ async fn a_round_publishes_the_weighted_mean_and_the_next_one_opens() {
     server.wait_for_version(2).await;
 
     let manifest = server.manifest().await;
-    let head = &manifest.model;
-    assert_eq!((head.parent, head.round, head.num_clients, head.num_examples), (Some(1), Some(1), 2, None));
+    let latest = &manifest.model;
+    assert_eq!((latest.parent, latest.round, latest.num_clients, latest.num_examples), (Some(1), Some(1), 2, None));
     let mean = (3.0 * 0.25 - 0.5) / 4.0;
     for ((name, published), (_, base)) in server.vfer().await.iter().zip(model().iter()) {
         let expected: Vec<f32> = base.values.iter().map(|value| (f64::from(*value) + mean) as f32).collect();

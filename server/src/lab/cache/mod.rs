@@ -15,8 +15,8 @@ use record::{Counts, Outcome};
 pub use writer::Cache;
 
 use super::LabError;
-use super::complaint::Complaint;
 use super::dataset::Dataset;
+use super::diagnostic::Diagnostic;
 
 /// How every cache begins.
 pub const MAGIC: &[u8; 16] = b"emofed features\n";
@@ -27,7 +27,7 @@ pub struct Contents {
     /// The clips with features.
     pub dataset: Dataset,
     /// The others.
-    pub complaints: Vec<Complaint>,
+    pub diagnostics: Vec<Diagnostic>,
     /// The last record; `None` where the run that makes the cache has not ended.
     pub complete: Option<Counts>,
 }
@@ -41,11 +41,11 @@ pub fn read(path: &Path) -> Result<Contents, LabError> {
     let mut reader = Reader::start(path, file)?;
     let provenance = reader.header.provenance.clone();
     let mut contents =
-        Contents { dataset: Dataset { provenance, clips: Vec::new() }, complaints: Vec::new(), complete: None };
+        Contents { dataset: Dataset { provenance, clips: Vec::new() }, diagnostics: Vec::new(), complete: None };
     loop {
         match reader.next()? {
             Next::Outcome(Outcome::Clip(clip)) => contents.dataset.clips.push(clip),
-            Next::Outcome(Outcome::Complaint(complaint)) => contents.complaints.push(complaint),
+            Next::Outcome(Outcome::Diagnostic(diagnostic)) => contents.diagnostics.push(diagnostic),
             Next::Complete(counts) => contents.complete = Some(counts),
             Next::End { torn: None } => return Ok(contents),
             Next::End { torn: Some(reason) } if contents.complete.is_some() => {

@@ -72,7 +72,7 @@ impl<'a> Reader<'a> {
             Record::Outcome(outcome) => {
                 let ordered = self.last_id.as_deref().is_none_or(|last| match &outcome {
                     Outcome::Clip(clip) => last < clip.id.as_str(),
-                    Outcome::Complaint(complaint) => last <= complaint.clip.as_str(),
+                    Outcome::Diagnostic(diagnostic) => last <= diagnostic.clip.as_str(),
                 });
                 if !ordered {
                     return torn(format!("clip {} is out of order", outcome.id()));

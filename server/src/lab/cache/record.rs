@@ -1,7 +1,7 @@
 //! Records of a feature cache and their bytes.
 //!
 //! A record is its payload's length (u32), the first eight bytes of the payload's SHA-256, and the payload: one byte
-//! that says what it is, and the rest. Header, complaint and complete records are JSON; a clip is the length of its JSON
+//! that says what it is, and the rest. Header, diagnostic and complete records are JSON; a clip is the length of its JSON
 //! (u32), the JSON, the features and the probabilities (f32). All numbers are little-endian.
 
 use std::collections::BTreeMap;
@@ -12,8 +12,8 @@ use emofed::model::vfer::FEATURES;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::lab::complaint::{Complaint, ComplaintKind};
 use crate::lab::dataset::{Provenance, RatedClip, Sex, Subset};
+use crate::lab::diagnostic::{Diagnostic, DiagnosticKind};
 
 /// Of this file format.
 pub const FORMAT_VERSION: u32 = 1;
@@ -27,7 +27,7 @@ const MAX_PAYLOAD: usize = MAX_FRAMES * (FEATURES + EMOTIONS) * 4 + (1 << 20);
 
 const HEADER: u8 = b'H';
 const CLIP: u8 = b'C';
-const COMPLAINT: u8 = b'X';
+const DIAGNOSTIC: u8 = b'X';
 const COMPLETE: u8 = b'Z';
 
 /// The first record: what the cache is of.
@@ -37,7 +37,7 @@ pub struct Header {
     pub format: u32,
     /// Where the numbers come from.
     pub provenance: Provenance,
-    /// How many records of clips and complaints there will be.
+    /// How many records of clips and diagnostics there will be.
     pub clips: usize,
     /// SHA-256 of the list of clips with subjects and votes, lower-case hexadecimal.
     pub list_sha256: String,
@@ -50,8 +50,9 @@ pub struct Counts {
     pub clips: usize,
     /// Their frames.
     pub frames: usize,
-    /// Complaints by kind.
-    pub complaints: BTreeMap<ComplaintKind, usize>,
+    /// Diagnostics by kind. Caches of earlier versions call them `complaints`.
+    #[serde(alias = "complaints")]
+    pub diagnostics: BTreeMap<DiagnosticKind, usize>,
     /// Clips that the set has and that were left out on purpose: none of the six emotions has most votes.
     pub left_out: usize,
 }
@@ -64,18 +65,18 @@ impl Counts {
                 self.clips += 1;
                 self.frames += clip.frames();
             }
-            Outcome::Complaint(complaint) => *self.complaints.entry(complaint.kind).or_default() += 1,
+            Outcome::Diagnostic(diagnostic) => *self.diagnostics.entry(diagnostic.kind).or_default() += 1,
         }
     }
 }
 
-/// What a clip gave.
+/// What the extraction of a clip resulted in.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// Features.
     Clip(RatedClip),
-    /// Nothing.
-    Complaint(Complaint),
+    /// Why there are none.
+    Diagnostic(Diagnostic),
 }
 
 impl Outcome {
@@ -83,7 +84,7 @@ impl Outcome {
     pub fn id(&self) -> &str {
         match self {
             Self::Clip(clip) => &clip.id,
-            Self::Complaint(complaint) => &complaint.clip,
+            Self::Diagnostic(diagnostic) => &diagnostic.clip,
         }
     }
 }
@@ -127,7 +128,7 @@ impl Record {
         let payload = match self {
             Self::Header(header) => json(HEADER, header),
             Self::Outcome(Outcome::Clip(clip)) => encode_clip(clip),
-            Self::Outcome(Outcome::Complaint(complaint)) => json(COMPLAINT, complaint),
+            Self::Outcome(Outcome::Diagnostic(diagnostic)) => json(DIAGNOSTIC, diagnostic),
             Self::Complete(counts) => json(COMPLETE, counts),
         };
         let mut bytes = Vec::with_capacity(FRAMING + payload.len());
@@ -172,8 +173,8 @@ impl Record {
         match *kind {
             HEADER => serde_json::from_slice(body).map(Self::Header).map_err(wrong),
             CLIP => decode_clip(body).map(|clip| Self::Outcome(Outcome::Clip(clip))),
-            COMPLAINT => serde_json::from_slice(body)
-                .map(|complaint| Self::Outcome(Outcome::Complaint(complaint)))
+            DIAGNOSTIC => serde_json::from_slice(body)
+                .map(|diagnostic| Self::Outcome(Outcome::Diagnostic(diagnostic)))
                 .map_err(wrong),
             COMPLETE => serde_json::from_slice(body).map(Self::Complete).map_err(wrong),
             other => Err(format!("a record is of unknown kind {other}")),

@@ -18,7 +18,7 @@ pub struct Cache {
     file: File,
     /// Bytes of whole records.
     length: u64,
-    /// Ids of clips and complaints that are in the file.
+    /// Ids of clips and diagnostics that are in the file.
     done: Vec<String>,
     counts: Counts,
     complete: bool,
@@ -86,7 +86,7 @@ impl Cache {
         Ok(cache)
     }
 
-    /// Ids of the clips and complaints in it, in order.
+    /// Ids of the clips and diagnostics in it, in order.
     pub fn done(&self) -> &[String] {
         &self.done
     }

@@ -1,4 +1,4 @@
-//! One thread's models, and how they look at a clip.
+//! One thread's models, and the extraction of a clip's features with them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +9,7 @@ use futures::executor::block_on;
 use super::Crop;
 use crate::lab::LabError;
 use crate::lab::cache::record::MAX_FRAMES;
-use crate::lab::complaint::ComplaintKind;
+use crate::lab::diagnostic::DiagnosticKind;
 use crate::lab::media::{Media, MediaError, Sampling};
 use crate::lab::models::Models;
 
@@ -17,7 +17,7 @@ use crate::lab::models::Models;
 const BATCH: usize = 8;
 
 /// Features `[frames, FEATURES]` and probabilities of a clip, or why there are none.
-pub type Found = Result<(Vec<f32>, Vec<[f32; EMOTIONS]>), (ComplaintKind, String)>;
+pub type Extracted = Result<(Vec<f32>, Vec<[f32; EMOTIONS]>), (DiagnosticKind, String)>;
 
 /// Models of one thread.
 pub struct Extractor {
@@ -36,20 +36,26 @@ impl Extractor {
         Ok(Self { backbone: models.load_backbone(device)?, detector })
     }
 
-    /// Looks at the frames of `media`.
+    /// Extracts the features of the frames of `media`.
     ///
     /// # Errors
-    /// [`LabError::Interrupted`], ffmpeg is gone, or a model fails; what is wrong with the clip alone is in [`Found`].
-    pub fn look(&self, id: &str, media: &Media, sampling: &Sampling, stop: &AtomicBool) -> Result<Found, LabError> {
-        let (mut features, mut probabilities, mut crops, mut seen) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    /// [`LabError::Interrupted`], ffmpeg is gone, or a model fails; what is wrong with the clip alone is in [`Extracted`].
+    pub fn extract(
+        &self,
+        id: &str,
+        media: &Media,
+        sampling: &Sampling,
+        stop: &AtomicBool,
+    ) -> Result<Extracted, LabError> {
+        let (mut features, mut probabilities, mut crops, mut decoded) = (Vec::new(), Vec::new(), Vec::new(), 0);
         let frames = match media.frames(id, sampling) {
             Ok(frames) => frames,
-            Err(error) => return complaint(error),
+            Err(error) => return diagnostic(error),
         };
         let mut track = FaceTrack::default();
         let interval_ms = 1_000.0 / sampling.frames_per_second;
         let unit = 3 * self.backbone.input_size() * self.backbone.input_size();
-        let mut extract = |crops: &mut Vec<f32>| -> Result<(), LabError> {
+        let mut extract_batch = |crops: &mut Vec<f32>| -> Result<(), LabError> {
             let extraction = block_on(self.backbone.extract(crops))?;
             features.extend(extraction.features);
             probabilities.extend(extraction.probabilities);
@@ -62,31 +68,31 @@ impl Extractor {
             }
             let frame = match frame {
                 Ok(frame) => frame,
-                Err(error) => return complaint(error),
+                Err(error) => return diagnostic(error),
             };
-            seen += 1;
-            if seen > MAX_FRAMES {
-                return Ok(Err((ComplaintKind::TooLong, format!("it has more than {MAX_FRAMES} frames"))));
+            decoded += 1;
+            if decoded > MAX_FRAMES {
+                return Ok(Err((DiagnosticKind::TooLong, format!("it has more than {MAX_FRAMES} frames"))));
             }
             let smallest = SMALLEST_SIDE as usize;
             if self.detector.is_some() && frame.width.min(frame.height) < smallest {
-                let words =
+                let message =
                     format!("{}×{} pixels are too few: {smallest} each way are needed", frame.width, frame.height);
-                return Ok(Err((ComplaintKind::Unreadable, words)));
+                return Ok(Err((DiagnosticKind::Unreadable, message)));
             }
-            let at_ms = (seen - 1) as f64 * interval_ms;
+            let at_ms = (decoded - 1) as f64 * interval_ms;
             let Some(crop) = self.crop(&frame, &mut track, at_ms)? else { continue };
             crops.extend(crop);
             if crops.len() == BATCH * unit {
-                extract(&mut crops)?;
+                extract_batch(&mut crops)?;
             }
         }
         if !crops.is_empty() {
-            extract(&mut crops)?;
+            extract_batch(&mut crops)?;
         }
-        Ok(match (seen, probabilities.is_empty()) {
-            (0, _) => Err((ComplaintKind::Unreadable, "it has no frames".to_owned())),
-            (_, true) => Err((ComplaintKind::NoFace, format!("none of its {seen} frames shows a face"))),
+        Ok(match (decoded, probabilities.is_empty()) {
+            (0, _) => Err((DiagnosticKind::Unreadable, "it has no frames".to_owned())),
+            (_, true) => Err((DiagnosticKind::NoFace, format!("none of its {decoded} frames shows a face"))),
             _ => Ok((features, probabilities)),
         })
     }
@@ -107,10 +113,10 @@ impl Extractor {
     }
 }
 
-fn complaint(error: MediaError) -> Result<Found, LabError> {
+fn diagnostic(error: MediaError) -> Result<Extracted, LabError> {
     match error {
-        MediaError::Missing(path) => Ok(Err((ComplaintKind::MissingFile, format!("{path} is not there")))),
-        MediaError::Unreadable(words) => Ok(Err((ComplaintKind::Unreadable, words))),
+        MediaError::Missing(path) => Ok(Err((DiagnosticKind::MissingFile, format!("{path} is not there")))),
+        MediaError::Unreadable(message) => Ok(Err((DiagnosticKind::Unreadable, message))),
         error @ MediaError::NoFfmpeg(_) => Err(super::no_ffmpeg(&error)),
     }
 }

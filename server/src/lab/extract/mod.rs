@@ -1,27 +1,27 @@
-//! From a set's clips to a feature cache, looking exactly as the tab does.
+//! From a dataset's clips to a feature cache, by the same processing as in the tab.
 
 mod extractor;
-pub mod in_order;
+pub mod ordered_pipeline;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use emofed::model::{BackboneKind, CROP_MARGIN, DARK, Device};
 use extractor::Extractor;
-use in_order::in_order;
+use ordered_pipeline::ordered_pipeline;
 use serde::Serialize;
 use serde_json::json;
 
 use super::LabError;
 use super::cache::Cache;
 use super::cache::record::{Counts, FORMAT_VERSION, Header, Outcome};
-use super::complaint::Complaint;
 use super::dataset::Provenance;
+use super::datasets::{Content, Entry, SourceList};
+use super::diagnostic::Diagnostic;
 use super::media::{MAX_WIDTH, Media, MediaError, Sampling, video};
 use super::models::Models;
-use super::sets::{Content, Entry, SourceList};
 
-/// Which part of a frame the backbone sees.
+/// Which part of a frame the backbone gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Crop {
@@ -31,16 +31,16 @@ pub enum Crop {
     WholePicture,
 }
 
-/// How clips are looked at.
+/// How clips are processed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
     /// How frames are taken.
     pub sampling: Sampling,
-    /// What of them is seen.
+    /// Which part of them the backbone gets.
     pub crop: Crop,
 }
 
-/// Whom to look with.
+/// The models and where they run.
 #[derive(Clone, Copy, Debug)]
 pub struct Engines<'a> {
     /// The weights.
@@ -51,7 +51,7 @@ pub struct Engines<'a> {
     pub jobs: usize,
 }
 
-/// What is told while it goes on.
+/// Progress of an extraction.
 #[derive(Clone, Debug)]
 pub enum Progress<'a> {
     /// So many clips of all are done, `resumed` of them by an earlier run.
@@ -66,7 +66,7 @@ pub enum Progress<'a> {
 }
 
 /// Fills the cache at `path` with what `list`'s clips give, or goes on where an earlier run stopped. Every outcome is
-/// in the file before the next is looked for; `stop` ends it between two frames.
+/// in the file before the next clip is processed; `stop` ends it between two frames.
 ///
 /// # Errors
 /// [`LabError::Interrupted`]; [`LabError::Missing`] without ffmpeg or without `engines` where frames need them; the
@@ -103,14 +103,14 @@ pub fn extract(
         (Some(_), _) | (None, None) => Ok(None),
         (None, Some(engines)) => Extractor::load(engines.models, engines.device, settings.crop).map(Some),
     };
-    let look = |extractor: &Option<Extractor>, index: usize| {
+    let process = |extractor: &Option<Extractor>, index: usize| {
         if stop.load(Ordering::Relaxed) {
             return Err(LabError::Interrupted { done: index });
         }
         outcome(list, &list.entries[index], extractor.as_ref(), settings, stop)
     };
     let threads = engines.map_or(1, |engines| engines.jobs);
-    let done = in_order(resumed..list.entries.len(), threads, start, look, |_, outcome| {
+    let done = ordered_pipeline(resumed..list.entries.len(), threads, start, process, |_, outcome| {
         cache.push(&outcome)?;
         progress(Progress::Clip(&outcome));
         Ok(())
@@ -131,12 +131,14 @@ fn outcome(
     stop: &AtomicBool,
 ) -> Result<Outcome, LabError> {
     let source = match entry {
-        Entry::Complaint(complaint) => return Ok(Outcome::Complaint(complaint.clone())),
+        Entry::Diagnostic(diagnostic) => return Ok(Outcome::Diagnostic(diagnostic.clone())),
         Entry::Clip(source) => source,
     };
     let found = match (&source.content, &list.stored, extractor) {
         (Content::Stored(row), Some(stored), _) => stored.frame(*row),
-        (Content::Media(media), _, Some(extractor)) => extractor.look(&source.id, media, &settings.sampling, stop)?,
+        (Content::Media(media), _, Some(extractor)) => {
+            extractor.extract(&source.id, media, &settings.sampling, stop)?
+        }
         _ => {
             return Err(LabError::Missing {
                 what: "a backbone".to_owned(),
@@ -146,7 +148,7 @@ fn outcome(
     };
     Ok(match found {
         Ok((features, probabilities)) => Outcome::Clip(source.with(features, probabilities)),
-        Err((kind, words)) => Outcome::Complaint(Complaint::new(&source.id, kind, words)),
+        Err((kind, message)) => Outcome::Diagnostic(Diagnostic::new(&source.id, kind, message)),
     })
 }
 
@@ -171,7 +173,7 @@ fn provenance(list: &SourceList, settings: &Settings, engines: Option<Engines<'_
     let Sampling { frames_per_second, film_seconds, seed } = settings.sampling;
     let is_still =
         |entry: &Entry| matches!(entry, Entry::Clip(clip) if matches!(clip.content, Content::Media(Media::Picture(_))));
-    let filmed = film_seconds > 0.0 && list.entries.iter().any(is_still);
+    let rendered = film_seconds > 0.0 && list.entries.iter().any(is_still);
     let searched = settings.crop == Crop::LargestFace;
     Ok(Provenance {
         set: list.set.clone(),
@@ -186,7 +188,8 @@ fn provenance(list: &SourceList, settings: &Settings, engines: Option<Engines<'_
             "followed": searched,
             "crop_margin": searched.then_some(CROP_MARGIN),
             "dark_below": searched.then_some(DARK),
-            "filming": filmed.then(|| json!({ "seconds": film_seconds, "seed": seed })),
+            // The name in caches since format version 1.
+            "filming": rendered.then(|| json!({ "seconds": film_seconds, "seed": seed })),
             "device": if matches!(device, Device::Cpu) { "cpu" } else { "gpu" },
         }),
     })

@@ -1,14 +1,14 @@
 //! Media: from videos, pictures and folders of pictures to frames, one after the other, in bounded memory.
 
-pub mod filming;
 pub mod picture;
+pub mod still_renderer;
 pub mod video;
 
 use std::path::{Path, PathBuf};
 
 use emofed::model::Frame;
-use filming::Filming;
 use serde::Serialize;
+use still_renderer::StillRenderer;
 
 /// Frames are shrunk to this width, in pixels, as a camera in a tab gives them.
 pub const MAX_WIDTH: u32 = 640;
@@ -45,11 +45,11 @@ pub enum MediaError {
 /// How frames are taken from media.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Sampling {
-    /// Frames a second of videos and filmed stills.
+    /// Frames a second of videos and rendered stills.
     pub frames_per_second: f64,
-    /// Stills become clips of so many seconds; with 0 they are one frame as they are.
+    /// Seconds of the clip that is rendered from a still; with 0 they are one frame as they are.
     pub film_seconds: f64,
-    /// Of what is random in filming.
+    /// Seed of the random camera motion of rendered stills.
     pub seed: u64,
 }
 
@@ -74,7 +74,7 @@ impl Media {
         path
     }
 
-    /// Its frames; `id` is the clip's, on which filming depends.
+    /// Its frames; `id` is the clip's, on which the camera motion of a rendered still depends.
     ///
     /// # Errors
     /// It is not there, cannot be read, or ffmpeg does not start. Frames may fail later, too.
@@ -91,7 +91,7 @@ impl Media {
                     return Ok(Box::new(std::iter::once(Ok(still))));
                 }
                 let count = (sampling.film_seconds * sampling.frames_per_second).round().max(1.0) as usize;
-                Ok(Box::new(Filming::new(still, count, id, sampling.seed).map(Ok)))
+                Ok(Box::new(StillRenderer::new(still, count, id, sampling.seed).map(Ok)))
             }
             Self::Sequence(folder) => {
                 let pictures = picture::in_folder(folder)?;

@@ -214,13 +214,13 @@ mod tests {
     }
 
     #[test]
-    fn a_video_that_does_not_come_ends_with_a_complaint() {
+    fn a_video_that_does_not_come_ends_with_a_diagnostic() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe.mp4");
         assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         let started = Instant::now();
         let mut frames = frames_within(&pipe, 10.0, Duration::from_millis(300)).unwrap();
-        let Some(Err(MediaError::Unreadable(words))) = frames.next() else { panic!("a complaint") };
+        let Some(Err(MediaError::Unreadable(words))) = frames.next() else { panic!("a diagnostic") };
         assert!(words.contains("no frame for 0.3 s"), "{words}");
         assert!(frames.next().is_none() && started.elapsed() < Duration::from_secs(20));
     }

@@ -8,7 +8,7 @@ use emofed::weights::Weights;
 
 use crate::lab::LabError;
 use crate::lab::dataset::{RatedClip, Subset};
-use crate::lab::sets::{Content, Entry, ferplus};
+use crate::lab::datasets::{Content, Entry, ferplus};
 
 /// Views of a training face, the face itself first.
 pub const VIEWS: usize = 4;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub use tables::{adaptation, comparison, supervised};
 
 use super::LabError;
-use super::interval::Interval;
+use super::confidence_interval::ConfidenceInterval;
 
 /// A report in the making.
 pub struct Report {
@@ -103,7 +103,7 @@ pub enum Cell {
     /// A share or score, shown with three digits.
     Value(f64),
     /// With its 95 % interval.
-    Interval(Interval),
+    Interval(ConfidenceInterval),
 }
 
 impl Cell {
@@ -111,7 +111,7 @@ impl Cell {
         match self {
             Self::Text(text) => text.replace('|', "\\|"),
             Self::Value(value) => format!("{value:.3}"),
-            Self::Interval(Interval { value, low, high }) => format!("{value:.3} [{low:.3}, {high:.3}]"),
+            Self::Interval(ConfidenceInterval { value, low, high }) => format!("{value:.3} [{low:.3}, {high:.3}]"),
         }
     }
 
@@ -119,7 +119,9 @@ impl Cell {
         let mut cells = match self {
             Self::Text(text) => vec![text.clone()],
             Self::Value(value) => vec![value.to_string()],
-            Self::Interval(Interval { value, low, high }) => vec![value.to_string(), low.to_string(), high.to_string()],
+            Self::Interval(ConfidenceInterval { value, low, high }) => {
+                vec![value.to_string(), low.to_string(), high.to_string()]
+            }
         };
         cells.resize(if is_wide { 3 } else { cells.len() }, String::new());
         cells
@@ -146,7 +148,7 @@ mod tests {
     fn a_report_has_its_tables_as_markdown_and_csv() {
         let folder = tempfile::tempdir().unwrap();
         let mut report = Report::create(folder.path(), "Title").unwrap();
-        let interval = Interval { value: 0.5, low: 0.25, high: 0.75 };
+        let interval = ConfidenceInterval { value: 0.5, low: 0.25, high: 0.75 };
         let rows = [vec!["a|b".into(), Cell::Interval(interval)], vec!["c".into(), Cell::Value(0.125)]];
         report.table("t", &["row", "F1"], &rows).unwrap();
         report.plot("p", "Plot", Err("no data".into())).unwrap();

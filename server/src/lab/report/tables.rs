@@ -5,7 +5,7 @@ use emofed::emotion::{EMOTIONS, Emotion};
 use super::{Cell, Report, plots};
 use crate::lab::LabError;
 use crate::lab::adaptation::{Adapted, Method};
-use crate::lab::interval::{Interval, difference, interval};
+use crate::lab::confidence_interval::{ConfidenceInterval, confidence_interval, difference};
 use crate::lab::metrics::{FIGURES, Metrics, Prediction};
 use crate::lab::supervised::{LabelRuns, Run, Table1};
 
@@ -24,7 +24,8 @@ pub fn supervised(report: &mut Report, table: &Table1) -> Result<(), LabError> {
     );
     let names: Vec<&str> = ["labels"].into_iter().chain(FIGURES.iter().map(|(name, _)| *name)).collect();
     let row = |name: String, runs: &[Vec<Prediction>]| {
-        let metrics = FIGURES.iter().map(|(_, metric)| Cell::Interval(interval(runs, metric, RESAMPLING_SEED)));
+        let metrics =
+            FIGURES.iter().map(|(_, metric)| Cell::Interval(confidence_interval(runs, metric, RESAMPLING_SEED)));
         [Cell::Text(name)].into_iter().chain(metrics).collect::<Vec<Cell>>()
     };
     let mut rows: Vec<Vec<Cell>> =
@@ -69,7 +70,7 @@ fn differences(report: &mut Report, table: &Table1) -> Result<(), LabError> {
     report.table("table1-differences", &["labels", "metric", "difference", ""], &rows)
 }
 
-fn verdict(difference: &Interval) -> &'static str {
+fn verdict(difference: &ConfidenceInterval) -> &'static str {
     if difference.includes_zero() { "within noise" } else { "" }
 }
 
@@ -120,7 +121,8 @@ pub fn adaptation(report: &mut Report, adapted: &[Adapted]) -> Result<(), LabErr
         .iter()
         .map(|(name, metric)| {
             let change = difference(&pairs, metric, RESAMPLING_SEED);
-            let [before, after] = [&before, &after].map(|runs| Cell::Interval(interval(runs, metric, RESAMPLING_SEED)));
+            let [before, after] =
+                [&before, &after].map(|runs| Cell::Interval(confidence_interval(runs, metric, RESAMPLING_SEED)));
             vec![(*name).into(), before, after, Cell::Interval(change), verdict(&change).into()]
         })
         .collect();

@@ -1,7 +1,7 @@
 //! Simulation: any number of virtual students over the aggregator's own rounds, some of whom stay away, drop out or are
 //! hostile.
 //!
-//! Students live in a synthetic world. Each one's clips are made when they are needed, so that memory does not grow with
+//! Students are subjects of a synthetic population. Each one's clips are made when they are needed, so that memory does not grow with
 //! the number of students.
 
 mod settings;
@@ -19,7 +19,7 @@ use crate::lab::LabError;
 use crate::lab::dataset::RatedClip;
 use crate::lab::metrics::Metrics;
 use crate::lab::simulated_federation::{LocalUpdate, SimulatedFederation, fine_tune};
-use crate::lab::synthetic::{World, skewed_shares};
+use crate::lab::synthetic::{SyntheticPopulation, skewed_shares};
 use crate::lab::train::evaluate;
 use crate::store::Phase;
 
@@ -73,12 +73,12 @@ pub fn simulate(
     settings: &SimulationSettings,
     mut progress: impl FnMut(&SimulatedRound),
 ) -> Result<Simulated, LabError> {
-    let world = World::new(&settings.world);
+    let population = SyntheticPopulation::new(&settings.synthetic);
     // People who never take part have numbers behind the students'.
     let others_from = settings.students;
-    let base = pretrained(&world, others_from + MEASURED, settings.seed);
-    let students = measured(&world, 0..settings.students.min(MEASURED), settings);
-    let others = measured(&world, others_from..others_from + MEASURED, settings);
+    let base = pretrained(&population, others_from + MEASURED, settings.seed);
+    let students = measured(&population, 0..settings.students.min(MEASURED), settings);
+    let others = measured(&population, others_from..others_from + MEASURED, settings);
     let macro_f1 = |vfer: &Vfer, clips: &[RatedClip]| of(vfer, clips).macro_f1;
 
     let limits = UpdateLimits { max_norm: settings.max_norm, ..UpdateLimits::default() };
@@ -99,7 +99,7 @@ pub fn simulate(
             if !(takes_part && delivers) {
                 return Ok(None);
             }
-            let clips = filmed(&world, student, round, settings);
+            let clips = recorded(&population, student, round, settings);
             let clips: Vec<&RatedClip> = clips.iter().collect();
             let learning = LearningSettings { seed: random.next_u64(), ..settings.learning.clone() };
             let update = fine_tune(base, &clips, &learning)?;
@@ -124,12 +124,17 @@ pub fn simulate(
 }
 
 /// The clips that a student films before `round`: other ones each time.
-fn filmed(world: &World, student: usize, round: u32, settings: &SimulationSettings) -> Vec<RatedClip> {
+fn recorded(
+    population: &SyntheticPopulation,
+    student: usize,
+    round: u32,
+    settings: &SimulationSettings,
+) -> Vec<RatedClip> {
     let shares = shares(student, settings);
     let until = TEST_CLIPS + round as usize * settings.clips_per_student;
     // A subject's clips follow from its number; those of earlier rounds and of the test are passed over.
     let mut clips =
-        world.clips_from(student, until - settings.clips_per_student, settings.clips_per_student, shares.as_ref());
+        population.clips_from(student, until - settings.clips_per_student, settings.clips_per_student, shares.as_ref());
     clips.truncate(settings.clips_per_student);
     clips
 }
@@ -140,8 +145,12 @@ fn shares(student: usize, settings: &SimulationSettings) -> Option<[f64; EMOTION
 }
 
 /// Test clips of the people with these numbers; students are tested on their own mix of emotions.
-fn measured(world: &World, people: std::ops::Range<usize>, settings: &SimulationSettings) -> Vec<RatedClip> {
-    people.flat_map(|number| world.clips_from(number, 0, TEST_CLIPS, shares(number, settings).as_ref())).collect()
+fn measured(
+    population: &SyntheticPopulation,
+    people: std::ops::Range<usize>,
+    settings: &SimulationSettings,
+) -> Vec<RatedClip> {
+    people.flat_map(|number| population.clips_from(number, 0, TEST_CLIPS, shares(number, settings).as_ref())).collect()
 }
 
 fn of(vfer: &Vfer, clips: &[RatedClip]) -> Metrics {
@@ -149,9 +158,9 @@ fn of(vfer: &Vfer, clips: &[RatedClip]) -> Metrics {
 }
 
 /// The first global model: trained on the votes on people who take part in nothing else.
-fn pretrained(world: &World, first: usize, seed: u64) -> Vfer {
+fn pretrained(population: &SyntheticPopulation, first: usize, seed: u64) -> Vfer {
     let people = first..first + PRETRAINING_SUBJECTS;
-    let clips = people.flat_map(|number| world.clips_from(number, 0, TEST_CLIPS, None));
+    let clips = people.flat_map(|number| population.clips_from(number, 0, TEST_CLIPS, None));
     let clips: Vec<Clip> = clips
         .filter_map(|clip| LabelKind::PAPER.target(&clip.votes).map(|target| Clip { features: clip.features, target }))
         .collect();

@@ -7,7 +7,7 @@ use emofed::protocol::UpdateLimits;
 use serde::{Deserialize, Serialize};
 
 use crate::lab::LabError;
-use crate::lab::synthetic::WorldSettings;
+use crate::lab::synthetic::SyntheticSettings;
 use crate::lab::transport::Transport;
 
 /// What is simulated. All keys have defaults.
@@ -42,8 +42,9 @@ pub struct SimulationSettings {
     pub strategy: Strategy,
     /// Largest norm of an update that the aggregator takes.
     pub max_norm: f64,
-    /// The world that students live in; its `subjects` and `clips_per_subject` are not used.
-    pub world: WorldSettings,
+    /// The synthetic population of students; its `subjects` and `clips_per_subject` are not used.
+    #[serde(alias = "world")]
+    pub synthetic: SyntheticSettings,
     /// Who takes part, who drops out, who is hostile.
     pub seed: u64,
 }
@@ -64,7 +65,7 @@ impl Default for SimulationSettings {
             learning: LearningSettings::default(),
             strategy: Strategy::FedAvg,
             max_norm: UpdateLimits::default().max_norm,
-            world: WorldSettings { frames: 12, ..WorldSettings::default() },
+            synthetic: SyntheticSettings { frames: 12, ..SyntheticSettings::default() },
             seed: 1,
         }
     }
@@ -127,7 +128,7 @@ impl SimulationSettings {
             (self.skew.is_none_or(|skew| skew.is_finite() && skew > 0.0), "skew must be above 0"),
             (self.strategy.is_usable(), "strategy has a value out of range"),
             (self.max_norm > 0.0, "max_norm must be above 0"),
-            (self.world.frames >= 2, "world.frames must be at least 2"),
+            (self.synthetic.frames >= 2, "synthetic.frames must be at least 2"),
         ];
         rules.into_iter().find(|(kept, _)| !kept).map_or(Ok(()), |(_, rule)| Err(rule))
     }

@@ -9,8 +9,8 @@ use emofed::emotion::EMOTIONS;
 use super::table::Table;
 use super::{ClipSource, Content, Entry, SourceList, find, table_folders};
 use crate::lab::LabError;
-use crate::lab::complaint::{Complaint, ComplaintKind};
 use crate::lab::dataset::Sex;
+use crate::lab::diagnostic::{Diagnostic, DiagnosticKind};
 use crate::lab::media::{Media, is_video};
 
 /// The set's name.
@@ -91,7 +91,7 @@ fn votes(path: &Path) -> Result<HashMap<String, [u32; EMOTIONS]>, LabError> {
         for (count, letter) in counts.iter_mut().zip(LETTERS) {
             *count = row
                 .count(letter)
-                .map_err(|words| LabError::malformed(path, format!("row {}: {words}", row.get(""))))?;
+                .map_err(|message| LabError::malformed(path, format!("row {}: {message}", row.get(""))))?;
         }
         votes.insert(row.get("fileName").to_owned(), counts);
     }
@@ -115,19 +115,19 @@ fn actors(path: &Path) -> Result<HashMap<String, Sex>, LabError> {
 
 fn entry(path: PathBuf, votes: &HashMap<String, [u32; EMOTIONS]>, actors: &HashMap<String, Sex>) -> Entry {
     let id = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let complaint = |kind, words: String| Entry::Complaint(Complaint::new(&id, kind, words));
+    let diagnostic = |kind, message: String| Entry::Diagnostic(Diagnostic::new(&id, kind, message));
     // 1001_DFA_ANG_XX: actor, sentence, emotion, level.
     let mut parts = id.split('_');
     let (actor, emotion) = (parts.next().unwrap_or_default(), parts.nth(1).unwrap_or_default());
     if !CODES.contains(&emotion) {
-        let words = format!("its name says emotion `{emotion}`, which is none of {}", CODES.join(", "));
-        return complaint(ComplaintKind::UnknownEmotion, words);
+        let message = format!("its name says emotion `{emotion}`, which is none of {}", CODES.join(", "));
+        return diagnostic(DiagnosticKind::UnknownEmotion, message);
     }
     let Some(&counts) = votes.get(&id).filter(|counts| counts.iter().any(|&count| count > 0)) else {
-        return complaint(ComplaintKind::NoVotes, format!("{VOTES} has no face-only votes for it"));
+        return diagnostic(DiagnosticKind::NoVotes, format!("{VOTES} has no face-only votes for it"));
     };
     let Some(&sex) = actors.get(actor) else {
-        return complaint(ComplaintKind::NoSex, format!("{ACTORS} does not give the sex of actor {actor}"));
+        return diagnostic(DiagnosticKind::NoSex, format!("{ACTORS} does not give the sex of actor {actor}"));
     };
     let subject = actor.to_owned();
     Entry::Clip(ClipSource {

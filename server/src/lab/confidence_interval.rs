@@ -10,7 +10,7 @@ const RESAMPLES: usize = 1_000;
 
 /// A figure with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Interval {
+pub struct ConfidenceInterval {
     /// The figure itself, mean over seeds.
     pub value: f64,
     /// 2.5th percentile of the resamples.
@@ -19,7 +19,7 @@ pub struct Interval {
     pub high: f64,
 }
 
-impl Interval {
+impl ConfidenceInterval {
     /// Whether 0 is inside, as of a difference that is within noise.
     pub fn includes_zero(&self) -> bool {
         self.low <= 0.0 && self.high >= 0.0
@@ -66,7 +66,11 @@ impl<'a> BySubject<'a> {
 }
 
 /// `statistic` of runs (one a seed), averaged over them, with its interval over seeds and, within each, over subjects.
-pub fn interval(runs: &[Vec<Prediction>], statistic: impl Fn(&Metrics) -> f64, seed: u64) -> Interval {
+pub fn confidence_interval(
+    runs: &[Vec<Prediction>],
+    statistic: impl Fn(&Metrics) -> f64,
+    seed: u64,
+) -> ConfidenceInterval {
     let pairs: Vec<(&[Prediction], &[Prediction])> = runs.iter().map(|run| (run.as_slice(), [].as_slice())).collect();
     resample(&pairs, |run, _| statistic(run), seed)
 }
@@ -77,7 +81,7 @@ pub fn difference(
     pairs: &[(&[Prediction], &[Prediction])],
     statistic: impl Fn(&Metrics) -> f64,
     seed: u64,
-) -> Interval {
+) -> ConfidenceInterval {
     resample(pairs, |before, after| statistic(after) - statistic(before), seed)
 }
 
@@ -85,7 +89,7 @@ fn resample(
     pairs: &[(&[Prediction], &[Prediction])],
     statistic: impl Fn(&Metrics, &Metrics) -> f64,
     seed: u64,
-) -> Interval {
+) -> ConfidenceInterval {
     let groups: Vec<(BySubject, BySubject)> =
         pairs.iter().map(|(first, second)| (BySubject::new(first), BySubject::new(second))).collect();
     let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len().max(1) as f64;
@@ -105,7 +109,7 @@ fn resample(
             mean(values.collect())
         })
         .collect();
-    Interval::from_resamples(value, resampled)
+    ConfidenceInterval::from_resamples(value, resampled)
 }
 
 #[cfg(test)]
@@ -133,7 +137,7 @@ mod tests {
     #[test]
     fn an_interval_holds_its_figure_and_a_clear_difference_excludes_zero() {
         let (worse, better) = (run(5), run(8));
-        let found = interval(&[worse.clone(), worse.clone()], |metrics| metrics.micro_f1, 1);
+        let found = confidence_interval(&[worse.clone(), worse.clone()], |metrics| metrics.micro_f1, 1);
         assert!((found.value - 0.5).abs() < 1e-12 && found.low < 0.5 && found.high > 0.5, "{found:?}");
         let gain = difference(&[(&worse, &better)], |metrics| metrics.micro_f1, 1);
         assert!((gain.value - 0.3).abs() < 1e-12 && !gain.includes_zero(), "{gain:?}");
@@ -143,7 +147,7 @@ mod tests {
 
     #[test]
     fn seeds_alone() {
-        let found = Interval::over_seeds(&[1.0, 2.0, 3.0, 4.0], 1);
+        let found = ConfidenceInterval::over_seeds(&[1.0, 2.0, 3.0, 4.0], 1);
         assert!((found.value - 2.5).abs() < 1e-12 && found.low >= 1.0 && found.high <= 4.0 && found.low < found.high);
     }
 }

@@ -1,4 +1,4 @@
-//! Work on many threads whose results are taken in order.
+//! A pipeline over many threads whose results are consumed in the order of its items.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -52,7 +52,7 @@ impl<R, E> Drop for Alive<'_, R, E> {
 ///
 /// # Errors
 /// The first error of `start`, `work` or `take`; threads stop after their item.
-pub fn in_order<W, R: Send, E: Send>(
+pub fn ordered_pipeline<W, R: Send, E: Send>(
     items: Range<usize>,
     threads: usize,
     start: impl Fn() -> Result<W, E> + Sync,
@@ -146,7 +146,7 @@ mod tests {
                 std::thread::sleep(Duration::from_micros((item as u64 * 7) % 5 * 200));
                 Ok::<_, ()>(item * 2)
             };
-            in_order(
+            ordered_pipeline(
                 5..100,
                 threads,
                 || Ok(()),
@@ -165,7 +165,7 @@ mod tests {
     fn everything_before_the_first_error_is_taken() {
         let mut taken = Vec::new();
         let work = |_: &(), item: usize| if item == 40 { Err("forty") } else { Ok(item) };
-        let result = in_order(
+        let result = ordered_pipeline(
             0..100,
             4,
             || Ok(()),
@@ -177,7 +177,7 @@ mod tests {
         );
         assert_eq!(result, Err("forty"));
         assert!(taken.into_iter().eq(0..40));
-        assert_eq!(in_order(0..10, 2, || Err::<(), _>("start"), |_, _| Ok(()), |_, ()| Ok(())), Err("start"));
-        assert_eq!(in_order(0..0, 2, || Ok::<_, ()>(()), |_, _| Ok(()), |_, ()| Ok(())), Ok(()));
+        assert_eq!(ordered_pipeline(0..10, 2, || Err::<(), _>("start"), |_, _| Ok(()), |_, ()| Ok(())), Err("start"));
+        assert_eq!(ordered_pipeline(0..0, 2, || Ok::<_, ()>(()), |_, _| Ok(()), |_, ()| Ok(())), Ok(()));
     }
 }

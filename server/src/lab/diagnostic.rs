@@ -1,14 +1,14 @@
-//! Clips that gave nothing, and why: the rest of the set goes on.
+//! Diagnostics: clips that could not be used, and why. The rest of the dataset is processed.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a clip gave nothing.
+/// Why a clip could not be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum ComplaintKind {
+pub enum DiagnosticKind {
     /// Its file or folder is not there.
     MissingFile,
     /// It cannot be decoded, is empty, or is smaller than [`emofed::model::SMALLEST_SIDE`].
@@ -29,7 +29,7 @@ pub enum ComplaintKind {
     Contradiction,
 }
 
-impl ComplaintKind {
+impl DiagnosticKind {
     /// Its name in caches and on the command line.
     pub fn name(self) -> &'static str {
         match self {
@@ -46,35 +46,36 @@ impl ComplaintKind {
     }
 }
 
-impl fmt::Display for ComplaintKind {
+impl fmt::Display for DiagnosticKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
     }
 }
 
-/// A clip that gave nothing.
+/// A clip that could not be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Complaint {
+pub struct Diagnostic {
     /// The clip's id.
     pub clip: String,
     /// Why, for counting.
-    pub kind: ComplaintKind,
-    /// Why, in words.
-    pub words: String,
+    pub kind: DiagnosticKind,
+    /// Why, in a sentence. Caches of earlier versions call it `words`.
+    #[serde(alias = "words")]
+    pub message: String,
 }
 
-impl Complaint {
-    /// A complaint about `clip`.
-    pub fn new(clip: impl Into<String>, kind: ComplaintKind, words: impl Into<String>) -> Self {
-        Self { clip: clip.into(), kind, words: words.into() }
+impl Diagnostic {
+    /// A diagnostic about `clip`.
+    pub fn new(clip: impl Into<String>, kind: DiagnosticKind, message: impl Into<String>) -> Self {
+        Self { clip: clip.into(), kind, message: message.into() }
     }
 }
 
-/// How many complaints there are of each kind.
-pub fn count_by_kind<'a>(complaints: impl IntoIterator<Item = &'a Complaint>) -> BTreeMap<ComplaintKind, usize> {
+/// How many diagnostics there are of each kind.
+pub fn count_by_kind<'a>(diagnostics: impl IntoIterator<Item = &'a Diagnostic>) -> BTreeMap<DiagnosticKind, usize> {
     let mut counts = BTreeMap::new();
-    for complaint in complaints {
-        *counts.entry(complaint.kind).or_default() += 1;
+    for diagnostic in diagnostics {
+        *counts.entry(diagnostic.kind).or_default() += 1;
     }
     counts
 }

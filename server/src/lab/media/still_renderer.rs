@@ -1,4 +1,5 @@
-//! Films a still: a hand-held camera that moves a little, in changing light, slightly out of focus, with noise.
+//! Renders a clip from a still: a simulated hand-held camera that moves a little, in changing light, slightly out of focus,
+//! with noise.
 //!
 //! It is no substitute for a face that moves, but it gives a video model frames that differ as a camera's do. The clip's
 //! id and the seed decide every pixel.
@@ -21,8 +22,8 @@ const LIGHT: f32 = 0.08;
 const BLUR: f32 = 0.5;
 const NOISE: f32 = 5.0;
 
-/// The frames of a filmed still.
-pub struct Filming {
+/// The frames of a clip that is rendered from a still.
+pub struct StillRenderer {
     still: Frame,
     remaining: usize,
     random: SplitMix64,
@@ -60,8 +61,8 @@ impl Walk {
     }
 }
 
-impl Filming {
-    /// Films `still` for `count` frames.
+impl StillRenderer {
+    /// Renders `count` frames of `still`.
     pub fn new(still: Frame, count: usize, id: &str, seed: u64) -> Self {
         let mut hash = Sha256::new();
         hash.update(seed.to_le_bytes());
@@ -71,7 +72,7 @@ impl Filming {
         let mut random = SplitMix64::new(start);
         let blur = BLUR * random.unit();
         let noise = NOISE * random.unit();
-        let mut filming = Self {
+        let mut renderer = Self {
             still,
             remaining: count,
             random,
@@ -82,11 +83,11 @@ impl Filming {
             blur,
             noise,
         };
-        // The walks start in their middles; some steps later nobody can tell.
+        // The walks start in their middles; after some steps their distribution no longer depends on that.
         for _ in 0..20 {
-            filming.pose();
+            renderer.pose();
         }
-        filming
+        renderer
     }
 
     fn pose(&mut self) -> Pose {
@@ -101,7 +102,7 @@ impl Filming {
     }
 }
 
-impl Iterator for Filming {
+impl Iterator for StillRenderer {
     type Item = Frame;
 
     fn next(&mut self) -> Option<Frame> {
@@ -184,11 +185,11 @@ mod tests {
         for trial in 0..20 {
             let mut random = SplitMix64::new(trial);
             let (id, seed) = (format!("clip {}", random.next_u64()), random.next_u64());
-            let film = |id: &str, seed| Filming::new(still(), 6, id, seed).collect::<Vec<_>>();
-            let first = film(&id, seed);
-            assert_eq!(first, film(&id, seed));
-            assert_ne!(first, film(&format!("{id}!"), seed));
-            assert_ne!(first, film(&id, seed ^ 1));
+            let render = |id: &str, seed| StillRenderer::new(still(), 6, id, seed).collect::<Vec<_>>();
+            let first = render(&id, seed);
+            assert_eq!(first, render(&id, seed));
+            assert_ne!(first, render(&format!("{id}!"), seed));
+            assert_ne!(first, render(&id, seed ^ 1));
             assert!(first.windows(2).all(|pair| pair[0] != pair[1]), "the camera moves");
             assert!(first.iter().all(|frame| (frame.width, frame.height, frame.rgba.len()) == (48, 40, 48 * 40 * 4)));
         }
@@ -202,8 +203,8 @@ mod tests {
 
     #[test]
     fn the_camera_moves_a_little() {
-        let mut filming = Filming::new(still(), 2_000, "x", 3);
-        let poses: Vec<_> = (0..2_000).map(|_| filming.pose()).collect();
+        let mut renderer = StillRenderer::new(still(), 2_000, "x", 3);
+        let poses: Vec<_> = (0..2_000).map(|_| renderer.pose()).collect();
         let rms =
             |of: fn(&Pose) -> f32| (poses.iter().map(|pose| of(pose).powi(2)).sum::<f32>() / poses.len() as f32).sqrt();
         assert!((0.2..1.5).contains(&(rms(|pose| pose.shift[0]) / (SHIFT * 48.0))));

@@ -12,8 +12,8 @@ use emofed::emotion::{EMOTIONS, Emotion};
 use super::table::{Row, Table};
 use super::{ClipSource, Content, Entry, SourceList};
 use crate::lab::LabError;
-use crate::lab::complaint::{Complaint, ComplaintKind};
 use crate::lab::dataset::{Sex, Subset};
+use crate::lab::diagnostic::{Diagnostic, DiagnosticKind};
 use crate::lab::media::Media;
 
 /// The set's name.
@@ -72,7 +72,7 @@ fn entry(row: Row<'_>, folders: &[&Path], subjects: &mut Subjects) -> Entry {
     let id = if id.is_empty() { "(no name)".to_owned() } else { id };
     match clip(&id, row, folders, subjects) {
         Ok(clip) => Entry::Clip(clip),
-        Err((kind, words)) => Entry::Complaint(Complaint::new(id, kind, words)),
+        Err((kind, message)) => Entry::Diagnostic(Diagnostic::new(id, kind, message)),
     }
 }
 
@@ -81,14 +81,14 @@ fn clip(
     row: Row<'_>,
     folders: &[&Path],
     subjects: &mut Subjects,
-) -> Result<ClipSource, (ComplaintKind, String)> {
-    let contradiction = |words: String| (ComplaintKind::Contradiction, words);
+) -> Result<ClipSource, (DiagnosticKind, String)> {
+    let contradiction = |message: String| (DiagnosticKind::Contradiction, message);
     let mut votes = [0; EMOTIONS];
     for (count, emotion) in votes.iter_mut().zip(Emotion::ALL) {
-        *count = row.count(emotion.name()).map_err(|words| (ComplaintKind::NoVotes, words))?;
+        *count = row.count(emotion.name()).map_err(|message| (DiagnosticKind::NoVotes, message))?;
     }
     if votes.iter().all(|&count| count == 0) {
-        return Err((ComplaintKind::NoVotes, "nobody rated it".to_owned()));
+        return Err((DiagnosticKind::NoVotes, "nobody rated it".to_owned()));
     }
     let sex = match row.get("sex").to_ascii_lowercase().as_str() {
         "" => None,
@@ -114,9 +114,9 @@ fn clip(
     let name = row.get("clip");
     let place = folders.iter().map(|folder| folder.join(name)).find(|path| path.exists());
     let path = place.filter(|_| !name.is_empty());
-    let path = path.ok_or_else(|| (ComplaintKind::MissingFile, format!("`{name}` is not there")))?;
+    let path = path.ok_or_else(|| (DiagnosticKind::MissingFile, format!("`{name}` is not there")))?;
     let media = Media::of(&path).ok_or_else(|| {
-        (ComplaintKind::Unreadable, format!("`{name}` is neither a video nor a picture nor a folder"))
+        (DiagnosticKind::Unreadable, format!("`{name}` is neither a video nor a picture nor a folder"))
     })?;
     Ok(ClipSource { id: id.to_owned(), subject, sex, subset, votes, content: Content::Media(media) })
 }

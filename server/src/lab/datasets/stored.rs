@@ -10,7 +10,7 @@ use half::f16;
 use safetensors::{Dtype, SafeTensors};
 
 use crate::lab::LabError;
-use crate::lab::complaint::ComplaintKind;
+use crate::lab::diagnostic::DiagnosticKind;
 
 /// `features` `[rows, FEATURES]` and `probabilities` `[rows, EMOTIONS]` in F16, and the names of the rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,12 +70,12 @@ impl StoredFeatures {
     /// # Errors
     /// They are not finite.
     #[allow(clippy::type_complexity, reason = "the same as what an extractor finds")]
-    pub fn frame(&self, row: usize) -> Result<(Vec<f32>, Vec<[f32; EMOTIONS]>), (ComplaintKind, String)> {
+    pub fn frame(&self, row: usize) -> Result<(Vec<f32>, Vec<[f32; EMOTIONS]>), (DiagnosticKind, String)> {
         let features: Vec<f32> =
             self.features[row * FEATURES..][..FEATURES].iter().map(|value| value.to_f32()).collect();
         let probabilities: [f32; EMOTIONS] = std::array::from_fn(|i| self.probabilities[row * EMOTIONS + i].to_f32());
         if features.iter().chain(&probabilities).any(|value| !value.is_finite()) {
-            return Err((ComplaintKind::Unreadable, "its stored features are not finite".to_owned()));
+            return Err((DiagnosticKind::Unreadable, "its stored features are not finite".to_owned()));
         }
         Ok((features, vec![probabilities]))
     }

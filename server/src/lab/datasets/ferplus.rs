@@ -7,8 +7,8 @@ use emofed::emotion::EMOTIONS;
 use super::table::{Row, Table};
 use super::{ClipSource, Content, Entry, SourceList, StoredFeatures, find, table_folders};
 use crate::lab::LabError;
-use crate::lab::complaint::{Complaint, ComplaintKind};
 use crate::lab::dataset::Subset;
+use crate::lab::diagnostic::{Diagnostic, DiagnosticKind};
 use crate::lab::media::Media;
 
 /// The set's name.
@@ -89,16 +89,16 @@ fn entry(folder: &Path, row: Row<'_>, stored: Option<&StoredFeatures>) -> Option
         return None;
     }
     let id = name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned();
-    let complaint = |kind, words: String| Some(Entry::Complaint(Complaint::new(&id, kind, words)));
+    let diagnostic = |kind, message: String| Some(Entry::Diagnostic(Diagnostic::new(&id, kind, message)));
     let counts =
         |columns: &[&str]| columns.iter().map(|column| row.count(column)).collect::<Result<Vec<u32>, String>>();
     let (six, others) = match (counts(&SIX), counts(&OTHERS)) {
         (Ok(six), Ok(others)) => (six, others),
-        (Err(words), _) | (_, Err(words)) => return complaint(ComplaintKind::NoVotes, words),
+        (Err(message), _) | (_, Err(message)) => return diagnostic(DiagnosticKind::NoVotes, message),
     };
     let most = six.iter().copied().max().unwrap_or(0);
     if most == 0 && others.iter().all(|&count| count == 0) {
-        return complaint(ComplaintKind::NoVotes, "nobody rated it".to_owned());
+        return diagnostic(DiagnosticKind::NoVotes, "nobody rated it".to_owned());
     }
     // A draw between one of the six and another class is no vote for the six.
     if others.iter().any(|&count| count >= most) {
@@ -108,14 +108,14 @@ fn entry(folder: &Path, row: Row<'_>, stored: Option<&StoredFeatures>) -> Option
         "Training" => Subset::Train,
         "PublicTest" => Subset::Validation,
         "PrivateTest" => Subset::Test,
-        other => return complaint(ComplaintKind::Contradiction, format!("its Usage is `{other}`")),
+        other => return diagnostic(DiagnosticKind::Contradiction, format!("its Usage is `{other}`")),
     };
     let content = match stored {
         Some(stored) => stored.row(name).map(Content::Stored),
         None => has_picture(folder, row).then(|| Content::Media(Media::Picture(folder.join(name)))),
     };
     let Some(content) = content else {
-        return complaint(ComplaintKind::MissingFile, format!("{name} is not there"));
+        return diagnostic(DiagnosticKind::MissingFile, format!("{name} is not there"));
     };
     let votes = std::array::from_fn(|emotion| six[emotion]);
     Some(Entry::Clip(ClipSource { subject: id.clone(), id, sex: None, subset: Some(subset), votes, content }))

@@ -1,4 +1,4 @@
-//! Sets of rated clips that others made, each by a small adapter: from its folder and tables to a list of clips.
+//! Datasets of rated clips that others made, each by a small adapter: from its folder and tables to a list of clips.
 
 pub mod crema_d;
 pub mod csv_list;
@@ -13,11 +13,11 @@ use emofed::emotion::EMOTIONS;
 use sha2::{Digest as _, Sha256};
 pub use stored::StoredFeatures;
 
-use super::complaint::{Complaint, ComplaintKind};
 use super::dataset::{RatedClip, Sex, Subset};
+use super::diagnostic::{Diagnostic, DiagnosticKind};
 use super::media::Media;
 
-/// A rated clip, before anybody has looked at it.
+/// A rated clip before its features are extracted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClipSource {
     /// As [`RatedClip::id`].
@@ -44,7 +44,7 @@ pub enum Content {
 }
 
 impl ClipSource {
-    /// The clip with what was seen in it.
+    /// The clip with its features and probabilities.
     pub fn with(&self, features: Vec<f32>, probabilities: Vec<[f32; EMOTIONS]>) -> RatedClip {
         RatedClip {
             id: self.id.clone(),
@@ -58,13 +58,13 @@ impl ClipSource {
     }
 }
 
-/// One of a set's clips.
+/// One of a dataset's clips.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
     /// A usable one.
     Clip(ClipSource),
-    /// One that gives nothing, as the tables show already.
-    Complaint(Complaint),
+    /// One that cannot be used, as the tables show already.
+    Diagnostic(Diagnostic),
 }
 
 impl Entry {
@@ -72,17 +72,17 @@ impl Entry {
     pub fn id(&self) -> &str {
         match self {
             Self::Clip(clip) => &clip.id,
-            Self::Complaint(complaint) => &complaint.clip,
+            Self::Diagnostic(diagnostic) => &diagnostic.clip,
         }
     }
 }
 
-/// A set's clips in canonical order.
+/// A dataset's clips in canonical order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceList {
-    /// The set's name.
+    /// The dataset's name.
     pub set: String,
-    /// Sorted by id, and each id once, but for complaints about duplicates.
+    /// Sorted by id, and each id once, but for diagnostics about duplicates.
     pub entries: Vec<Entry>,
     /// Features that somebody else computed, where there are no pictures.
     pub stored: Option<StoredFeatures>,
@@ -102,8 +102,8 @@ impl SourceList {
             if let (Some(last), Entry::Clip(clip)) = (before.last(), &rest[0])
                 && last.id() == clip.id
             {
-                let words = "the set has another clip of this name; the first is used".to_owned();
-                rest[0] = Entry::Complaint(Complaint::new(&clip.id, ComplaintKind::Duplicate, words));
+                let message = "the set has another clip of this name; the first is used".to_owned();
+                rest[0] = Entry::Diagnostic(Diagnostic::new(&clip.id, DiagnosticKind::Duplicate, message));
             }
         }
         Self { set: set.to_owned(), entries, stored: None, left_out: 0, notes: Vec::new() }
@@ -117,7 +117,7 @@ impl SourceList {
                 Entry::Clip(clip) => {
                     format!("{:?}", (&clip.id, &clip.subject, clip.sex, clip.subset, clip.votes))
                 }
-                Entry::Complaint(complaint) => format!("{:?}", (&complaint.clip, complaint.kind)),
+                Entry::Diagnostic(diagnostic) => format!("{:?}", (&diagnostic.clip, diagnostic.kind)),
             };
             hash.update(line);
             hash.update(b"\n");
@@ -132,7 +132,7 @@ fn find(name: &str, folders: &[&Path]) -> Option<PathBuf> {
     folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
-/// Where a set's tables are looked for: the folder that was named for them, the set's, and its parent.
+/// Where a dataset's tables are searched: the folder that was named for them, the dataset's, and its parent.
 fn table_folders<'a>(folder: &'a Path, tables: Option<&'a Path>) -> Vec<&'a Path> {
     tables.into_iter().chain([folder]).chain(folder.parent()).collect()
 }
