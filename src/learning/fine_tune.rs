@@ -1,4 +1,4 @@
-//! Local fine-tuning of the central VFER on a tab's own clips.
+//! Local fine-tuning of the global VFER on a tab's own clips.
 
 use super::{AdamSettings, Clip, LearningError, LearningSettings, Trainer, check_clips};
 use crate::model::vfer::{Parameters, Vfer};
@@ -8,6 +8,25 @@ use crate::weights::Weights;
 /// A fine-tuning run, step by step, so that a tab can do other things in between.
 ///
 /// The same base, clips and settings give the same bits.
+///
+/// ```
+/// use emofed::learning::{Clip, FineTune, LearningSettings};
+/// use emofed::model::vfer::{FEATURES, Vfer};
+///
+/// let base = Vfer::random(1);
+/// let happiness = [0.0, 0.0, 0.0, 1.0, 0.0, 0.0];
+/// let clips = vec![Clip { features: vec![0.1; 8 * FEATURES], target: happiness }; 12];
+/// let settings = LearningSettings { learning_rate: 1e-3, ..LearningSettings::default() };
+///
+/// let mut tuning = FineTune::new(&base, clips.clone(), &settings)?;
+/// while let Some(report) = tuning.step()? {
+///     assert_eq!(report.steps, 2, "one epoch of 12 clips, 8 a step");
+/// }
+/// let happiness_of = |vfer: &Vfer| vfer.probabilities(&clips[0].features)[3];
+/// assert!(happiness_of(tuning.tuned()) > happiness_of(&base));
+/// assert!(tuning.finish().norm() > 0.0); // the update: tuned minus base
+/// # Ok::<(), emofed::learning::LearningError>(())
+/// ```
 pub struct FineTune {
     base: Parameters,
     trainer: Trainer,
@@ -89,6 +108,11 @@ impl FineTune {
         Ok(Some(StepReport { step: self.done, steps: self.steps, loss }))
     }
 
+    /// The copy as it is now.
+    pub fn tuned(&self) -> &Vfer {
+        self.trainer.vfer()
+    }
+
     /// Tuned minus base.
     pub fn finish(self) -> Weights {
         let mut delta = self.trainer.into_vfer().parameters;
@@ -99,12 +123,15 @@ impl FineTune {
     }
 }
 
-/// Mixes the base's own opinion into each target. The KL divergence's gradient is linear in the target, so that this is the
+/// Mixes the base's own prediction into each target. The KL divergence's gradient is linear in the target, so that this is the
 /// weighted sum of both losses.
 fn distil(base: &Vfer, clips: &mut [Clip], share: f32) {
     for clip in clips {
-        let opinion = base.probabilities(&clip.features);
-        clip.target.iter_mut().zip(opinion).for_each(|(target, own)| *target = (1.0 - share) * *target + share * own);
+        let prediction = base.probabilities(&clip.features);
+        clip.target
+            .iter_mut()
+            .zip(prediction)
+            .for_each(|(target, own)| *target = (1.0 - share) * *target + share * own);
     }
 }
 
@@ -159,7 +186,7 @@ mod tests {
         let freely = moved(&free);
         assert!(moved(&LearningSettings { distillation: 0.9, ..free.clone() }) < 0.9 * freely);
         assert!(moved(&LearningSettings { proximal: 10.0, ..free }) < 0.5 * freely);
-        // A target that is the base's own opinion has nothing to teach.
+        // The gradient of a target that is the base's own prediction is zero.
         let all_own = LearningSettings { distillation: 1.0, ..LearningSettings::default() };
         assert!(run(&all_own, 12).0.iter().all(|report| report.loss.abs() < 1e-5));
     }

@@ -5,12 +5,15 @@
 mod adam;
 mod fedavg;
 mod fine_tune;
+mod hold_out;
+mod label_health;
 mod loss;
 #[cfg(not(target_arch = "wasm32"))]
 mod parallel_trainer;
 mod personal_head;
 mod pseudo_label;
 mod pseudo_labeller;
+mod quality_gate;
 mod settings;
 mod strategy;
 mod trainer;
@@ -19,12 +22,15 @@ mod votes;
 pub use adam::{Adam, AdamSettings};
 pub use fedavg::FedAvg;
 pub use fine_tune::{FineTune, StepReport};
+pub use hold_out::{HoldOutCheck, HoldOutResult, HoldOutSchedule};
+pub use label_health::{CollapseAlarm, LabelFigures, LabelHealth};
 pub use loss::kl_divergence;
 #[cfg(not(target_arch = "wasm32"))]
 pub use parallel_trainer::ParallelTrainer;
 pub use personal_head::{HeadTuning, PersonalHead, tune_head};
 pub use pseudo_label::{LabelRejection, PseudoLabel, pseudo_label};
 pub use pseudo_labeller::PseudoLabeller;
+pub use quality_gate::{QualityRejection, quality_rejection};
 pub use settings::{LearningSettings, Recipe, UpdateEncoding};
 pub use strategy::Strategy;
 pub use trainer::Trainer;

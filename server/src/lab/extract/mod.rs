@@ -6,7 +6,7 @@ pub mod in_order;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use emofed::model::{BackboneKind, CROP_MARGIN, DARK, Device};
+use emofed::model::{BackboneKind, CROP_MARGIN, Device, MIN_LUMINANCE};
 use extractor::Extractor;
 use in_order::in_order;
 use serde::Serialize;
@@ -185,7 +185,7 @@ fn provenance(list: &SourceList, settings: &Settings, engines: Option<Engines<'_
             "crop": settings.crop,
             "followed": searched,
             "crop_margin": searched.then_some(CROP_MARGIN),
-            "dark_below": searched.then_some(DARK),
+            "dark_below": searched.then_some(MIN_LUMINANCE),
             "filming": filmed.then(|| json!({ "seconds": film_seconds, "seed": seed })),
             "device": if matches!(device, Device::Cpu) { "cpu" } else { "gpu" },
         }),
