@@ -3,6 +3,23 @@
 use crate::weights::{Weights, WeightsError};
 
 /// A running weighted sum in `f64`. Its memory does not depend on the number of clients.
+///
+/// ```
+/// use emofed::learning::FedAvg;
+/// use emofed::weights::{Tensor, Weights};
+///
+/// let bias = |value: f32| {
+///     let mut weights = Weights::new();
+///     weights.insert("head.bias", Tensor::new([1], vec![value]));
+///     weights
+/// };
+/// let mut average = FedAvg::new(bias(1.0));
+/// average.add(&bias(0.5), 3)?; // an update of 3 examples
+/// average.add(&bias(-0.5), 1)?;
+/// assert_eq!((average.num_clients(), average.num_examples()), (2, 4));
+/// assert_eq!(average.finish(), Some(bias(1.25)));
+/// # Ok::<(), emofed::weights::WeightsError>(())
+/// ```
 pub struct FedAvg {
     base: Weights,
     sums: Vec<Vec<f64>>,

@@ -8,6 +8,25 @@ use crate::weights::Weights;
 /// A fine-tuning run, step by step, so that a tab can do other things in between.
 ///
 /// The same base, clips and settings give the same bits.
+///
+/// ```
+/// use emofed::learning::{Clip, FineTune, LearningSettings};
+/// use emofed::model::vfer::{FEATURES, Vfer};
+///
+/// let base = Vfer::random(1);
+/// let happiness = [0.0, 0.0, 0.0, 1.0, 0.0, 0.0];
+/// let clips = vec![Clip { features: vec![0.1; 8 * FEATURES], target: happiness }; 12];
+/// let settings = LearningSettings { learning_rate: 1e-3, ..LearningSettings::default() };
+///
+/// let mut tuning = FineTune::new(&base, clips.clone(), &settings)?;
+/// while let Some(report) = tuning.step()? {
+///     assert_eq!(report.steps, 2, "one epoch of 12 clips, 8 a step");
+/// }
+/// let happiness_of = |vfer: &Vfer| vfer.probabilities(&clips[0].features)[3];
+/// assert!(happiness_of(tuning.tuned()) > happiness_of(&base));
+/// assert!(tuning.finish().norm() > 0.0); // the update: tuned minus base
+/// # Ok::<(), emofed::learning::LearningError>(())
+/// ```
 pub struct FineTune {
     base: Parameters,
     trainer: Trainer,
@@ -67,6 +86,11 @@ impl FineTune {
             return Err(LearningError::Diverged { step });
         }
         Ok(Some(StepReport { step, steps: self.batches.steps(), loss }))
+    }
+
+    /// The copy as it is now.
+    pub fn tuned(&self) -> &Vfer {
+        self.trainer.vfer()
     }
 
     /// Tuned minus base.
@@ -145,7 +169,7 @@ mod tests {
         let freely = moved(&free);
         assert!(moved(&LearningSettings { distillation: 0.9, ..free.clone() }) < 0.9 * freely);
         assert!(moved(&LearningSettings { proximal: 10.0, ..free }) < 0.5 * freely);
-        // A target that is the base's own opinion has nothing to teach.
+        // The gradient of a target that is the base's own prediction is zero.
         let all_own = LearningSettings { distillation: 1.0, ..LearningSettings::default() };
         assert!(run(&all_own, 12).0.iter().all(|report| report.loss.abs() < 1e-5));
     }

@@ -15,7 +15,8 @@ pub enum Recipe {
     Paper,
 }
 
-/// How a tab makes a client update. The defaults are the paper's where it gives a value.
+/// How a tab keeps clips and makes a client update. The defaults are the paper's where it gives a value; what keeps harm away
+/// and is not in the paper (quality gate, collapse alarm, hold-out) is on and mild.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LearningSettings {
@@ -42,20 +43,43 @@ pub struct LearningSettings {
     /// μ of the proximal term μ/2 ‖w − w₀‖² that holds the copy near the model it started from (FedProx, Li et al. 2020);
     /// 0 in the paper.
     pub proximal: f64,
-    /// Share, 0 to 1, of the starting model's own opinion in each target, so that tuning forgets less (learning without
+    /// Share, 0 to 1, of the base model's own prediction in each target, so that tuning forgets less (learning without
     /// forgetting, Li and Hoiem 2016); 0 in the paper.
     pub distillation: f64,
-    /// Share, 0 to 1, of the VFER's opinion in a clip's pseudo label beside the image head's; 0 in the paper.
+    /// Share, 0 to 1, of the VFER's prediction in a clip's pseudo label beside the image head's; 0 in the paper.
     pub video_share: f64,
-    /// Exponent of the mean opinion on this tab's clips that an opinion is divided by, so that a head which favours a
-    /// class is corrected (as FedDB does); 0 in the paper.
+    /// Exponent of the running mean of this tab's predictions that each prediction is divided by, so that a head which
+    /// favours an emotion is corrected (as FedDB does); 0 in the paper.
     pub prior_correction: f64,
-    /// Whether classes that are named seldom need less confidence (FreeMatch, Wang et al. 2023); not in the paper.
+    /// Whether emotions that are named seldom need less confidence (FreeMatch, Wang et al. 2023); not in the paper.
     pub adaptive_threshold: bool,
     /// Keep a clip only if the VFER names the same emotion as its pseudo label (as SAGE does); not in the paper.
     pub agreement: bool,
     /// What the values of updates are written as.
     pub update_encoding: UpdateEncoding,
+    /// Frames whose face has a shorter longer side than this, in pixels, are not learned from.
+    pub minimum_face_px: f64,
+    /// Most that may be beyond the frame of a face's box, as a share of its area, 0 to 1.
+    pub maximum_face_outside: f64,
+    /// Most that the longer side of a face's box may be of its shorter one, at least 1.
+    pub maximum_face_aspect: f64,
+    /// Least mean luma of a face, 0 to 1.
+    pub minimum_brightness: f64,
+    /// Largest mean luma of a face, 0 to 1.
+    pub maximum_brightness: f64,
+    /// Least standard deviation of a face's luma, 0 to 0.5.
+    pub minimum_contrast: f64,
+    /// Least [`crate::model::FaceQuality::sharpness`] of a face, in squared 8-bit levels.
+    pub minimum_sharpness: f64,
+    /// Contributing pauses when this share of the labels of recent kept clips name one emotion, 0 to 1: see
+    /// [`super::LabelHealth`].
+    pub collapse_share: f64,
+    /// Fewest recent kept clips for that; 0 turns the alarm off.
+    pub collapse_minimum_clips: u32,
+    /// Share of the kept clips that are set aside to check updates on, and never trained on, 0 to 0.5; 0 turns the check off.
+    pub hold_out_share: f64,
+    /// Send an update although its loss on the clips set aside is worse than its base's.
+    pub send_worse_updates: bool,
 }
 
 impl Default for LearningSettings {
@@ -77,6 +101,17 @@ impl Default for LearningSettings {
             adaptive_threshold: false,
             agreement: false,
             update_encoding: UpdateEncoding::F32,
+            minimum_face_px: 32.0,
+            maximum_face_outside: 0.5,
+            maximum_face_aspect: 2.0,
+            minimum_brightness: 0.05,
+            maximum_brightness: 0.97,
+            minimum_contrast: 0.02,
+            minimum_sharpness: 5.0,
+            collapse_share: 0.95,
+            collapse_minimum_clips: 30,
+            hold_out_share: 0.2,
+            send_worse_updates: false,
         }
     }
 }

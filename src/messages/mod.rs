@@ -5,15 +5,19 @@
 //! for them (`page::words`). Frames are not serialized: they go as `{ "frame": ImageBitmap, "at_ms": number }` with the
 //! bitmap transferred, and each is answered by a [`FromWorker::Frame`].
 
+mod clips;
 pub mod device;
 pub mod ledger;
 mod problem;
 mod report;
 
+pub use clips::{
+    ClipDropReason, ClipOutcome, ClipReport, CollapseReport, DropCount, DropCounts, FrameDropReason, LabelHealthReport,
+};
 pub use problem::{ExtractorFailure, ProblemReport, Refusal, SessionProblem};
 pub use report::{
-    Backend, BackendReason, BackendReport, ClipOutcome, ClipReport, ConnectionReport, DropReason, FaceBox, FrameReport,
-    TrainingReport, UploadReport, UploadState, VideoModelReason, VideoModelReport,
+    Backend, BackendReason, BackendReport, ConnectionReport, FaceBox, FrameReport, TrainingReport, UploadReport,
+    UploadState, VideoModelReason, VideoModelReport,
 };
 
 use serde::{Deserialize, Serialize};
@@ -54,6 +58,12 @@ pub enum ToWorker {
         /// In or out.
         on: bool,
     },
+    /// Send the update that is withheld ([`UploadState::Withheld`]) nevertheless.
+    SendWithheld,
+    /// Contribute although the labels have collapsed to one emotion ([`LabelHealthReport::collapse`]).
+    OverruleCollapse,
+    /// Forget the clips that are in no update that was sent.
+    ClearClips,
     /// The camera is paused: the clip being collected ends.
     CameraPaused,
     /// The page's visibility changed. A hidden page holds no event stream open.
@@ -96,6 +106,10 @@ pub enum FromWorker {
     Frame(FrameReport),
     /// A clip has ended.
     Clip(ClipReport),
+    /// A frame or a clip was dropped.
+    Dropped(DropCounts),
+    /// Health of the pseudo labels, after each clip and whenever the collapse alarm changes.
+    LabelHealth(LabelHealthReport),
     /// Progress of local fine-tuning.
     Training(TrainingReport),
     /// State of a client update's upload.

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ExtractorFailure, Refusal};
-use crate::emotion::{EMOTIONS, Emotion};
+use super::{ExtractorFailure, FrameDropReason, Refusal};
+use crate::emotion::EMOTIONS;
 
 /// Where the backbone runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +126,8 @@ pub struct FrameReport {
     pub faces: usize,
     /// The frame is too dark to detect a face in.
     pub dark: bool,
+    /// The face is not good enough to learn from.
+    pub dropped: Option<FrameDropReason>,
     /// Probabilities of this frame by the image model (IFER).
     pub image: Option<[f32; EMOTIONS]>,
     /// Probabilities of the clip up to this frame by the video model (VFER).
@@ -144,56 +146,13 @@ impl FrameReport {
             face: None,
             faces: 0,
             dark: false,
+            dropped: None,
             image: None,
             video: None,
             frames_per_second: 0.0,
             too_slow: false,
         }
     }
-}
-
-/// A clip that has ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ClipReport {
-    /// Its number of frames.
-    pub frames: usize,
-    /// Mean IFER probability over its frames.
-    pub mean: [f32; EMOTIONS],
-    /// The pseudo label: the emotion with the largest mean.
-    pub label: Emotion,
-    /// Probabilities of the whole clip by the video model that is shown.
-    pub video: [f32; EMOTIONS],
-    /// Clips that the personalised head was tuned on, under the recipe `personal-head`, once there is one.
-    pub personal_head_clips: Option<usize>,
-    /// Whether it is kept for fine-tuning.
-    pub outcome: ClipOutcome,
-    /// Clips waiting for fine-tuning.
-    pub waiting: usize,
-    /// Clips dropped so far in this session.
-    pub dropped: usize,
-}
-
-/// Whether a clip is kept for fine-tuning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "code", rename_all = "kebab-case")]
-pub enum ClipOutcome {
-    /// It is.
-    Kept,
-    /// It is not.
-    Dropped {
-        /// Why.
-        reason: DropReason,
-    },
-}
-
-/// Why a clip is not kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DropReason {
-    /// Its pseudo label is below the confidence threshold.
-    LowConfidence,
-    /// Image model and video model name different emotions, and the settings ask for agreement.
-    Disagreement,
 }
 
 /// Progress of local fine-tuning.
@@ -225,13 +184,23 @@ pub struct UploadReport {
 }
 
 /// The state of an upload.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "kebab-case")]
 pub enum UploadState {
     /// Being sent.
     Sending,
     /// The aggregator has stored it.
     Acknowledged,
+    /// It is not sent unless the student says so ([`super::ToWorker::SendWithheld`]): on the clips that were set aside, it is
+    /// worse than its base.
+    Withheld {
+        /// The number of those clips.
+        held_out_clips: usize,
+        /// Mean loss of the base on them, in nats.
+        loss_before: f64,
+        /// Mean loss of the fine-tuned model on them, in nats.
+        loss_after: f64,
+    },
     /// The aggregator did not accept it.
     Refused {
         /// Why.

@@ -1,4 +1,4 @@
-//! The frozen feature extractor with its image head (IFER), whichever a class uses.
+//! The frozen feature extractor with its image head (IFER), whichever the federation uses.
 
 use super::executor::Executor;
 use super::loader::{check_input, check_output};

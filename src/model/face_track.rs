@@ -34,9 +34,9 @@ const SAME_FACE: f32 = 0.2;
 /// While no face is followed, one in so many searches is for small ones.
 const LARGE_EVERY: u32 = 3;
 
-/// What was seen in a frame.
+/// The tracked face of one frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sighting {
+pub struct TrackingResult {
     /// The followed face.
     pub face: Option<TrackedFace>,
     /// How many faces there are, as of the last search of the whole frame.
@@ -48,6 +48,8 @@ pub struct Sighting {
 pub struct TrackedFace {
     /// The square around it, smoothed over time.
     pub square: Face,
+    /// The detector's box in this frame, neither squared nor smoothed.
+    pub detection: Face,
     /// Another number is another person, as far as places tell.
     pub identity: u64,
 }
@@ -70,11 +72,11 @@ impl FaceTrack {
         *self = Self { identities: self.identities, ..Self::default() };
     }
 
-    /// Looks for the face in a frame of the time `at_ms`. Frames come in their order.
+    /// Looks for the face in the frame of time `at_ms` (milliseconds). Frames come in their order.
     ///
     /// # Errors
     /// The detector computed something that is not finite.
-    pub fn look(&mut self, detector: &FaceDetector, frame: &Frame, at_ms: f64) -> Result<Sighting, ModelError> {
+    pub fn update(&mut self, detector: &FaceDetector, frame: &Frame, at_ms: f64) -> Result<TrackingResult, ModelError> {
         self.forget_the_gone(at_ms);
         let near = match &self.target {
             Some(target) => {
@@ -141,9 +143,9 @@ impl FaceTrack {
         }
     }
 
-    fn follow(&mut self, found: Option<Face>, at_ms: f64) -> Sighting {
+    fn follow(&mut self, found: Option<Face>, at_ms: f64) -> TrackingResult {
         self.is_missing = found.is_none();
-        let Some(found) = found else { return Sighting { face: None, faces: self.faces } };
+        let Some(found) = found else { return TrackingResult { face: None, faces: self.faces } };
         self.faces = self.faces.max(1);
         let mut target = match self.target.take() {
             Some(target) if target.goes_on_at(&found) => target,
@@ -153,9 +155,9 @@ impl FaceTrack {
                 Target::new(self.identities, found, at_ms)
             }
         };
-        let face = TrackedFace { square: target.move_to(found, at_ms), identity: target.identity() };
+        let face = TrackedFace { square: target.move_to(found, at_ms), detection: found, identity: target.identity() };
         self.target = Some(target);
-        Sighting { face: Some(face), faces: self.faces }
+        TrackingResult { face: Some(face), faces: self.faces }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Camera frames and the crops that models look at.
 
-/// Below this mean luminance (0 to 1) nothing can be seen: no face is searched for.
-pub const DARK: f32 = 0.04;
-/// Frames with a side smaller than this, in pixels, show no expression.
-pub const SMALLEST_SIDE: u32 = 96;
+/// Minimum mean luminance of a frame, 0 to 1; in a darker one no face is searched for.
+pub const MIN_LUMINANCE: f32 = 0.04;
+/// Minimum width and height of a frame, in pixels; in a smaller one no expression can be recognised.
+pub const MIN_FRAME_SIDE_PX: u32 = 96;
 /// How much of the detector's box is added around the face on each of the four sides, in parts of its longer side.
 pub const CROP_MARGIN: f32 = 0.0;
 

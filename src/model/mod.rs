@@ -13,6 +13,7 @@ pub mod device;
 pub mod emonet;
 mod error;
 mod executor;
+mod face_quality;
 pub mod face_track;
 mod gemm;
 #[cfg(feature = "gpu")]
@@ -23,9 +24,10 @@ pub mod lite;
 mod loader;
 mod math;
 mod one_euro;
+mod probability_smoother;
 #[cfg(any(test, feature = "burn"))]
 pub mod reference;
-mod steady;
+
 pub mod vfer;
 mod winograd;
 
@@ -34,6 +36,7 @@ pub use backbone_kind::BackboneKind;
 pub use detector::FaceDetector;
 pub use device::Device;
 pub use error::ModelError;
-pub use face_track::{FaceTrack, Sighting, TrackedFace};
-pub use image::{CROP_MARGIN, DARK, Face, Frame, ImageError, SMALLEST_SIDE};
-pub use steady::SteadyOpinion;
+pub use face_quality::FaceQuality;
+pub use face_track::{FaceTrack, TrackedFace, TrackingResult};
+pub use image::{CROP_MARGIN, Face, Frame, ImageError, MIN_FRAME_SIDE_PX, MIN_LUMINANCE};
+pub use probability_smoother::ProbabilitySmoother;

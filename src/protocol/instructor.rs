@@ -111,7 +111,7 @@ pub struct ParticipantSummary {
 /// The federation as the instructor sees it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FederationStatus {
-    /// What the instructor calls the class.
+    /// The federation's name, which the pages show.
     pub name: String,
     /// The code that students join with.
     pub join_code: String,

@@ -11,7 +11,7 @@ use crate::model::BackboneKind;
 pub struct Manifest {
     /// [`super::PROTOCOL`] of the aggregator.
     pub protocol: u32,
-    /// What the instructor calls the class.
+    /// The federation's name, which the pages show.
     pub name: String,
     /// Who runs this and why; absent only on loopback.
     pub deployment: Option<Deployment>,
@@ -166,6 +166,8 @@ pub struct CaptureSettings {
     pub max_frames_per_second: f64,
     /// Length of a clip; where frames come too seldom for `minimum_frames`, up to four times as long.
     pub clip_ms: u64,
+    /// Share of a clip's frames, 0 to 0.5, that the next clip of the same face begins with.
+    pub clip_overlap: f64,
     /// A clip with fewer frames than this is dropped.
     pub minimum_frames: usize,
     /// A clip ends where the face is gone for longer.
@@ -174,7 +176,7 @@ pub struct CaptureSettings {
 
 impl Default for CaptureSettings {
     fn default() -> Self {
-        Self { max_frames_per_second: 10.0, clip_ms: 3_000, minimum_frames: 8, face_lost_ms: 500 }
+        Self { max_frames_per_second: 10.0, clip_ms: 3_000, clip_overlap: 0.0, minimum_frames: 8, face_lost_ms: 500 }
     }
 }
 
@@ -186,7 +188,7 @@ mod tests {
 
     /// A manifest of a newer aggregator: fields and values that this version does not know.
     const NEWER: &str = r#"{
-        "protocol": 2, "name": "class", "deployment": null, "motto": "new",
+        "protocol": 2, "name": "federation", "deployment": null, "motto": "new",
         "backbone": { "kind": "lite", "sha256": "b", "size": 4, "licence": "new" },
         "detector": { "sha256": "d", "size": 4 },
         "model": {

@@ -146,12 +146,9 @@ pub enum Rejection {
         /// For the log and its reader: which object, and what is wrong.
         detail: String,
     },
-    /// Recorded as a sentence by protocol 1.
-    #[error("{detail}")]
-    Unspecified {
-        /// The sentence.
-        detail: String,
-    },
+    /// Recorded by protocol 1, whose reasons had no codes.
+    #[error("the reason was recorded without a code, by protocol 1")]
+    Unspecified,
     /// A reason of a newer protocol.
     #[serde(other)]
     #[error("another reason")]

@@ -12,6 +12,23 @@ use crate::weights::{Int8Weights, Scales, Weights, WeightsError};
 const METADATA_KEY: &str = "emofed.update";
 
 /// What a participant sends in a round.
+///
+/// ```
+/// use emofed::learning::UpdateEncoding;
+/// use emofed::model::vfer::Vfer;
+/// use emofed::protocol::{ClientUpdate, UpdateLimits};
+///
+/// let model = Vfer::random(1).to_weights();
+/// let update = ClientUpdate { round: 7, base_version: 3, num_examples: 12, delta: Vfer::random(2).to_weights() };
+/// let body = update.encode();
+/// assert_eq!(ClientUpdate::decode(&body)?, update);
+///
+/// // One byte a value: a quarter of the size, rounded.
+/// let small = update.encode_as(UpdateEncoding::Int8, 1);
+/// assert!(small.len() < body.len() / 3);
+/// ClientUpdate::decode(&small)?.validate(&model, &UpdateLimits { max_norm: 50.0, ..UpdateLimits::default() })?;
+/// # Ok::<(), emofed::protocol::UpdateError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClientUpdate {
     /// The round it is for.
@@ -240,6 +257,16 @@ mod tests {
         let header = r#"{"round":1,"base_version":1,"num_examples":1}"#.to_owned();
         let more = HashMap::from([(METADATA_KEY.to_owned(), header), ("note".to_owned(), "hello".to_owned())]);
         assert!(matches!(ClientUpdate::decode(&model().to_safetensors(Some(more))), Err(UpdateError::Header(_))));
+    }
+
+    #[test]
+    fn a_header_of_protocol_1_is_read() {
+        let header = r#"{"round":7,"base_version":3,"clips":12}"#.to_owned();
+        let body = model().to_safetensors(Some(HashMap::from([(METADATA_KEY.to_owned(), header)])));
+        assert_eq!(ClientUpdate::decode(&body).unwrap(), update());
+        let both = r#"{"round":7,"base_version":3,"clips":12,"num_examples":12}"#.to_owned();
+        let body = model().to_safetensors(Some(HashMap::from([(METADATA_KEY.to_owned(), both)])));
+        assert!(matches!(ClientUpdate::decode(&body), Err(UpdateError::Header(_))), "one number of examples");
     }
 
     #[test]

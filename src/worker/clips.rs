@@ -1,6 +1,6 @@
 //! The life cycle of a tab's kept clips: a state machine without I/O.
 //!
-//! A clip waits; it goes into the update for one round; and that round's fate in the manifest settles it: it is released if
+//! A clip waits; it goes into the update for one round; and that round's outcome in the manifest settles it: it is released if
 //! the round was published, and waits again if the round was rejected or abandoned. A new model version alone settles
 //! nothing, since a roll-back makes one, too. While a round is being aggregated, nothing changes. A tab has one update at a
 //! time, so that every clip counts in at most one published round.
@@ -14,12 +14,15 @@ mod tests;
 /// Maximum number of clips in memory; the oldest is removed first. 200 clips of 30 frames are 6 MB.
 const MAX_WAITING: usize = crate::protocol::MAX_EXAMPLES as usize;
 
-/// Clips that wait, and clips whose update is under way.
+/// Maximum number of clips of the hold-out; the oldest is removed first.
+const MAX_HELD_OUT: usize = 50;
+
+/// Clips that wait, clips whose update is under way, and the hold-out, which no update is trained on.
 #[derive(Default)]
 pub struct ClipStore {
     waiting: Vec<Clip>,
+    held_out: Vec<Clip>,
     update: Option<Update>,
-    dropped: usize,
 }
 
 /// The update under way, and the clips that went into it. After a reload they are gone, but the update is not.
@@ -58,19 +61,22 @@ impl ClipStore {
         self.waiting.push(clip);
     }
 
-    /// Counts a clip that is not kept.
-    pub fn count_dropped(&mut self) {
-        self.dropped += 1;
+    /// Sets a clip aside: it never is in an update.
+    pub fn hold_out(&mut self, clip: Clip) {
+        if self.held_out.len() == MAX_HELD_OUT {
+            self.held_out.remove(0);
+        }
+        self.held_out.push(clip);
+    }
+
+    /// The clips that were set aside, oldest first.
+    pub fn held_out(&self) -> &[Clip] {
+        &self.held_out
     }
 
     /// The number of clips that wait.
     pub fn waiting(&self) -> usize {
         self.waiting.len()
-    }
-
-    /// The number of clips dropped so far.
-    pub fn dropped(&self) -> usize {
-        self.dropped
     }
 
     /// The round of the update under way, and what is known of it.
@@ -127,7 +133,7 @@ impl ClipStore {
         Some((round, stage))
     }
 
-    /// Settles the update under way if its round has ended, given the manifest's `open` round and its `recent` fates, newest
+    /// Settles the update under way if its round has ended, given the manifest's `open` round and the outcomes of its `recent` rounds, newest
     /// first. `None` while the round is open or being aggregated.
     pub fn settle(&mut self, open: Option<u64>, recent: &[EndedRound]) -> Option<Settled> {
         let (round, stage) = self.under_way()?;
@@ -148,9 +154,15 @@ impl ClipStore {
         Some(Settled::Returned)
     }
 
+    /// Forgets the clips that are in no update: those that wait, and the hold-out.
+    pub fn clear_waiting(&mut self) {
+        self.waiting.clear();
+        self.held_out.clear();
+    }
+
     /// Forgets all clips, as when the backbone changes and their features no longer fit. An update stays under way.
     pub fn clear(&mut self) {
-        self.waiting.clear();
+        self.clear_waiting();
         if let Some(update) = &mut self.update {
             update.clips.clear();
         }

@@ -4,6 +4,7 @@
 //! backbone, on WebGPU or the CPU, so that losing one loses nothing. What needs no browser compiles natively and is tested
 //! there.
 
+pub mod clip_intake;
 pub mod clips;
 pub mod extractor;
 pub mod schedule;

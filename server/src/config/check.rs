@@ -87,12 +87,32 @@ impl Config {
             (share(learning.distillation), "learning.distillation must be in 0..1"),
             (share(learning.video_share), "learning.video_share must be in 0..1"),
             ((0.0..=2.0).contains(&learning.prior_correction), "learning.prior_correction must be in 0..2"),
+            (positive(learning.minimum_face_px), "learning.minimum_face_px must be above 0 and finite"),
+            (share(learning.maximum_face_outside), "learning.maximum_face_outside must be in 0..1"),
+            (learning.maximum_face_aspect >= 1.0, "learning.maximum_face_aspect must be at least 1"),
+            (
+                share(learning.minimum_brightness)
+                    && share(learning.maximum_brightness)
+                    && learning.minimum_brightness < learning.maximum_brightness,
+                "learning.minimum_brightness must be below learning.maximum_brightness, both in 0..1",
+            ),
+            ((0.0..=0.5).contains(&learning.minimum_contrast), "learning.minimum_contrast must be in 0..0.5"),
+            (
+                learning.minimum_sharpness >= 0.0 && learning.minimum_sharpness.is_finite(),
+                "learning.minimum_sharpness must be at least 0 and finite",
+            ),
+            (
+                learning.collapse_share > 0.0 && share(learning.collapse_share),
+                "learning.collapse_share must be above 0 and at most 1",
+            ),
+            ((0.0..=0.5).contains(&learning.hold_out_share), "learning.hold_out_share must be in 0..0.5"),
             (
                 learning.minimum_clips <= limits.max_examples,
                 "learning.minimum_clips is above limits.max_examples: every update would be refused",
             ),
             (positive(capture.max_frames_per_second), "capture.max_frames_per_second must be above 0 and finite"),
             (capture.clip_ms > 0, "capture.clip_ms must be above 0"),
+            ((0.0..=0.5).contains(&capture.clip_overlap), "capture.clip_overlap must be in 0..0.5"),
             (
                 capture.minimum_frames as f64 <= frames,
                 "capture.minimum_frames is more than capture.max_frames_per_second gives in capture.clip_ms: no clip \

@@ -24,6 +24,17 @@ pub struct LearningConfig {
     pub adaptive_threshold: bool,
     pub agreement: bool,
     pub update_encoding: UpdateEncodingConfig,
+    pub minimum_face_px: f64,
+    pub maximum_face_outside: f64,
+    pub maximum_face_aspect: f64,
+    pub minimum_brightness: f64,
+    pub maximum_brightness: f64,
+    pub minimum_contrast: f64,
+    pub minimum_sharpness: f64,
+    pub collapse_share: f64,
+    pub collapse_minimum_clips: u32,
+    pub hold_out_share: f64,
+    pub send_worse_updates: bool,
 }
 
 /// [`Recipe`] as it is configured.
@@ -73,6 +84,17 @@ macro_rules! same_fields {
                     adaptive_threshold: settings.adaptive_threshold,
                     agreement: settings.agreement,
                     update_encoding: settings.update_encoding.into(),
+                    minimum_face_px: settings.minimum_face_px,
+                    maximum_face_outside: settings.maximum_face_outside,
+                    maximum_face_aspect: settings.maximum_face_aspect,
+                    minimum_brightness: settings.minimum_brightness,
+                    maximum_brightness: settings.maximum_brightness,
+                    minimum_contrast: settings.minimum_contrast,
+                    minimum_sharpness: settings.minimum_sharpness,
+                    collapse_share: settings.collapse_share,
+                    collapse_minimum_clips: settings.collapse_minimum_clips,
+                    hold_out_share: settings.hold_out_share,
+                    send_worse_updates: settings.send_worse_updates,
                 }
             }
         }

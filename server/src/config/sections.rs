@@ -36,21 +36,24 @@ impl From<RoundsConfig> for RoundSettings {
 pub struct CaptureConfig {
     pub max_frames_per_second: f64,
     pub clip_ms: u64,
+    pub clip_overlap: f64,
     pub minimum_frames: usize,
     pub face_lost_ms: u64,
 }
 
 impl Default for CaptureConfig {
     fn default() -> Self {
-        let CaptureSettings { max_frames_per_second, clip_ms, minimum_frames, face_lost_ms } =
+        let CaptureSettings { max_frames_per_second, clip_ms, clip_overlap, minimum_frames, face_lost_ms } =
             CaptureSettings::default();
-        Self { max_frames_per_second, clip_ms, minimum_frames, face_lost_ms }
+        Self { max_frames_per_second, clip_ms, clip_overlap, minimum_frames, face_lost_ms }
     }
 }
 
 impl From<CaptureConfig> for CaptureSettings {
-    fn from(CaptureConfig { max_frames_per_second, clip_ms, minimum_frames, face_lost_ms }: CaptureConfig) -> Self {
-        Self { max_frames_per_second, clip_ms, minimum_frames, face_lost_ms }
+    fn from(
+        CaptureConfig { max_frames_per_second, clip_ms, clip_overlap, minimum_frames, face_lost_ms }: CaptureConfig,
+    ) -> Self {
+        Self { max_frames_per_second, clip_ms, clip_overlap, minimum_frames, face_lost_ms }
     }
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub enum DiagnosticKind {
     /// Its file or folder is not there.
     MissingFile,
-    /// It cannot be decoded, is empty, or is smaller than [`emofed::model::SMALLEST_SIDE`].
+    /// It cannot be decoded, is empty, or is smaller than [`emofed::model::MIN_FRAME_SIDE_PX`].
     Unreadable,
     /// It can be decoded, but no frame shows a face.
     NoFace,

@@ -14,9 +14,9 @@ use crate::store::ParticipantRecord;
 /// Rounds and models in one answer.
 const PAGE: usize = 50;
 
-/// Which page of a long list is asked for.
+/// Which page of a long list is asked for. Unknown parameters are ignored, as on the rest of the wire.
 #[derive(Default, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub(super) struct Pages {
     rounds_before: Option<u64>,
     models_before: Option<u64>,

@@ -86,8 +86,8 @@ fn from_version_1(key: &str, mut fields: Map<String, Value>) -> Result<(String, 
         "round" => {
             rename(&mut fields, &[("clients", "num_clients"), ("clips", "num_examples")]);
             if fields.get("phase").is_some_and(|phase| phase == "rejected") {
-                let detail = fields.remove("reason").unwrap_or_default();
-                fields.insert("reason".to_owned(), serde_json::json!({ "code": "unspecified", "detail": detail }));
+                // A sentence, which is not sent on: the pages have their own words for codes.
+                fields.insert("reason".to_owned(), serde_json::json!({ "code": "unspecified" }));
             }
         }
         "update" => rename(&mut fields, &[("clips", "num_examples")]),
@@ -170,8 +170,7 @@ mod tests {
             assert_eq!((model.num_clients, model.num_examples), (3, Some(6)));
             assert_eq!(model.acceptance_report.unwrap().dataset, "crema-d");
             let [first, second] = &records.rounds().unwrap()[..] else { panic!("two rounds") };
-            let reason = Rejection::Unspecified { detail: "too far".to_owned() };
-            assert_eq!(first.phase, Phase::Rejected { reason });
+            assert_eq!(first.phase, Phase::Rejected { reason: Rejection::Unspecified });
             assert!(matches!(second.phase, Phase::Evaluating { num_clients: 3, num_examples: 6, .. }));
             assert_eq!(records.updates(2).unwrap()[0].num_examples, 4);
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use emofed::emotion::{EMOTIONS, Emotion};
 use emofed::model::detector::{InputSize, MINIMUM_SCORE};
-use emofed::model::{Backbone, CROP_MARGIN, Device, Face, FaceTrack, Frame, SteadyOpinion};
+use emofed::model::{Backbone, CROP_MARGIN, Device, Face, FaceTrack, Frame, ProbabilitySmoother};
 use emofed_server::lab::media::still_renderer::StillRenderer;
 use emofed_server::lab::media::video;
 use futures::executor::block_on;
@@ -83,7 +83,7 @@ impl Figures {
     fn of(film: &Film, backbone: &Backbone, mut find: impl FnMut(&Frame, f64) -> Option<Face>) -> Self {
         let mut figures = Self { frames: film.frames.len(), ..Self::default() };
         let mut last: Option<(f32, [usize; 2])> = None;
-        let mut steady = SteadyOpinion::default();
+        let mut smoother = ProbabilitySmoother::default();
         for (index, frame) in film.frames.iter().enumerate() {
             let started = Instant::now();
             let at_ms = index as f64 * 1_000.0 / FRAMES_PER_SECOND;
@@ -93,7 +93,7 @@ impl Figures {
                 let crop = frame.square_crop(&face, CROP_MARGIN, backbone.input_size());
                 let probabilities = block_on(backbone.extract(&crop)).unwrap().probabilities[0];
                 figures.sum.iter_mut().zip(probabilities).for_each(|(sum, p)| *sum += p);
-                (face.side(), [largest(&probabilities), largest(&steady.push(1, at_ms, &probabilities))])
+                (face.side(), [largest(&probabilities), largest(&smoother.push(1, at_ms, &probabilities))])
             });
             figures.found += usize::from(this.is_some());
             if let (Some((side_before, [label_before, shown_before])), Some((side, [label, shown]))) = (last, this) {
@@ -175,7 +175,7 @@ fn a_followed_face_is_found_and_steady() {
         for (index, film) in films.iter().enumerate() {
             let mut track = FaceTrack::default();
             let followed =
-                |frame: &Frame, at_ms| track.look(&detector, frame, at_ms).unwrap().face.map(|face| face.square);
+                |frame: &Frame, at_ms| track.update(&detector, frame, at_ms).unwrap().face.map(|face| face.square);
             let figures = [Figures::of(film, &backbone, alone), Figures::of(film, &backbone, followed)];
             assert!(figures[1].found_share() >= 0.95, "{}: found in {:.3}", film.name, figures[1].found_share());
             for ((sum, named), figures) in sums.iter_mut().zip(&mut named).zip(figures) {

@@ -147,7 +147,7 @@ async fn long_lists_come_in_pages() {
     }
     let first = status(&server).await;
     assert_eq!((first.rounds.len(), first.rounds[0].id, first.models[0].version), (50, 60, 61));
-    let path = format!("{}?rounds_before=11&models_before=3", instructor_path::STATUS);
+    let path = format!("{}?rounds_before=11&models_before=3&of_a_newer_page=1", instructor_path::STATUS);
     let rest: FederationStatus = call(&server, Method::GET, &path).await.json().await.unwrap();
     assert_eq!((rest.rounds.len(), rest.rounds[0].id), (10, 10));
     assert_eq!((rest.models.len(), rest.models[0].version), (2, 2));

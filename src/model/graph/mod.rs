@@ -4,6 +4,22 @@
 //! Feature maps are NHWC with `N` = 1: `[height, width, channels]`. A [`GraphBuilder`] checks every operation as it is
 //! appended (see [`Op::output_shape`], the only place where shapes are computed and operations are allowed), and
 //! [`GraphBuilder::finish`] reports the first violation, so that executors can rely on a [`Graph`] being legal.
+//!
+//! ```
+//! use emofed::model::cpu::Executor;
+//! use emofed::model::graph::{Activation, Convolution, GraphBuilder, Shape};
+//!
+//! // The mean of max(2 · x - 1, 0) over an image of 4×4 pixels.
+//! let mut builder = GraphBuilder::new(Shape::square(4, 1));
+//! let convolution = Convolution::new(vec![2.0], vec![-1.0], 1).with_activation(Activation::Relu);
+//! let convolved = builder.convolution(builder.input(), convolution);
+//! let mean = builder.global_average_pool(convolved);
+//! let graph = builder.finish(&[mean])?;
+//!
+//! let half_white: Vec<f32> = (0..16).map(|pixel| if pixel < 8 { 1.0 } else { 0.0 }).collect();
+//! assert_eq!(Executor::new(&graph).run(&half_white), [[0.5]]);
+//! # Ok::<(), emofed::model::graph::GraphError>(())
+//! ```
 
 mod builder;
 mod convolution;

@@ -107,6 +107,21 @@ impl Parameters {
 }
 
 /// A video model.
+///
+/// ```
+/// use emofed::model::vfer::{FEATURES, Vfer, Workspace, softmax};
+///
+/// let vfer = Vfer::random(1);
+/// let clip: Vec<f32> = (0..8 * FEATURES).map(|i| (i as f32).sin()).collect(); // [frames, FEATURES]
+/// let probabilities = vfer.probabilities(&clip);
+/// assert!((probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+///
+/// // A batch of clips at once, as in training, gives logits.
+/// let mut workspace = Workspace::default();
+/// let logits = workspace.forward(&vfer, &[&clip, &clip[..FEATURES]]);
+/// assert_eq!(logits.len(), 2);
+/// assert!(softmax(&logits[0]).iter().zip(probabilities).all(|(batch, single)| (batch - single).abs() < 1e-5));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Vfer {
     /// What is learned.

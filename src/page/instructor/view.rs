@@ -12,7 +12,7 @@ const ROUNDS_SHOWN: usize = 20;
 
 /// Shows everything that changes by itself.
 pub fn status(status: &FederationStatus, student_link: &str) {
-    dom::text("class-name", &words::heading(&status.name));
+    dom::text("federation-name", &words::heading(&status.name));
     dom::text("join-code", &status.join_code);
     let end = status.join_code_expires_at_s.map(|end_s| words::joining_ends(&time(end_s)));
     dom::text("join-code-end", &end.unwrap_or_default());

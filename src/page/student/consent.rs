@@ -26,7 +26,7 @@ impl Student {
         if let Some(given) = dom::fragment("backend").filter(|given| matches!(given.as_str(), "cpu" | "webgpu")) {
             backend.set_value(&given);
         }
-        // The link of another class was opened in the same tab: a browser does not load a page for a new fragment alone.
+        // The link of another federation was opened in the same tab: a browser does not load a page for a new fragment alone.
         EventListener::new(&window(), "hashchange", |_| {
             let _ = window().location().reload();
         })
@@ -77,7 +77,7 @@ impl Student {
         self.choice.take();
         self.leadership.release();
         SessionChoices::delete();
-        for section in ["starting", "classroom", "elsewhere"] {
+        for section in ["starting", "session", "elsewhere"] {
             dom::show(section, false);
         }
         dom::show("consent", true);
@@ -90,7 +90,7 @@ async fn read_manifest() -> Option<Manifest> {
 }
 
 fn show_deployment(manifest: &Manifest) {
-    dom::text("class-name", &manifest.name);
+    dom::text("federation-name", &manifest.name);
     dom::show("few-contributors", manifest.few_contributors);
     let Some(statement) = &manifest.deployment else { return };
     let facts: Element = dom::get("deployment-facts");

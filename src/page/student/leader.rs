@@ -286,7 +286,7 @@ impl Student {
     }
 
     fn show_elsewhere(&self, state: Elsewhere) {
-        for section in ["starting", "classroom", "connection", "model-version"] {
+        for section in ["starting", "session", "connection", "model-version"] {
             dom::show(section, false);
         }
         dom::text("elsewhere-text", words::elsewhere(state));

@@ -2,6 +2,7 @@
 
 mod bars;
 mod camera;
+mod clip_list;
 mod consent;
 mod forget;
 mod frames;
@@ -60,7 +61,7 @@ pub fn run() {
         view: RefCell::new(View::new()),
     });
     student.wire_consent();
-    student.wire_classroom();
+    student.wire_session();
     student.wire_leadership();
     if let Some(choices) = SessionChoices::load() {
         student.resume(choices);
@@ -87,7 +88,7 @@ impl Student {
         *self.view.borrow_mut() = View::new();
         dom::show("elsewhere", false);
         dom::show("starting", true);
-        dom::show("classroom", true);
+        dom::show("session", true);
         dom::focus("starting-title");
         self.show_pause();
         self.start_worker();
@@ -104,7 +105,7 @@ impl Student {
         SessionChoices::delete();
         *self.view.borrow_mut() = View::new();
         for (section, shown) in
-            [("starting", false), ("classroom", false), ("elsewhere", false), ("connection", false), ("left", true)]
+            [("starting", false), ("session", false), ("elsewhere", false), ("connection", false), ("left", true)]
         {
             dom::show(section, shown);
         }
@@ -113,7 +114,7 @@ impl Student {
         dom::focus("left-title");
     }
 
-    fn wire_classroom(self: &Rc<Self>) {
+    fn wire_session(self: &Rc<Self>) {
         let student = self.clone();
         dom::on("contribute", "change", move |_| {
             let on = dom::get::<HtmlInputElement>("contribute").checked();
@@ -121,8 +122,22 @@ impl Student {
             if on {
                 student.view.borrow_mut().progress.opted_in();
             }
+            student.view.borrow().progress.show_collapse();
             student.post(&ToWorker::Contribute { on });
         });
+        for (button, message) in [
+            ("send-withheld", ToWorker::SendWithheld),
+            ("overrule-collapse", ToWorker::OverruleCollapse),
+            ("clear-clips", ToWorker::ClearClips),
+        ] {
+            let student = self.clone();
+            dom::on(button, "click", move |_| {
+                // The button is about to be hidden.
+                dom::focus("contribution-title");
+                student.view.borrow_mut().progress.decided(&message);
+                student.post(&message);
+            });
+        }
         let student = self.clone();
         dom::on("pause", "click", move |_| student.toggle_pause());
         let student = self.clone();

@@ -1,8 +1,8 @@
 //! Progress of this tab's own update.
 
-use web_sys::{Element, HtmlProgressElement};
+use web_sys::{Element, HtmlInputElement, HtmlProgressElement};
 
-use crate::messages::{TrainingReport, UploadReport, UploadState};
+use crate::messages::{CollapseReport, ToWorker, TrainingReport, UploadReport, UploadState};
 use crate::page::words::contribution as words;
 use crate::page::{dom, status};
 
@@ -11,9 +11,19 @@ use crate::page::{dom, status};
 pub struct Progress {
     round: Option<u64>,
     state: Option<&'static str>,
+    /// The labels have collapsed to one emotion.
+    collapse: Option<CollapseReport>,
 }
 
 impl Progress {
+    /// Nothing is under way.
+    pub fn new() -> Self {
+        let progress = Self::default();
+        dom::show("withheld", false);
+        progress.show_collapse();
+        progress
+    }
+
     /// Local fine-tuning progresses.
     pub fn training(&mut self, report: &TrainingReport) {
         self.round = Some(report.round);
@@ -35,17 +45,49 @@ impl Progress {
         let UploadReport { round, bytes, clips, .. } = *report;
         let (state, text) = match &report.state {
             UploadState::Sending => ("sending", words::sending(round, bytes)),
+            UploadState::Withheld { held_out_clips, loss_before, loss_after } => {
+                ("withheld", words::withheld(round, *held_out_clips, *loss_before, *loss_after))
+            }
             UploadState::Acknowledged => ("acknowledged", words::acknowledged(round, bytes, clips)),
             UploadState::Refused { refusal } => ("refused", words::refused(round, refusal)),
         };
-        self.round = (report.state == UploadState::Sending).then_some(round);
+        let is_withheld = state == "withheld";
+        self.round = (is_withheld || state == "sending").then_some(round);
         self.show(state, &text);
+        dom::show("withheld", is_withheld);
+    }
+
+    /// Whether the labels have collapsed to one emotion. It matters only to who contributes.
+    pub fn collapse(&mut self, collapse: Option<CollapseReport>) {
+        self.collapse = collapse;
+        self.show_collapse();
+    }
+
+    /// Shows the collapse, if there is one and the student contributes.
+    pub fn show_collapse(&self) {
+        let contributes = dom::get::<HtmlInputElement>("contribute").checked();
+        let collapse = self.collapse.as_ref().filter(|_| contributes);
+        status::show("collapse-text", &collapse.map_or_else(String::new, words::collapse));
+        dom::show("collapse", collapse.is_some());
+    }
+
+    /// The student has decided about a withheld update or a collapse: the question is gone.
+    pub fn decided(&mut self, decision: &ToWorker) {
+        match decision {
+            ToWorker::SendWithheld => dom::show("withheld", false),
+            ToWorker::OverruleCollapse | ToWorker::ClearClips => self.collapse(None),
+            _ => {}
+        }
+        if *decision == ToWorker::ClearClips {
+            self.interrupted();
+        }
     }
 
     /// The student opted out.
     pub fn withdrawn(&mut self, round: u64, may_have_arrived: bool) {
         self.training_over();
         self.round = None;
+        dom::show("withheld", false);
         self.show("withdrawn", &words::withdrawn(round, may_have_arrived));
     }
 
@@ -67,6 +109,7 @@ impl Progress {
     pub fn interrupted(&mut self) {
         self.training_over();
         self.round = None;
+        dom::show("withheld", false);
         if self.state == Some("sending") {
             self.clear();
         }

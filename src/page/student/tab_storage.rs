@@ -12,7 +12,7 @@ const KEY: &str = "emofed.session";
 pub struct SessionChoices {
     /// Identifies the tab: a duplicate of it has these choices, too, and must not use them.
     pub tab: String,
-    /// The code of the class.
+    /// The join code.
     pub join_code: String,
     /// Where the backbone shall run.
     pub backend: BackendChoice,
@@ -36,7 +36,7 @@ pub fn new_tab_id() -> String {
 }
 
 impl SessionChoices {
-    /// The choices before a reload, if the address names the same class.
+    /// The choices before a reload, if the address has the same join code.
     pub fn load() -> Option<Self> {
         let json = dom::session_storage()?.get_item(KEY).ok()??;
         let choices: Self = serde_json::from_str(&json).ok()?;

@@ -1,48 +1,43 @@
 //! Shows what the session worker reports.
 
 use wasm_bindgen::JsCast as _;
-use web_sys::{CanvasRenderingContext2d, Element, HtmlCanvasElement, HtmlProgressElement, HtmlVideoElement};
+use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, HtmlProgressElement, HtmlVideoElement};
 
 use super::bars::Bars;
+use super::clip_list::ClipList;
 use super::ledger;
 use super::progress::Progress;
 use crate::messages::ledger::Ledger;
-use crate::messages::{
-    Asset, Backend, BackendReport, ClipOutcome, ClipReport, ConnectionReport, FaceBox, FrameReport, FromWorker,
-};
+use crate::messages::{Asset, Backend, BackendReport, ConnectionReport, FaceBox, FrameReport, FromWorker};
 use crate::page::words::camera::FaceStatus;
 use crate::page::{dom, status, words};
 use crate::protocol::Manifest;
 
-/// Maximum number of clips in the list.
-const CLIPS_SHOWN: u32 = 20;
-
 /// The state behind what is shown, as far as it cannot be read off the document.
 pub struct View {
     bars: Bars,
+    clips: ClipList,
     /// Progress of this tab's own update.
     pub progress: Progress,
     manifest: Option<Manifest>,
     adopted: Option<u64>,
     /// Clips that the personalised head was tuned on, if there is one.
     personal_head_clips: Option<usize>,
-    kept: u32,
 }
 
 impl View {
     /// Nothing reported yet.
     pub fn new() -> Self {
-        dom::get::<Element>("clip-list").set_text_content(None);
         ledger::show(&Ledger::default());
-        let (bars, progress) = (Bars::new(), Progress::default());
-        let view = Self { bars, progress, manifest: None, adopted: None, personal_head_clips: None, kept: 0 };
+        let (bars, clips, progress) = (Bars::new(), ClipList::new(), Progress::new());
+        let view = Self { bars, clips, progress, manifest: None, adopted: None, personal_head_clips: None };
         view.face_box(None);
         view
     }
 
     /// The manifest has changed.
     pub fn manifest(&mut self, manifest: Manifest) {
-        dom::text("class-name", &manifest.name);
+        dom::text("federation-name", &manifest.name);
         dom::show("few-contributors", manifest.few_contributors);
         self.progress.open_round(manifest.round.as_ref().map(|round| round.id));
         if let Some(round) = &manifest.round {
@@ -60,8 +55,11 @@ impl View {
             (_, 1..) if report.too_slow => FaceStatus::TooSlow,
             (true, _) => FaceStatus::Dark,
             (_, 0) => FaceStatus::NoFace,
-            (_, 1) => FaceStatus::OneFace,
-            _ => FaceStatus::SeveralFaces,
+            (_, faces) => match report.dropped {
+                Some(reason) => FaceStatus::Dropped(reason),
+                None if faces == 1 => FaceStatus::OneFace,
+                None => FaceStatus::SeveralFaces,
+            },
         });
         if report.frames_per_second > 0.0 {
             dom::text("fps", &format!("{:.1}", report.frames_per_second));
@@ -87,7 +85,18 @@ impl View {
         match message {
             FromWorker::Loading { asset, received, total } => loading(asset, received, total),
             FromWorker::Backend(report) => backend(&report),
-            FromWorker::Clip(report) => self.clip(&report),
+            FromWorker::Clip(report) => {
+                if self.personal_head_clips != report.personal_head_clips {
+                    self.personal_head_clips = report.personal_head_clips;
+                    self.model();
+                }
+                self.clips.add(&report);
+            }
+            FromWorker::Dropped(counts) => self.clips.drops(&counts),
+            FromWorker::LabelHealth(report) => {
+                self.clips.health(&report);
+                self.progress.collapse(report.collapse);
+            }
             FromWorker::Training(report) => self.progress.training(&report),
             FromWorker::Upload(report) => self.progress.upload(&report),
             FromWorker::Ledger { ledger } => ledger::show(&ledger),
@@ -127,27 +136,6 @@ impl View {
         context.set_stroke_style_str("#f2b84b");
         dom::attribute("face-box", "data-width", &format!("{:.3}", face.width));
         context.stroke_rect(face.x * width, face.y * height, face.width * width, face.height * height);
-    }
-
-    fn clip(&mut self, report: &ClipReport) {
-        if self.personal_head_clips != report.personal_head_clips {
-            self.personal_head_clips = report.personal_head_clips;
-            self.model();
-        }
-        let is_kept = report.outcome == ClipOutcome::Kept;
-        self.kept += u32::from(is_kept);
-        dom::text("clips-kept", &self.kept.to_string());
-        dom::text("clips-dropped", &report.dropped.to_string());
-        let item = dom::element("li", &words::contribution::clip(report));
-        let _ = item.set_attribute("data-label", report.label.name());
-        let _ = item.set_attribute("data-kept", if is_kept { "true" } else { "false" });
-        let list: Element = dom::get("clip-list");
-        let _ = list.insert_before(&item, list.first_child().as_ref());
-        if list.child_element_count() > CLIPS_SHOWN
-            && let Some(oldest) = list.last_element_child()
-        {
-            oldest.remove();
-        }
     }
 
     /// The version in use. The manifest may already name a newer one that is still being downloaded.

@@ -108,7 +108,12 @@ impl Student {
         // Dropped later: this runs inside one of the worker's callbacks.
         let dead = self.worker.take();
         Timeout::new(0, move || drop(dead)).forget();
-        self.view.borrow_mut().progress.interrupted();
+        {
+            let progress = &mut self.view.borrow_mut().progress;
+            progress.interrupted();
+            // The next worker begins with no clips.
+            progress.collapse(None);
+        }
         if !self.health.ready.get() {
             return self.start_worker_later(failure);
         }

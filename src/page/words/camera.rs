@@ -1,5 +1,7 @@
 //! The camera and the face in its picture.
 
+use crate::messages::FrameDropReason;
+
 /// Why there is no camera.
 #[derive(Clone, Copy)]
 pub enum CameraProblem {
@@ -45,6 +47,8 @@ pub enum FaceStatus {
     Dark,
     /// There is a face, but too few frames for clips.
     TooSlow,
+    /// There is a face, but it is not good enough to learn from.
+    Dropped(FrameDropReason),
     /// The camera is off.
     CameraOff,
     /// The camera's track is muted.
@@ -64,6 +68,17 @@ pub fn face(status: FaceStatus) -> &'static str {
         FaceStatus::TooSlow => {
             "Your face is in the picture, but too few frames a second are looked at: no clips come of it."
         }
+        FaceStatus::Dropped(reason) => match reason {
+            FrameDropReason::FaceTooSmall => "Your face is too small in the picture for clips. Move closer.",
+            FrameDropReason::FaceCut => {
+                "Too much of your face is outside of the picture for clips. Move to the middle."
+            }
+            FrameDropReason::FaceTurned => "Your face is turned too far for clips. Look towards the camera.",
+            FrameDropReason::TooDark => "Your face is too dark for clips. Turn on a light.",
+            FrameDropReason::TooBright => "Your face is too bright for clips. Turn the light down.",
+            FrameDropReason::LowContrast => "Your face has too little contrast for clips. Change the light.",
+            FrameDropReason::Blurred => "Your face is blurred: no clips come of it. Hold still, or clean the lens.",
+        },
         FaceStatus::CameraOff => "The camera is off.",
         FaceStatus::Muted => {
             "The camera gives no picture: its switch or cover, or another program, holds it back. It goes on by itself."

@@ -2,7 +2,10 @@
 
 use super::problem;
 use crate::emotion::Emotion;
-use crate::messages::{ClipOutcome, ClipReport, DropReason, Refusal, TrainingReport};
+use crate::messages::{
+    ClipDropReason, ClipOutcome, ClipReport, CollapseReport, DropCounts, FrameDropReason, LabelHealthReport, Refusal,
+    TrainingReport,
+};
 use crate::protocol::OpenRound;
 
 /// A clip in the list of clips.
@@ -12,11 +15,64 @@ pub fn clip(report: &ClipReport) -> String {
     let predicted = predicted.map_or("nothing", |(_, emotion)| emotion.name());
     let outcome = match report.outcome {
         ClipOutcome::Kept => "kept",
-        ClipOutcome::Dropped { reason: DropReason::LowConfidence } => "dropped",
-        ClipOutcome::Dropped { reason: DropReason::Disagreement } => "dropped, since the models disagree",
+        ClipOutcome::HeldOut => "set aside to check the training",
+        ClipOutcome::Dropped { reason: ClipDropReason::LowConfidence } => "dropped",
+        ClipOutcome::Dropped { reason: ClipDropReason::Disagreement } => "dropped, since the models disagree",
+        ClipOutcome::Dropped { reason: ClipDropReason::TooShort } => "dropped, since it is too short",
     };
     let (label, frames) = (report.label.name(), report.frames);
     format!("{label} ({confidence:.0} %), {outcome}; {frames} frames; the video model says {predicted}")
+}
+
+/// Why clips were dropped and frames are in none.
+pub fn drops(counts: &DropCounts) -> String {
+    let clips = counts.clips.iter().map(|drop| {
+        let reason = match drop.reason {
+            ClipDropReason::LowConfidence => "no emotion was clear enough",
+            ClipDropReason::Disagreement => "the models disagreed",
+            ClipDropReason::TooShort => "too few good frames",
+        };
+        format!("{reason} ({})", drop.count)
+    });
+    let frames = counts.frames.iter().map(|drop| {
+        let reason = match drop.reason {
+            FrameDropReason::FaceTooSmall => "face too small",
+            FrameDropReason::FaceCut => "face cut off",
+            FrameDropReason::FaceTurned => "face turned",
+            FrameDropReason::TooDark => "too dark",
+            FrameDropReason::TooBright => "too bright",
+            FrameDropReason::LowContrast => "too little contrast",
+            FrameDropReason::Blurred => "blurred",
+        };
+        format!("{reason} ({})", drop.count)
+    });
+    let list = |what: &str, reasons: Vec<String>| match reasons.is_empty() {
+        true => String::new(),
+        false => format!("{what}: {}. ", reasons.join(", ")),
+    };
+    let (clips, frames) = (list("Dropped clips", clips.collect()), list("Frames not used", frames.collect()));
+    format!("{clips}{frames}").trim_end().to_owned()
+}
+
+/// Health of the labels of recent clips.
+pub fn label_health(report: &LabelHealthReport) -> String {
+    let LabelHealthReport { clips, acceptance_rate, mean_confidence, class_balance, .. } = report;
+    format!(
+        "Last {clips} clips: {:.0} % clear enough to learn from, {:.0} % sure on average, balance of emotions {:.0} %.",
+        100.0 * acceptance_rate,
+        100.0 * mean_confidence,
+        100.0 * class_balance
+    )
+}
+
+/// The labels have collapsed to one emotion.
+pub fn collapse(report: &CollapseReport) -> String {
+    format!(
+        "Contributing is paused: {:.0} % of your recent clips are labelled {}. A model that learns from them forgets the \
+         other emotions. It goes on by itself when the labels differ more.",
+        100.0 * report.share,
+        report.emotion.name()
+    )
 }
 
 /// The round that is open, if any. A student's update needs `minimum_clips` kept clips.
@@ -48,6 +104,14 @@ pub fn acknowledged(round: u64, bytes: u64, clips: u32) -> String {
 /// An update was refused.
 pub fn refused(round: u64, refusal: &Refusal) -> String {
     format!("The update for round {round} was not accepted: {}", problem::refusal(refusal))
+}
+
+/// An update is worse than the model it started from on the clips that were set aside.
+pub fn withheld(round: u64, held_out_clips: usize, loss_before: f64, loss_after: f64) -> String {
+    format!(
+        "Your update for round {round} is not sent: on the {held_out_clips} clips set aside it makes the model worse \
+         (loss {loss_after:.4} instead of {loss_before:.4})."
+    )
 }
 
 /// The student opted out while an update was under way.

@@ -21,9 +21,9 @@ pub fn offline() -> &'static str {
     "The aggregator does not answer. This page keeps trying."
 }
 
-/// The page's heading.
-pub fn heading(class: &str) -> String {
-    format!("{class}: instructor")
+/// The page's heading; `federation` is its name.
+pub fn heading(federation: &str) -> String {
+    format!("{federation}: instructor")
 }
 
 /// Until when students can join; `time` is in the page's language.
@@ -108,7 +108,7 @@ fn rejection(reason: &Rejection) -> String {
         Rejection::StorageDamaged { .. } => {
             "what was stored of it is damaged; the aggregator's log says what".to_owned()
         }
-        Rejection::Unspecified { detail } => detail.clone(),
+        Rejection::Unspecified => "by an earlier version of the aggregator, whose log says why".to_owned(),
         Rejection::Unknown => "reload the page to see why".to_owned(),
     }
 }

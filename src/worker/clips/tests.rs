@@ -12,7 +12,7 @@ fn numbers(clips: &[Clip]) -> Vec<usize> {
     clips.iter().map(|clip| clip.features[0] as usize).collect()
 }
 
-fn fate(round: u64, outcome: RoundOutcome) -> EndedRound {
+fn ended(round: u64, outcome: RoundOutcome) -> EndedRound {
     EndedRound { round, outcome, version: (outcome == RoundOutcome::Published).then_some(round + 1) }
 }
 
@@ -39,9 +39,9 @@ const STAGES: [Stage; 3] = [Stage::Unsent, Stage::Unanswered, Stage::Acknowledge
 fn while_a_round_is_open_or_being_aggregated_nothing_happens() {
     for stage in STAGES {
         let mut clips = under_way(stage);
-        assert_eq!(clips.settle(Some(5), &[fate(4, RoundOutcome::Published)]), None);
-        // The manifest of a moment: no round, the old version, and no fate of round 5.
-        assert_eq!(clips.settle(None, &[fate(4, RoundOutcome::Published)]), None);
+        assert_eq!(clips.settle(Some(5), &[ended(4, RoundOutcome::Published)]), None);
+        // The manifest of a moment: no round, the old version, and no outcome of round 5.
+        assert_eq!(clips.settle(None, &[ended(4, RoundOutcome::Published)]), None);
         assert_eq!(clips.settle(None, &[]), None);
         assert_eq!(clips.under_way(), Some((5, stage)));
         assert_eq!(clips.contribute(6), None, "one update at a time");
@@ -51,11 +51,11 @@ fn while_a_round_is_open_or_being_aggregated_nothing_happens() {
 
 #[test]
 fn a_round_that_came_to_nothing_gives_its_clips_back_in_order() {
-    for (stage, ended) in
+    for (stage, outcome) in
         STAGES.into_iter().flat_map(|stage| [(stage, RoundOutcome::Rejected), (stage, RoundOutcome::Abandoned)])
     {
         let mut clips = under_way(stage);
-        assert_eq!(clips.settle(Some(6), &[fate(5, ended)]), Some(Settled::Returned));
+        assert_eq!(clips.settle(Some(6), &[ended(5, outcome)]), Some(Settled::Returned));
         assert_eq!(numbers(&clips.contribute(6).unwrap()), [1, 2, 3]);
     }
 }
@@ -69,7 +69,7 @@ fn a_published_round_releases_only_what_may_be_in_it() {
     ] {
         let mut clips = under_way(stage);
         assert_eq!(
-            clips.settle(None, &[fate(5, RoundOutcome::Published), fate(4, RoundOutcome::Rejected)]),
+            clips.settle(None, &[ended(5, RoundOutcome::Published), ended(4, RoundOutcome::Rejected)]),
             Some(settled)
         );
         assert_eq!(numbers(&clips.contribute(6).unwrap()), left);
@@ -83,7 +83,7 @@ fn a_round_too_old_to_be_told_of_releases_what_may_be_in_it() {
         (Stage::Unanswered, Settled::Released),
         (Stage::Unsent, Settled::Returned),
     ] {
-        let recent: Vec<EndedRound> = (6..22).rev().map(|round| fate(round, RoundOutcome::Rejected)).collect();
+        let recent: Vec<EndedRound> = (6..22).rev().map(|round| ended(round, RoundOutcome::Rejected)).collect();
         assert_eq!(under_way(stage).settle(None, &recent), Some(settled));
         assert_eq!(under_way(stage).settle(Some(22), &recent), Some(settled));
         // An aggregator that begins anew counts from one.
@@ -115,7 +115,7 @@ fn an_update_of_before_a_reload_holds_the_next_one_back() {
     clips.resume(5, Stage::Unanswered);
     clips.keep(clip(1));
     assert_eq!(clips.contribute(5), None);
-    assert_eq!(clips.settle(None, &[fate(5, RoundOutcome::Published)]), Some(Settled::Released));
+    assert_eq!(clips.settle(None, &[ended(5, RoundOutcome::Published)]), Some(Settled::Released));
     assert_eq!(numbers(&clips.contribute(6).unwrap()), [1]);
 }
 
@@ -124,8 +124,26 @@ fn features_of_another_backbone_are_forgotten_and_the_update_is_not() {
     let mut clips = under_way(Stage::Acknowledged);
     clips.clear();
     assert_eq!(clips.under_way(), Some((5, Stage::Acknowledged)));
-    clips.settle(None, &[fate(5, RoundOutcome::Rejected)]);
+    clips.settle(None, &[ended(5, RoundOutcome::Rejected)]);
     assert_eq!(clips.waiting(), 0);
+}
+
+#[test]
+fn the_hold_out_is_in_no_update() {
+    let mut clips = ClipStore::default();
+    clips.keep(clip(1));
+    clips.hold_out(clip(2));
+    clips.keep(clip(3));
+    assert_eq!((clips.waiting(), numbers(clips.held_out())), (2, vec![2]));
+    assert_eq!(numbers(&clips.contribute(5).unwrap()), [1, 3]);
+    clips.refused(5);
+    assert_eq!(numbers(&clips.contribute(6).unwrap()), [1, 3]);
+    assert_eq!(numbers(clips.held_out()), [2], "it stays for later updates");
+    clips.keep(clip(4));
+    clips.clear_waiting();
+    assert_eq!((clips.waiting(), clips.held_out().len()), (0, 0));
+    clips.refused(6);
+    assert_eq!(clips.waiting(), 2, "the update's own clips are not forgotten");
 }
 
 #[test]
@@ -134,6 +152,10 @@ fn memory_is_bounded() {
     for number in 0..MAX_WAITING + 5 {
         clips.keep(clip(number));
     }
+    for number in 0..MAX_HELD_OUT + 3 {
+        clips.hold_out(clip(number));
+    }
+    assert_eq!((clips.held_out().len(), numbers(clips.held_out())[0]), (MAX_HELD_OUT, 3));
     assert_eq!(clips.waiting(), MAX_WAITING);
     assert_eq!(clips.contribute(1).unwrap()[0].features, [5.0]);
     clips.keep(clip(MAX_WAITING + 5));

@@ -1,15 +1,13 @@
-//! Contributing: fine-tuning on the clips that wait, and sending the client update until the aggregator acknowledges it.
+//! Contributing: fine-tuning on the clips that wait, when it is due, and sending the client update until the aggregator
+//! acknowledges it.
 
 use std::rc::Rc;
 
-use gloo::timers::future::TimeoutFuture;
-
 use super::opt_in::Consent;
-use super::{GlobalModel, Session, post};
-use crate::learning::{Clip, FineTune, LearningSettings};
-use crate::messages::{FromWorker, TrainingReport, UploadReport, UploadState, device};
+use super::{Session, post};
+use crate::learning::HoldOutResult;
+use crate::messages::{FromWorker, UploadReport, UploadState, device};
 use crate::protocol::{ClientUpdate, OpenRound, ProblemCode};
-use crate::weights::Weights;
 use crate::worker::clips::Stage;
 use crate::worker::error::WorkerError;
 
@@ -19,6 +17,8 @@ pub(super) struct Contribution {
     /// The encoded update that is not acknowledged yet, for the round that the clip store has under way. It is also stored
     /// on the device, so that a reload does not lose it.
     pending: Option<Vec<u8>>,
+    /// `pending` is not sent, nor stored, unless the student says so: it is worse than its base on the hold-out.
+    pub(super) is_withheld: bool,
     /// It is being sent, or its outcome is being recorded.
     pub(super) sending: bool,
 }
@@ -57,7 +57,8 @@ impl Session {
         Ok(())
     }
 
-    /// Fine-tunes and sends, if a round is open, the student has opted in, and enough clips wait.
+    /// Fine-tunes and sends, if a round is open, the student has opted in, enough clips wait, and their labels are sound. An
+    /// update that is worse than its base on the hold-out is withheld.
     pub(super) async fn contribute_if_due(self: &Rc<Self>) -> Result<(), WorkerError> {
         let Some(consent) = self.opt_in.consent() else { return Ok(()) };
         let manifest = self.manifest()?;
@@ -67,23 +68,28 @@ impl Session {
         if acknowledged || round.base_version != global.version {
             return Ok(());
         }
-        let is_for_this_round =
-            self.frames.borrow().clips.under_way().is_some_and(|(under_way, _)| under_way == round.id);
+        let under_way = self.frames.borrow().clips.under_way();
+        let may_have_arrived = under_way == Some((round.id, Stage::Unanswered));
+        if self.frames.borrow().intake.pauses_contributing() && !may_have_arrived {
+            return Ok(());
+        }
+        let is_for_this_round = under_way.is_some_and(|(under_way, _)| under_way == round.id);
         let pending = self.contribution.borrow().pending.clone().filter(|_| is_for_this_round);
         let body = match pending {
+            Some(_) if self.contribution.borrow().is_withheld => return Ok(()),
             Some(body) => body,
             None => {
-                let Some(update) = self.train(&consent, &round, &global, &manifest.learning).await? else {
-                    return Ok(());
-                };
+                let trained = self.train(&consent, &round, &global, &manifest.learning).await?;
+                let Some((update, check)) = trained else { return Ok(()) };
                 let body = update.encode_as(manifest.learning.update_encoding, self.rounding_seed(round.id));
-                self.storage.put(device::PENDING_UPDATE, &body).await;
-                if !consent.is_valid() {
-                    // It may have been stored after opting out had deleted it.
-                    self.storage.delete(device::PENDING_UPDATE).await;
+                if let Some(check) = check.filter(|check| check.is_worse() && !manifest.learning.send_worse_updates) {
+                    self.withhold(&update, body, &check);
                     return Ok(());
                 }
                 self.contribution.borrow_mut().pending = Some(body.clone());
+                if !self.store_pending(&consent).await {
+                    return Ok(());
+                }
                 body
             }
         };
@@ -92,61 +98,43 @@ impl Session {
         sent
     }
 
+    /// Stores the pending update on the device, so that a reload does not lose it; `false` if it is gone meanwhile, since the
+    /// student opted out or cleared its clips.
+    pub(super) async fn store_pending(&self, consent: &Consent) -> bool {
+        let Some(body) = self.contribution.borrow().pending.clone() else { return false };
+        self.storage.put(device::PENDING_UPDATE, &body).await;
+        let is_current = consent.is_valid() && self.contribution.borrow().pending.is_some();
+        if !is_current {
+            // It may have been stored after it had been deleted.
+            self.storage.delete(device::PENDING_UPDATE).await;
+        }
+        is_current
+    }
+
+    /// Keeps an update that is worse than its base in memory until the student says that it shall be sent, or its round ends.
+    fn withhold(&self, update: &ClientUpdate, body: Vec<u8>, check: &HoldOutResult) {
+        let state = UploadState::Withheld {
+            held_out_clips: check.clips,
+            loss_before: check.loss_before,
+            loss_after: check.loss_after,
+        };
+        let (bytes, clips) = (body.len() as u64, update.num_examples);
+        post(&FromWorker::Upload(UploadReport { round: update.round, bytes, clips, state }));
+        let contribution = &mut *self.contribution.borrow_mut();
+        (contribution.pending, contribution.is_withheld) = (Some(body), true);
+    }
+
+    /// Whether an update for `round` is being made, or was made and never sent.
+    pub(super) fn is_unsent(&self, round: u64) -> bool {
+        self.frames.borrow().clips.under_way() == Some((round, Stage::Unsent))
+    }
+
     /// Seed of stochastic rounding: different for each participant and round, so that rounding errors average out, and the
     /// same after a crash.
     fn rounding_seed(&self, round: u64) -> u64 {
         let stored = self.stored.borrow();
         let id = stored.as_ref().and_then(|stored| stored.participant.get(..16));
         round ^ id.and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default()
-    }
-
-    /// Fine-tunes a copy of the global model; `None` if too few clips wait, the round of the last update is not settled yet,
-    /// or the student opted out meanwhile.
-    async fn train(
-        &self,
-        consent: &Consent,
-        round: &OpenRound,
-        global: &GlobalModel,
-        settings: &LearningSettings,
-    ) -> Result<Option<ClientUpdate>, WorkerError> {
-        let clips = {
-            let clips = &mut self.frames.borrow_mut().clips;
-            if clips.waiting() < settings.minimum_clips as usize {
-                return Ok(None);
-            }
-            clips.contribute(round.id)
-        };
-        let Some(clips) = clips else { return Ok(None) };
-        let count = clips.len();
-        let result = self.train_on(consent, round, global, settings, clips).await;
-        if !matches!(result, Ok(Some(_))) {
-            self.frames.borrow_mut().clips.refused(round.id);
-        }
-        let Some(delta) = result? else { return Ok(None) };
-        let num_examples = u32::try_from(count).unwrap_or(u32::MAX);
-        Ok(Some(ClientUpdate { round: round.id, base_version: round.base_version, num_examples, delta }))
-    }
-
-    async fn train_on(
-        &self,
-        consent: &Consent,
-        round: &OpenRound,
-        global: &GlobalModel,
-        settings: &LearningSettings,
-        clips: Vec<Clip>,
-    ) -> Result<Option<Weights>, WorkerError> {
-        let count = clips.len();
-        let mut training = FineTune::new(&global.vfer, clips, settings)?;
-        while let Some(done) = training.step()? {
-            let (step, steps, loss) = (done.step, done.steps, done.loss);
-            post(&FromWorker::Training(TrainingReport { round: round.id, step, steps, clips: count, loss }));
-            // Frames and messages are handled between steps.
-            TimeoutFuture::new(0).await;
-            if !consent.is_valid() {
-                return Ok(None);
-            }
-        }
-        Ok(Some(training.finish()))
     }
 
     async fn send(self: &Rc<Self>, consent: &Consent, round: &OpenRound, body: &[u8]) -> Result<(), WorkerError> {
@@ -201,24 +189,17 @@ impl Session {
         Ok(())
     }
 
-    /// The student opted out: an update that is not acknowledged is deleted, whatever step it is at. That step ends by
-    /// itself, since its [`Consent`] is no longer valid.
-    pub(super) async fn withdraw(&self) {
-        let withdrawn = self.frames.borrow_mut().clips.withdraw();
-        if let Some((round, stage)) = withdrawn {
-            post(&FromWorker::Withdrawn { round, may_have_arrived: stage != Stage::Unsent });
-            self.drop_pending().await;
-        }
-    }
-
     /// The update for `round` is known not to count.
     async fn give_up(&self, round: u64) {
         self.frames.borrow_mut().clips.refused(round);
         self.drop_pending().await;
     }
 
-    async fn drop_pending(&self) {
-        self.contribution.borrow_mut().pending = None;
+    pub(super) async fn drop_pending(&self) {
+        {
+            let contribution = &mut *self.contribution.borrow_mut();
+            (contribution.pending, contribution.is_withheld) = (None, false);
+        }
         self.storage.delete(device::PENDING_UPDATE).await;
     }
 

@@ -9,22 +9,25 @@ use super::personal::Personalisation;
 use super::{GlobalModel, Session, post};
 use crate::browser::js;
 use crate::emotion::EMOTIONS;
-use crate::learning::{Clip, LabelRejection, PseudoLabeller, Recipe};
-use crate::messages::{ClipOutcome, ClipReport, DropReason, FaceBox, FrameReport, FromWorker, SessionProblem};
+use crate::learning::{LearningSettings, QualityRejection, Recipe, quality_rejection};
+use crate::messages::{ClipReport, FaceBox, FrameReport, FromWorker, SessionProblem};
 use crate::model::vfer::{Stream, Vfer, softmax};
-use crate::model::{CROP_MARGIN, DARK, Extraction, Face, FaceTrack, Frame, SMALLEST_SIDE, SteadyOpinion};
+use crate::model::{
+    CROP_MARGIN, Extraction, Face, FaceQuality, FaceTrack, Frame, MIN_FRAME_SIDE_PX, MIN_LUMINANCE, ProbabilitySmoother,
+};
 use crate::protocol::Manifest;
+use crate::worker::clip_intake::ClipIntake;
 use crate::worker::clips::ClipStore;
 use crate::worker::error::WorkerError;
-use crate::worker::segment::{FaceObservation, Segment, Segmenter, slowest_frames_per_second};
+use crate::worker::segment::{EndedSegment, FaceObservation, Segmenter, slowest_frames_per_second};
 
 /// State that is carried from frame to frame and from clip to clip.
 #[derive(Default)]
 pub(super) struct FrameState {
     pub(super) clips: ClipStore,
+    pub(super) intake: ClipIntake,
     track: FaceTrack,
-    smoothed: SteadyOpinion,
-    labeller: PseudoLabeller,
+    smoothed: ProbabilitySmoother,
     personalisation: Personalisation,
     segmenter: Segmenter,
     running: Option<RunningClip>,
@@ -49,7 +52,7 @@ impl FrameState {
     /// Forgets all clips, as when the backbone changes and their features no longer fit.
     pub(super) fn forget_clips(&mut self) {
         self.clips.clear();
-        self.labeller = PseudoLabeller::default();
+        self.intake.forget();
         self.personalisation = Personalisation::default();
         self.segmenter = Segmenter::default();
         self.running = None;
@@ -112,8 +115,8 @@ impl FrameState {
     fn read_pixels(&mut self, bitmap: &ImageBitmap) -> Result<Frame, WorkerError> {
         let unreadable = |error| WorkerError::Frame(js::error_message(&error));
         let (width, height) = (bitmap.width(), bitmap.height());
-        if width < SMALLEST_SIDE || height < SMALLEST_SIDE {
-            return Err(WorkerError::FrameTooSmall { width, height, minimum: SMALLEST_SIDE });
+        if width < MIN_FRAME_SIDE_PX || height < MIN_FRAME_SIDE_PX {
+            return Err(WorkerError::FrameTooSmall { width, height, minimum: MIN_FRAME_SIDE_PX });
         }
         let fits = self.canvas.as_ref().is_some_and(|(canvas, _)| canvas.width() == width && canvas.height() == height);
         if !fits {
@@ -137,8 +140,17 @@ impl FrameState {
 /// What was extracted from one frame on its own.
 struct Observation {
     report: FrameReport,
-    /// The tracked face's identity, and the backbone's outputs for it.
-    face: Option<(u64, Extraction)>,
+    face: Option<ExtractedFace>,
+}
+
+/// The tracked face of a frame.
+struct ExtractedFace {
+    /// The tracker's identity.
+    identity: u64,
+    /// The backbone's outputs.
+    extraction: Extraction,
+    /// Why the frame is not good enough for a clip, if it is not.
+    rejection: Option<QualityRejection>,
 }
 
 impl Session {
@@ -148,23 +160,30 @@ impl Session {
     /// The frame cannot be read, or a model fails.
     pub(super) async fn process_frame(&self, bitmap: &ImageBitmap, at_ms: f64) -> Result<FrameReport, WorkerError> {
         let place = self.frame_order.enter();
-        let observation = self.extract(bitmap, at_ms).await;
+        let learning = self.manifest()?.learning;
+        let observation = self.extract(bitmap, at_ms, &learning).await;
         place.await;
         let Observation { mut report, face } = observation?;
         let manifest = self.manifest()?;
         let slowest = slowest_frames_per_second(&manifest.capture);
         report.too_slow = report.frames_per_second > 0.0 && report.frames_per_second < slowest;
-        let face = face.and_then(|(identity, extraction)| {
+        let rejection = face.as_ref().and_then(|face| face.rejection);
+        let face = face.and_then(|ExtractedFace { identity, extraction, .. }| {
             let probabilities = *extraction.probabilities.first()?;
             Some(FaceObservation { identity, probabilities, features: extraction.features })
         });
-        let Some(face) = face else {
+        if let Some(face) = &face {
+            let smoothed = self.frames.borrow_mut().smoothed.push(face.identity, at_ms, &face.probabilities);
+            report.image = Some(smoothed);
+        }
+        if let Some(rejection) = rejection {
+            self.drop_frame(rejection);
+        }
+        let Some(face) = face.filter(|_| rejection.is_none()) else {
             let ended = self.frames.borrow_mut().segmenter.no_face(at_ms, &manifest.capture);
             self.finish_clip(ended, &manifest);
             return Ok(report);
         };
-        let smoothed = self.frames.borrow_mut().smoothed.push(face.identity, at_ms, &face.probabilities);
-        report.image = Some(smoothed);
         let ended = self.frames.borrow_mut().segmenter.face(at_ms, &face, &manifest.capture);
         self.finish_clip(ended, &manifest);
         let global = self.global_model.borrow().clone();
@@ -173,28 +192,36 @@ impl Session {
         Ok(report)
     }
 
-    /// Detects and tracks the face in a frame, and runs the backbone on it.
-    async fn extract(&self, bitmap: &ImageBitmap, at_ms: f64) -> Result<Observation, WorkerError> {
+    /// Detects and tracks the face in a frame, measures its quality, and runs the backbone on it.
+    async fn extract(
+        &self,
+        bitmap: &ImageBitmap,
+        at_ms: f64,
+        learning: &LearningSettings,
+    ) -> Result<Observation, WorkerError> {
         let models = self.models.borrow().clone();
         let models = models.ok_or_else(|| WorkerError::Frame("no models are loaded yet".to_owned()))?;
         let frames_per_second = self.frames.borrow_mut().count_frame();
         let frame = self.frames.borrow_mut().read_pixels(bitmap)?;
-        let dark = frame.mean_luminance() < DARK;
+        let dark = frame.mean_luminance() < MIN_LUMINANCE;
         let mut report = FrameReport { dark, frames_per_second, ..FrameReport::empty(at_ms) };
         if dark {
             return Ok(Observation { report, face: None });
         }
-        let sighting = self.frames.borrow_mut().track.look(&models.detector, &frame, at_ms)?;
-        report.faces = sighting.faces;
-        let Some(face) = sighting.face else { return Ok(Observation { report, face: None }) };
+        let tracked = self.frames.borrow_mut().track.update(&models.detector, &frame, at_ms)?;
+        report.faces = tracked.faces;
+        let Some(face) = tracked.face else { return Ok(Observation { report, face: None }) };
         report.face = Some(fractions(&face.square, &frame));
+        let rejection = quality_rejection(&FaceQuality::measure(&frame, &face.detection), learning);
+        report.dropped = rejection.map(Into::into);
 
         let crop = frame.square_crop(&face.square, CROP_MARGIN, models.extractors.input_size());
         let extracted = models.extractors.extract(&crop).await?;
         if let Some(report) = extracted.fallback {
             post(&FromWorker::Backend(report));
         }
-        Ok(Observation { report, face: Some((face.identity, extracted.extraction)) })
+        let face = ExtractedFace { identity: face.identity, extraction: extracted.extraction, rejection };
+        Ok(Observation { report, face: Some(face) })
     }
 
     /// Ends the clip being collected, as when the camera is paused.
@@ -212,19 +239,32 @@ impl Session {
         }
     }
 
-    /// Labels a clip and keeps it if the label is confident (paper, section 3.1). Fine-tuning waits for the schedule: a
-    /// request now would tell the network that a face was clearly visible.
-    fn finish_clip(&self, ended: Option<Segment>, manifest: &Manifest) {
-        let Some(segment) = ended else { return };
+    /// The quality gate has rejected a frame.
+    fn drop_frame(&self, rejection: QualityRejection) {
+        let intake = &mut self.frames.borrow_mut().intake;
+        intake.drop_frame(rejection);
+        post(&FromWorker::Dropped(intake.drops().clone()));
+    }
+
+    /// Labels a clip and keeps it, or drops it. Fine-tuning waits for the schedule: a request now would tell the network that
+    /// a face was clearly visible.
+    fn finish_clip(&self, ended: Option<EndedSegment>, manifest: &Manifest) {
         let learning = &manifest.learning;
         let global = self.global_model.borrow().clone();
         let frames = &mut *self.frames.borrow_mut();
+        let segment = match ended {
+            Some(EndedSegment::Clip(segment)) => segment,
+            Some(EndedSegment::TooShort { .. }) => {
+                frames.intake.too_short();
+                return post(&FromWorker::Dropped(frames.intake.drops().clone()));
+            }
+            None => return,
+        };
         // The LSTM runs once; whatever head is on top of it is one small product.
         let hidden = global.as_ref().map(|global| global.vfer.last_hidden(&segment.features));
         let predict = |vfer: &Vfer| hidden.map_or([0.0; EMOTIONS], |hidden| softmax(&vfer.head(&hidden)));
         // Pseudo labels for the federation depend on the global model, whatever is shown.
         let prediction = global.as_ref().map_or([0.0; EMOTIONS], |global| predict(&global.vfer));
-        let Some(label) = frames.labeller.label(&segment.probabilities, &prediction, learning) else { return };
         let shown = global.as_ref().map(|global| frames.shown_model(global, learning.recipe));
         let video = shown.map_or(prediction, |shown| predict(&shown));
         let mut personal_head_clips = None;
@@ -233,15 +273,8 @@ impl Session {
             personal_head_clips = frames.personalisation.clips();
         }
         let clip_frames = segment.frames();
-        let outcome = match label.rejection {
-            None => {
-                frames.clips.keep(Clip { features: segment.features, target: label.target(learning.soft_labels) });
-                ClipOutcome::Kept
-            }
-            Some(rejection) => {
-                frames.clips.count_dropped();
-                ClipOutcome::Dropped { reason: rejection.into() }
-            }
+        let Some((label, outcome)) = frames.intake.take(segment, &prediction, learning, &mut frames.clips) else {
+            return;
         };
         post(&FromWorker::Clip(ClipReport {
             frames: clip_frames,
@@ -251,17 +284,9 @@ impl Session {
             personal_head_clips,
             outcome,
             waiting: frames.clips.waiting(),
-            dropped: frames.clips.dropped(),
         }));
-    }
-}
-
-impl From<LabelRejection> for DropReason {
-    fn from(rejection: LabelRejection) -> Self {
-        match rejection {
-            LabelRejection::LowConfidence => Self::LowConfidence,
-            LabelRejection::Disagreement => Self::Disagreement,
-        }
+        post(&FromWorker::Dropped(frames.intake.drops().clone()));
+        post(&FromWorker::LabelHealth(frames.intake.health_report()));
     }
 }
 

@@ -1,16 +1,19 @@
 //! The session worker: joins, processes frames, fine-tunes, and stays in step with the aggregator.
 //!
-//! `assets` fetches and verifies weights; `frames` processes frames; `sync` follows the manifest; `contribute` fine-tunes
-//! and sends; `personal` keeps the personalised head; `opt_in` says whether the student contributes; `frame_order` restores
-//! the order of frames. Everything runs on one thread, and no borrow of a cell outlives an `await`.
+//! `assets` fetches and verifies weights; `frames` processes frames; `sync` follows the manifest; `train` fine-tunes;
+//! `contribute` sends; `decisions` does what the student decides about that; `personal` keeps the personalised head; `opt_in`
+//! says whether the student contributes; `frame_order` restores the order of frames. Everything runs on one thread, and no
+//! borrow of a cell outlives an `await`.
 
 mod assets;
 mod contribute;
+mod decisions;
 mod frame_order;
 mod frames;
 mod opt_in;
 mod personal;
 mod sync;
+mod train;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -129,6 +132,9 @@ fn on_message_from_page(
                 None => {}
             }
         }
+        (ToWorker::SendWithheld, Some(session)) => spawn_local(async move { session.send_withheld().await }),
+        (ToWorker::OverruleCollapse, Some(session)) => session.overrule_collapse(),
+        (ToWorker::ClearClips, Some(session)) => spawn_local(async move { session.clear_clips().await }),
         (ToWorker::CameraPaused, Some(session)) => session.end_clip(),
         (ToWorker::Visible { on }, session) => {
             visible.set(on);
@@ -147,7 +153,8 @@ fn on_message_from_page(
                 post(&FromWorker::Ended);
             });
         }
-        (ToWorker::CameraPaused, None) => {}
+        (ToWorker::SendWithheld | ToWorker::OverruleCollapse | ToWorker::ClearClips | ToWorker::CameraPaused, None) => {
+        }
     }
 }
 
@@ -234,7 +241,7 @@ impl Session {
                     *self.stored.borrow_mut() = Some(stored);
                 }
                 None => {
-                    // A pending update of another class or participant must not be sent by this one.
+                    // A pending update of another federation or participant must not be sent by this one.
                     self.storage.delete(device::PENDING_UPDATE).await;
                     self.join().await?;
                 }

@@ -157,13 +157,13 @@ impl Student {
         self.browser.wait::<bool>(&format!("the focus on #{id}"), 5, &focused).await;
     }
 
-    /// Waits until the tab uses version `version` of the central model or a later one.
+    /// Waits until the tab uses version `version` of the global model or a later one.
     pub async fn wait_for_version(&self, version: u64) {
         let adopted = format!("+document.querySelector('#model-version').dataset.version >= {version}");
         self.browser.wait::<bool>(&format!("version {version} of the model"), 180, &adopted).await;
     }
 
-    /// The version of the central model that the tab uses.
+    /// The version of the global model that the tab uses.
     pub async fn version(&self) -> u64 {
         self.browser.script("return +document.querySelector('#model-version').dataset.version").await
     }

@@ -21,7 +21,7 @@ async fn every_page_is_accessible_and_the_focus_goes_along() {
     student.wait_for_expressions().await;
     student.assert_focus("stage-title").await;
     assert_eq!(student.browser().script::<String>("return location.href").await, address, "no form navigates");
-    assert_accessible(student.browser(), "classroom").await;
+    assert_accessible(student.browser(), "session").await;
     student.wait_for_clips(2).await;
     student.contribute().await;
     student.wait_for_acknowledgement(aggregator.manifest().await.round.unwrap().id).await;

@@ -30,7 +30,7 @@ async fn pausing_while_the_camera_opens_leaves_it_off() {
         };";
     student.browser().script::<Value>(slow).await;
     student.consent().await;
-    student.wait_for_section("classroom").await;
+    student.wait_for_section("session").await;
     // Paused, resumed and paused again, while the first one is still being opened.
     student.browser().script::<Value>("for (let i = 0; i < 3; i++) document.querySelector('#pause').click();").await;
     let opened = "emofedStreams.length >= 2";
@@ -56,7 +56,7 @@ async fn pausing_while_the_camera_opens_leaves_it_off() {
     student.browser().click("#pause-key").await;
     assert!(student.browser().script::<bool>(key).await, "the key is off, and nothing changes");
     student.browser().reload().await;
-    student.wait_for_section("classroom").await;
+    student.wait_for_section("session").await;
     assert!(student.browser().script::<bool>(key).await, "and stays off");
     student.browser().click("#pause-key").await;
     assert!(!student.browser().script::<bool>(key).await, "the key is on");

@@ -33,7 +33,7 @@ async fn the_ledger_has_what_the_network_saw_refused_unanswered_and_after_a_relo
     assert_eq!(statuses, [201, 401, 201, 200]);
 
     student.browser().reload().await;
-    student.wait_for_section("classroom").await;
+    student.wait_for_section("session").await;
     student.browser().wait::<bool>("the ledger of before", 30, &has_outcome("refused")).await;
     assert_eq!(self::shown(&student).await, shown);
     let carried: String = student.browser().script("return document.querySelector('#ledger-list').textContent").await;

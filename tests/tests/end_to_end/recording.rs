@@ -24,7 +24,7 @@ pub struct Recording {
     pub tabs: Vec<Tab>,
     /// The manifest before the first round and after each.
     pub manifests: Vec<Manifest>,
-    /// The central VFER of each of these.
+    /// The global VFER of each of these.
     pub models: Vec<Weights>,
     /// The acknowledged updates of each round, of both tabs.
     pub updates: BTreeMap<u64, Vec<ClientUpdate>>,

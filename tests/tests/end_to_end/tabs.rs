@@ -53,7 +53,7 @@ async fn the_lead_is_taken_over_comes_back_and_ends_everywhere() {
 
     browser.look_at(&second).await;
     browser.click("#take-over").await;
-    student.wait_for_section("classroom").await;
+    student.wait_for_section("session").await;
     student.wait_for_frames().await;
     browser.look_at(&first).await;
     student.wait_for_section("elsewhere").await;
@@ -61,7 +61,7 @@ async fn the_lead_is_taken_over_comes_back_and_ends_everywhere() {
 
     browser.look_at(&second).await;
     browser.close_tab(&first).await;
-    student.wait_for_section("classroom").await;
+    student.wait_for_section("session").await;
     student.wait_for_frames().await;
     assert_eq!(count(&student, &Method::POST), 1, "one participant all along");
 

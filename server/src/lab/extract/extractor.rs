@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use emofed::emotion::EMOTIONS;
-use emofed::model::{Backbone, CROP_MARGIN, DARK, Device, Face, FaceDetector, FaceTrack, Frame, SMALLEST_SIDE};
+use emofed::model::{
+    Backbone, CROP_MARGIN, Device, Face, FaceDetector, FaceTrack, Frame, MIN_FRAME_SIDE_PX, MIN_LUMINANCE,
+};
 use futures::executor::block_on;
 
 use super::Crop;
@@ -74,7 +76,7 @@ impl Extractor {
             if decoded > MAX_FRAMES {
                 return Ok(Err((DiagnosticKind::TooLong, format!("it has more than {MAX_FRAMES} frames"))));
             }
-            let smallest = SMALLEST_SIDE as usize;
+            let smallest = MIN_FRAME_SIDE_PX as usize;
             if self.detector.is_some() && frame.width.min(frame.height) < smallest {
                 let message =
                     format!("{}×{} pixels are too few: {smallest} each way are needed", frame.width, frame.height);
@@ -105,10 +107,10 @@ impl Extractor {
             let whole = Face { x: 0.0, y: 0.0, width: frame.width as f32, height: frame.height as f32, score: 1.0 };
             return Ok(Some(frame.square_crop(&whole, 0.0, size)));
         };
-        if frame.mean_luminance() < DARK {
+        if frame.mean_luminance() < MIN_LUMINANCE {
             return Ok(None);
         }
-        let face = track.look(detector, frame, at_ms)?.face;
+        let face = track.update(detector, frame, at_ms)?.face;
         Ok(face.map(|face| frame.square_crop(&face.square, CROP_MARGIN, size)))
     }
 }

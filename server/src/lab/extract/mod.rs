@@ -6,7 +6,7 @@ pub mod ordered_pipeline;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use emofed::model::{BackboneKind, CROP_MARGIN, DARK, Device};
+use emofed::model::{BackboneKind, CROP_MARGIN, Device, MIN_LUMINANCE};
 use extractor::Extractor;
 use ordered_pipeline::ordered_pipeline;
 use serde::Serialize;
@@ -187,7 +187,7 @@ fn provenance(list: &SourceList, settings: &Settings, engines: Option<Engines<'_
             "crop": settings.crop,
             "followed": searched,
             "crop_margin": searched.then_some(CROP_MARGIN),
-            "dark_below": searched.then_some(DARK),
+            "dark_below": searched.then_some(MIN_LUMINANCE),
             // The name in caches since format version 1.
             "filming": rendered.then(|| json!({ "seconds": film_seconds, "seed": seed })),
             "device": if matches!(device, Device::Cpu) { "cpu" } else { "gpu" },

@@ -14,7 +14,7 @@ struct Aggregator {
     round: Option<(u64, bool)>,
     /// Clips by round, as they were accepted.
     accepted: BTreeMap<u64, Vec<usize>>,
-    fates: BTreeMap<u64, RoundOutcome>,
+    outcomes: BTreeMap<u64, RoundOutcome>,
 }
 
 impl Aggregator {
@@ -30,10 +30,10 @@ impl Aggregator {
         match self.round {
             Some((round, true)) => self.round = Some((round, false)),
             Some((round, false)) => {
-                let fate =
+                let outcome =
                     [RoundOutcome::Published, RoundOutcome::Published, RoundOutcome::Rejected, RoundOutcome::Abandoned]
                         [random.below(4)];
-                self.fates.insert(round, fate);
+                self.outcomes.insert(round, outcome);
                 self.round = None;
             }
             None => {}
@@ -42,7 +42,7 @@ impl Aggregator {
 
     fn roll_back(&mut self) {
         if let Some((round, true)) = self.round {
-            self.fates.insert(round, RoundOutcome::Abandoned);
+            self.outcomes.insert(round, RoundOutcome::Abandoned);
             self.round = None;
         }
     }
@@ -58,14 +58,14 @@ impl Aggregator {
 
     fn manifest(&self) -> (Option<u64>, Vec<EndedRound>) {
         let open = self.round.and_then(|(round, is_open)| is_open.then_some(round));
-        (open, self.fates.iter().rev().take(RECENT_ROUNDS).map(|(&round, &ended)| fate(round, ended)).collect())
+        (open, self.outcomes.iter().rev().take(RECENT_ROUNDS).map(|(&round, &outcome)| ended(round, outcome)).collect())
     }
 
     /// Checks that no clip is in two published rounds.
     fn check_counted_once(&self, seed: u64) {
         let mut counted = BTreeSet::new();
         for (round, clips) in &self.accepted {
-            if self.fates.get(round) == Some(&RoundOutcome::Published) {
+            if self.outcomes.get(round) == Some(&RoundOutcome::Published) {
                 for clip in clips {
                     assert!(counted.insert(*clip), "seed {seed}: clip {clip} counts again in round {round}");
                 }
@@ -99,14 +99,14 @@ impl Tab {
         let lost = before.len() - self.has().len();
         if let (Some(_), Some((round, stage))) = (settled, under_way) {
             self.pending = None;
-            assert!(aggregator.fates.contains_key(&round), "seed {seed}: settled before its fate was out");
-            let is_told = recent.iter().any(|fate| fate.round == round);
-            let came_to_nothing = is_told && aggregator.fates[&round] != RoundOutcome::Published;
+            assert!(aggregator.outcomes.contains_key(&round), "seed {seed}: settled before its outcome was known");
+            let is_told = recent.iter().any(|ended| ended.round == round);
+            let came_to_nothing = is_told && aggregator.outcomes[&round] != RoundOutcome::Published;
             if came_to_nothing || stage == Stage::Unsent {
                 assert_eq!(lost, 0, "seed {seed}: clips lost to round {round}, which they are not in");
             }
         } else {
-            assert_eq!(lost, 0, "seed {seed}: clips lost without a fate");
+            assert_eq!(lost, 0, "seed {seed}: clips lost without an outcome");
         }
     }
 
@@ -162,6 +162,7 @@ fn whatever_happens_every_clip_counts_at_most_once_and_none_is_lost_to_a_failed_
         let (mut aggregator, mut tab) = (Aggregator::default(), Tab::default());
         for number in 0..400 {
             match random.below(16) {
+                0..=2 if number % 5 == 0 => tab.clips.hold_out(clip(number)),
                 0..=2 => tab.clips.keep(clip(number)),
                 3..=4 => tab.contribute(),
                 5..=7 => tab.send(&mut aggregator, &mut random),
@@ -186,19 +187,25 @@ fn whatever_happens_every_clip_counts_at_most_once_and_none_is_lost_to_a_failed_
                 _ => {}
             }
             aggregator.check_counted_once(seed);
+            let in_updates =
+                aggregator.accepted.values().flatten().chain(tab.pending.iter().flat_map(|(_, clips)| clips));
+            assert!(
+                in_updates.into_iter().all(|clip| clip % 5 != 0),
+                "seed {seed}: a clip of the hold-out is in an update"
+            );
             let has = tab.has();
             assert_eq!(has.iter().collect::<BTreeSet<_>>().len(), has.len(), "seed {seed}: a clip is there twice");
         }
-        // In the end every fate is out, and nothing is under way.
+        // In the end every outcome is known, and nothing is under way.
         aggregator.go_on(&mut random);
         aggregator.go_on(&mut random);
         aggregator.open();
         tab.sync(&aggregator, seed);
         assert_eq!(tab.clips.under_way(), None, "seed {seed}");
         published +=
-            aggregator.accepted.keys().filter(|round| aggregator.fates[round] == RoundOutcome::Published).count();
+            aggregator.accepted.keys().filter(|round| aggregator.outcomes[round] == RoundOutcome::Published).count();
         refused +=
-            aggregator.accepted.keys().filter(|round| aggregator.fates[round] != RoundOutcome::Published).count();
+            aggregator.accepted.keys().filter(|round| aggregator.outcomes[round] != RoundOutcome::Published).count();
     }
     assert!(published > 1_000 && refused > 1_000, "the runs reach both ends: {published} and {refused}");
 }

@@ -1,14 +1,14 @@
-//! What is shown of the image head from frame to frame: an exponential mean, so that noise does not change the emotion that is
-//! named. Clips have the mean over their frames, which this does not touch.
+//! Exponential smoothing of the image head's probabilities over the frames of one face, for display: noise does not change the
+//! emotion that is named. Pseudo labels are the plain mean over a clip's frames and do not pass through here.
 
 use crate::emotion::EMOTIONS;
 
-/// After so long, half of the mean is newer, in milliseconds.
+/// Half-life of a frame's weight, in milliseconds.
 const HALF_LIFE_MS: f64 = 300.0;
 
-/// The running mean of the image head's probabilities of one face.
+/// Exponential mean, over time, of the image head's probabilities of one face.
 #[derive(Clone, Debug, Default)]
-pub struct SteadyOpinion {
+pub struct ProbabilitySmoother {
     last: Option<Last>,
 }
 
@@ -19,8 +19,9 @@ struct Last {
     mean: [f32; EMOTIONS],
 }
 
-impl SteadyOpinion {
-    /// Takes in a frame's `probabilities` of the face `identity` and gives the mean; another face begins anew.
+impl ProbabilitySmoother {
+    /// Adds the `probabilities` of the face `identity` in the frame of time `at_ms` (milliseconds) and returns the mean. Another
+    /// identity starts a new mean.
     pub fn push(&mut self, identity: u64, at_ms: f64, probabilities: &[f32; EMOTIONS]) -> [f32; EMOTIONS] {
         let mean = match self.last.take().filter(|last| last.identity == identity) {
             Some(Last { at_ms: before_ms, mean, .. }) => {
@@ -44,10 +45,10 @@ mod tests {
     #[test]
     fn half_of_it_is_new_after_the_half_life_whatever_the_rate() {
         let after = |frames: u32| {
-            let mut steady = SteadyOpinion::default();
-            steady.push(1, 0.0, &FIRST);
+            let mut smoother = ProbabilitySmoother::default();
+            smoother.push(1, 0.0, &FIRST);
             let times = (1..=frames).map(|frame| HALF_LIFE_MS * f64::from(frame) / f64::from(frames));
-            times.map(|at_ms| steady.push(1, at_ms, &SECOND)).last().unwrap()
+            times.map(|at_ms| smoother.push(1, at_ms, &SECOND)).last().unwrap()
         };
         for mean in [after(1), after(3), after(30)] {
             assert!((mean[0] - 0.5).abs() < 1e-5 && (mean[1] - 0.5).abs() < 1e-5, "{mean:?}");
@@ -56,9 +57,9 @@ mod tests {
 
     #[test]
     fn another_face_begins_anew_and_time_does_not_run_back() {
-        let mut steady = SteadyOpinion::default();
-        assert_eq!(steady.push(1, 100.0, &FIRST), FIRST);
-        assert_eq!(steady.push(1, 50.0, &SECOND), FIRST);
-        assert_eq!(steady.push(2, 150.0, &SECOND), SECOND);
+        let mut smoother = ProbabilitySmoother::default();
+        assert_eq!(smoother.push(1, 100.0, &FIRST), FIRST);
+        assert_eq!(smoother.push(1, 50.0, &SECOND), FIRST);
+        assert_eq!(smoother.push(2, 150.0, &SECOND), SECOND);
     }
 }

@@ -1,0 +1,58 @@
+//! What the student decides about contributing, apart from opting in.
+
+use std::rc::Rc;
+
+use super::{Session, post};
+use crate::messages::FromWorker;
+use crate::worker::clips::Stage;
+
+impl Session {
+    /// The student opted out: an update that is not acknowledged is deleted, whatever step it is at. That step ends by
+    /// itself, since its [`super::opt_in::Consent`] is no longer valid.
+    pub(super) async fn withdraw(&self) {
+        let withdrawn = self.frames.borrow_mut().clips.withdraw();
+        if let Some((round, stage)) = withdrawn {
+            post(&FromWorker::Withdrawn { round, may_have_arrived: stage != Stage::Unsent });
+            self.drop_pending().await;
+        }
+    }
+
+    /// The student wants the withheld update to be sent nevertheless.
+    pub(super) async fn send_withheld(self: &Rc<Self>) {
+        let is_withheld = std::mem::take(&mut self.contribution.borrow_mut().is_withheld);
+        if let (true, Some(consent)) = (is_withheld, self.opt_in.consent())
+            && self.store_pending(&consent).await
+        {
+            self.sync_soon();
+        }
+    }
+
+    /// The student wants to contribute although the labels have collapsed to one emotion.
+    pub(super) fn overrule_collapse(self: &Rc<Self>) {
+        self.frames.borrow_mut().intake.overrule_collapse();
+        self.report_label_health();
+        self.sync_soon();
+    }
+
+    /// Forgets the clips that no update that was sent contains, and the health of their labels.
+    pub(super) async fn clear_clips(&self) {
+        let is_unsent = {
+            let frames = &mut *self.frames.borrow_mut();
+            let is_unsent = frames.clips.under_way().is_some_and(|(_, stage)| stage == Stage::Unsent);
+            if is_unsent {
+                frames.clips.withdraw();
+            }
+            frames.clips.clear_waiting();
+            frames.intake.clear_health();
+            is_unsent
+        };
+        self.report_label_health();
+        if is_unsent {
+            self.drop_pending().await;
+        }
+    }
+
+    fn report_label_health(&self) {
+        post(&FromWorker::LabelHealth(self.frames.borrow().intake.health_report()));
+    }
+}
