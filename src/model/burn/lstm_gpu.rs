@@ -5,8 +5,9 @@
 //! in the loop over frames alone, whose bounds are scalars of the launch, so that control flow is uniform there. Units read
 //! back from global memory only what they wrote themselves.
 
+use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Cube, TensorMetadata};
+use burn::backend::{Cube, TensorMetadata};
 use burn::cubecl;
 use burn::cubecl::prelude::*;
 use burn::tensor::Shape;
@@ -24,7 +25,8 @@ impl LstmKernels for Cube {
         let (frames, clips, num_gates) = (shape[0], shape[1], shape[2]);
         let (device, dtype) = (projected.device(), projected.dtype().into());
         let empty = |width| Self::float_empty(Shape::new([frames, clips, width]), &device, dtype);
-        let states = LstmStates { hidden: empty(num_gates / 4), cells: empty(num_gates / 4), gates: empty(num_gates) };
+        let states: LstmStates<Self> =
+            LstmStates { hidden: empty(num_gates / 4), cells: empty(num_gates / 4), gates: empty(num_gates) };
         let client = projected.client.clone();
         forward_frames::launch(
             &client,
@@ -96,7 +98,7 @@ fn forward_frames(
     #[comptime] hidden_size: usize,
 ) {
     let units = CUBE_DIM as usize;
-    let clips = CUBE_COUNT as usize;
+    let clips = CUBE_COUNT;
     let num_gates = 4 * hidden_size;
     let mut state = Shared::<[f32]>::new_slice(hidden_size);
     let mut i = UNIT_POS as usize;
@@ -106,7 +108,7 @@ fn forward_frames(
     }
     sync_cube();
     for frame in 0..frames as usize {
-        let row = frame * clips + CUBE_POS as usize;
+        let row = frame * clips + CUBE_POS;
         let mut i = UNIT_POS as usize;
         while i < hidden_size {
             let gate = row * num_gates + i;
@@ -163,7 +165,7 @@ fn backward_frames(
     #[comptime] hidden_size: usize,
 ) {
     let units = CUBE_DIM as usize;
-    let clips = CUBE_COUNT as usize;
+    let clips = CUBE_COUNT;
     let num_gates = 4 * hidden_size;
     // The gates' gradients of the frame behind, and what the cells get from it.
     let mut behind = Shared::<[f32]>::new_slice(num_gates);
@@ -179,7 +181,7 @@ fn backward_frames(
     }
     sync_cube();
     for step in 0..frames as usize {
-        let row = (frames as usize - 1 - step) * clips + CUBE_POS as usize;
+        let row = (frames as usize - 1 - step) * clips + CUBE_POS;
         let mut i = UNIT_POS as usize;
         while i < hidden_size {
             let mut d_hidden = hidden_gradient[row * hidden_size + i];
