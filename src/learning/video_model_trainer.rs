@@ -150,6 +150,11 @@ impl VideoModelFineTune {
         Ok(Some(StepReport { step, steps: self.batches.steps(), loss }))
     }
 
+    /// The copy as it is now.
+    pub fn tuned(&self) -> &VideoModel {
+        self.trainer.model()
+    }
+
     /// Tuned minus base.
     ///
     /// # Errors

@@ -100,6 +100,8 @@ pub enum FromWorker {
     },
     /// Where the backbone runs from now on.
     Backend(BackendReport),
+    /// Where the video model is trained was decided, or has changed.
+    VideoModel(VideoModelReport),
     /// Models are loaded: frames may be sent.
     FramesWanted,
     /// The result of a frame; another may be sent.

@@ -85,6 +85,16 @@ pub enum SessionProblem {
         /// How it failed.
         failure: ExtractorFailure,
     },
+    /// The video model runs nowhere.
+    VideoModelFailed {
+        /// How its last worker failed.
+        failure: ExtractorFailure,
+    },
+    /// This version of the page does not know the video model's architecture.
+    ArchitectureUnsupported {
+        /// Diagnostic text.
+        detail: String,
+    },
     /// A frame's pixels could not be read.
     FrameUnreadable {
         /// Diagnostic text.

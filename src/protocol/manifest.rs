@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{EndedRound, OpenRound};
 use crate::learning::LearningSettings;
 use crate::model::BackboneKind;
+use crate::model::vfer::VferArchitecture;
 
 /// `GET /api/v2/manifest`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -108,6 +109,9 @@ pub struct ModelVersion {
     pub published_at_s: u64,
     /// SHA-256 of the backbone whose features it reads.
     pub backbone_sha256: String,
+    /// What it consists of; the paper's where it is not said.
+    #[serde(default)]
+    pub architecture: VferArchitecture,
     /// Its weights.
     pub vfer: BlobRef,
     /// What the acceptance check measured on the instructor's held-out set, where there is one.

@@ -4,6 +4,7 @@ use crate::browser::request::RequestError;
 use crate::learning::LearningError;
 use crate::messages::{Asset, ExtractorFailure, ProblemReport, Refusal, SessionProblem};
 use crate::model::ModelError;
+use crate::model::vfer::ArchitectureError;
 use crate::protocol::{PROTOCOL, ProblemCode};
 use crate::weights::WeightsError;
 
@@ -31,6 +32,12 @@ pub enum WorkerError {
     /// An extractor's script does not load.
     #[error("an extractor does not load: {0:?}")]
     ExtractorNotLoaded(ExtractorFailure),
+    /// The video model runs on no worker.
+    #[error("the video model cannot be run: {0:?}")]
+    VideoModel(ExtractorFailure),
+    /// This version does not know the video model's architecture.
+    #[error(transparent)]
+    Architecture(#[from] ArchitectureError),
     /// Training failed.
     #[error("training failed: {0}")]
     Learning(#[from] LearningError),
@@ -109,6 +116,8 @@ impl WorkerError {
             Self::Learning(error) => SessionProblem::TrainingFailed { detail: error.to_string() },
             Self::Backbone(failure) => SessionProblem::BackboneFailed { failure: failure.clone() },
             Self::ExtractorNotLoaded(failure) => SessionProblem::ExtractorNotLoaded { failure: failure.clone() },
+            Self::VideoModel(failure) => SessionProblem::VideoModelFailed { failure: failure.clone() },
+            Self::Architecture(error) => SessionProblem::ArchitectureUnsupported { detail: error.to_string() },
             Self::Frame(detail) => SessionProblem::FrameUnreadable { detail: detail.clone() },
             Self::FrameTooSmall { width, height, minimum } => {
                 SessionProblem::FrameTooSmall { width: *width, height: *height, minimum: *minimum }

@@ -8,7 +8,9 @@ use super::clip_list::ClipList;
 use super::ledger;
 use super::progress::Progress;
 use crate::messages::ledger::Ledger;
-use crate::messages::{Asset, Backend, BackendReport, ConnectionReport, FaceBox, FrameReport, FromWorker};
+use crate::messages::{
+    Asset, Backend, BackendReport, ConnectionReport, FaceBox, FrameReport, FromWorker, VideoModelReport,
+};
 use crate::page::words::camera::FaceStatus;
 use crate::page::{dom, status, words};
 use crate::protocol::Manifest;
@@ -85,6 +87,7 @@ impl View {
         match message {
             FromWorker::Loading { asset, received, total } => loading(asset, received, total),
             FromWorker::Backend(report) => backend(&report),
+            FromWorker::VideoModel(report) => video_model(&report),
             FromWorker::Clip(report) => {
                 if self.personal_head_clips != report.personal_head_clips {
                     self.personal_head_clips = report.personal_head_clips;
@@ -155,6 +158,15 @@ fn loading(asset: Asset, received: u64, total: u64) {
     let progress: HtmlProgressElement = dom::get("starting-progress");
     progress.set_max(total.max(1) as f64);
     progress.set_value(received as f64);
+}
+
+fn video_model(report: &VideoModelReport) {
+    let name = match report.backend {
+        Backend::Webgpu => "webgpu",
+        Backend::Cpu => "cpu",
+    };
+    dom::attribute("video-model-report", "data-backend", name);
+    dom::text("video-model-report", &words::backend::video_model(report));
 }
 
 fn backend(report: &BackendReport) {

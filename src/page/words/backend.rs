@@ -1,7 +1,7 @@
 //! Where the backbone runs, and why.
 
 use super::bracketed;
-use crate::messages::{Backend, BackendReason, BackendReport, ExtractorFailure};
+use crate::messages::{Backend, BackendReason, BackendReport, ExtractorFailure, VideoModelReason, VideoModelReport};
 
 /// A report, in two sentences.
 pub fn report(report: &BackendReport) -> String {
@@ -12,6 +12,23 @@ pub fn report(report: &BackendReport) -> String {
         (Backend::Cpu, _) => "the CPU, with SIMD".to_owned(),
     };
     format!("{place}: {}. One frame takes {:.0} ms.", reason(report), report.frame_ms)
+}
+
+/// Where the video model is trained, and why, in a sentence.
+pub fn video_model(report: &VideoModelReport) -> String {
+    let place = match report.backend {
+        Backend::Webgpu => "WebGPU",
+        Backend::Cpu => "the CPU",
+    };
+    let reason = match &report.reason {
+        VideoModelReason::NoWebgpu => "the backbone does not run on WebGPU".to_owned(),
+        VideoModelReason::Measured { webgpu_step_ms, cpu_step_ms } => {
+            format!("{webgpu_step_ms:.0} ms a training step on WebGPU, {cpu_step_ms:.0} ms on the CPU")
+        }
+        VideoModelReason::Architecture => "its architecture runs beside the backbone".to_owned(),
+        VideoModelReason::Failed { failure } => format!("WebGPU failed ({})", self::failure(failure)),
+    };
+    format!("{place}: {reason}.")
 }
 
 fn reason(report: &BackendReport) -> String {

@@ -50,6 +50,14 @@ pub fn session(problem: &SessionProblem) -> Notice {
             format!("The program that runs the models does not load: {}.", backend::failure(failure)),
             KEEPS_TRYING,
         ),
+        SessionProblem::VideoModelFailed { failure } => Notice::new(
+            format!("The video model cannot be run: {}.", backend::failure(failure)),
+            "Close other tabs to free memory, then reload the page.",
+        ),
+        SessionProblem::ArchitectureUnsupported { detail } => Notice::new(
+            format!("This page cannot run the federation's video model{}.", bracketed(detail)),
+            "Reload the page to get its newest version; if that does not help, tell your instructor.",
+        ),
         SessionProblem::FrameUnreadable { detail } => Notice::new(
             format!("The camera's picture cannot be read{}.", bracketed(detail)),
             "Pause and resume the camera.",

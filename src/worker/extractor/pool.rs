@@ -12,6 +12,7 @@ use crate::browser::backoff::Backoff;
 use crate::browser::js;
 use crate::messages::{Backend, BackendChoice, BackendReason, BackendReport, ExtractorFailure};
 use crate::model::{BackboneKind, Extraction};
+use crate::worker::connection::Connection;
 use crate::worker::error::WorkerError;
 
 /// How often a frame checks whether the CPU has taken over, in milliseconds.
@@ -92,6 +93,13 @@ impl ExtractorPool {
             recovery: Rc::default(),
         };
         Ok((pool, report))
+    }
+
+    /// The worker that runs the backbone on WebGPU, where one does.
+    pub fn gpu_connection(&self) -> Option<Rc<Connection>> {
+        let workers = self.workers.borrow();
+        let on_gpu = workers.extractors.first().filter(|_| workers.backend == Backend::Webgpu);
+        on_gpu.map(|extractor| extractor.connection().clone())
     }
 
     /// The side of the square crops it takes, in pixels.

@@ -3,7 +3,6 @@
 use super::{Session, post};
 use crate::messages::{Asset, FromWorker, device};
 use crate::model::FaceDetector;
-use crate::model::vfer::Vfer;
 use crate::protocol::{BlobRef, Manifest, path, sha256_hex};
 use crate::weights::Weights;
 use crate::worker::error::WorkerError;
@@ -46,13 +45,13 @@ impl Session {
         Ok(FaceDetector::load(&Weights::from_safetensors(&bytes)?)?)
     }
 
-    pub(super) async fn vfer(&self, manifest: &Manifest) -> Result<Vfer, WorkerError> {
+    pub(super) async fn vfer_weights(&self, manifest: &Manifest) -> Result<Weights, WorkerError> {
         if manifest.model.backbone_sha256 != manifest.backbone.blob.sha256 {
             return Err(WorkerError::malformed("the global model belongs to another backbone"));
         }
         let bytes = self.blob(Asset::Vfer, &manifest.model.vfer).await?;
         let weights = Weights::from_safetensors(&bytes)?;
         weights.check_finite()?;
-        Ok(Vfer::from_weights(&weights)?)
+        Ok(weights)
     }
 }

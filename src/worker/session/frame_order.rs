@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use futures_channel::oneshot::{Receiver, channel};
+use futures_channel::oneshot::{Receiver, Sender, channel};
 
 /// A sequencer: a chain of places, each released after the one before it.
 #[derive(Default)]
@@ -10,10 +10,16 @@ pub(super) struct FrameOrder {
     last: RefCell<Option<Receiver<()>>>,
 }
 
+/// A frame's turn.
+pub(super) struct Place {
+    /// Dropping it wakes the next one.
+    _release: Sender<()>,
+}
+
 impl FrameOrder {
-    /// Takes the next place. The future resolves when all earlier places are released; this place is released when the
-    /// future has resolved, or is dropped.
-    pub fn enter(&self) -> impl Future<Output = ()> + use<> {
+    /// Takes the next place. The future resolves when all earlier places are released, to this place, which is released when
+    /// it or the future is dropped.
+    pub fn enter(&self) -> impl Future<Output = Place> + use<> {
         let (release, next) = channel();
         let before = self.last.replace(Some(next));
         async move {
@@ -21,7 +27,7 @@ impl FrameOrder {
                 // An error means that the place before was dropped, which releases it, too.
                 let _ = before.await;
             }
-            drop(release);
+            Place { _release: release }
         }
     }
 }

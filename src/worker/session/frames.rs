@@ -6,7 +6,8 @@ use wasm_bindgen::JsCast as _;
 use web_sys::{ImageBitmap, OffscreenCanvas, OffscreenCanvasRenderingContext2d};
 
 use super::personal::Personalisation;
-use super::{GlobalModel, Session, post};
+use super::video_model::VideoModel;
+use super::{GlobalModel, Session, post, report_error};
 use crate::browser::js;
 use crate::emotion::EMOTIONS;
 use crate::learning::{LearningSettings, QualityRejection, Recipe, quality_rejection};
@@ -60,22 +61,20 @@ impl FrameState {
 
     /// The model whose predictions are shown: the global model, with the personalised head if the recipe asks for it. Both
     /// have the same LSTM.
-    fn shown_model(&mut self, global: &GlobalModel, recipe: Recipe) -> Rc<Vfer> {
+    fn shown_model(&mut self, version: u64, vfer: &Rc<Vfer>, recipe: Recipe) -> Rc<Vfer> {
         match recipe {
-            Recipe::Paper => global.vfer.clone(),
-            Recipe::PersonalHead => self.personalisation.model(global),
+            Recipe::Paper => vfer.clone(),
+            Recipe::PersonalHead => self.personalisation.model(version, vfer),
         }
     }
 
     /// VFER probabilities of the clip so far: one LSTM step per frame, unless the global model or the clip is new.
-    fn predict_running_clip(&mut self, global: &GlobalModel, recipe: Recipe) -> [f32; EMOTIONS] {
-        let shown = self.shown_model(global, recipe);
+    fn predict_running_clip(&mut self, version: u64, vfer: &Rc<Vfer>, recipe: Recipe) -> [f32; EMOTIONS] {
+        let shown = self.shown_model(version, vfer, recipe);
         let segment = self.segmenter.current();
         let features = segment.features.len() / segment.frames().max(1);
-        let continues =
-            self.running.take().filter(|run| run.version == global.version && run.frames < segment.frames());
-        let mut running =
-            continues.unwrap_or_else(|| RunningClip { version: global.version, frames: 0, stream: shown.stream() });
+        let continues = self.running.take().filter(|run| run.version == version && run.frames < segment.frames());
+        let mut running = continues.unwrap_or_else(|| RunningClip { version, frames: 0, stream: shown.stream() });
         let mut probabilities = [0.0; EMOTIONS];
         for frame in segment.features.chunks_exact(features.max(1)).skip(running.frames) {
             probabilities = shown.step(&mut running.stream, frame);
@@ -162,7 +161,7 @@ impl Session {
         let place = self.frame_order.enter();
         let learning = self.manifest()?.learning;
         let observation = self.extract(bitmap, at_ms, &learning).await;
-        place.await;
+        let _place = place.await;
         let Observation { mut report, face } = observation?;
         let manifest = self.manifest()?;
         let slowest = slowest_frames_per_second(&manifest.capture);
@@ -181,14 +180,23 @@ impl Session {
         }
         let Some(face) = face.filter(|_| rejection.is_none()) else {
             let ended = self.frames.borrow_mut().segmenter.no_face(at_ms, &manifest.capture);
-            self.finish_clip(ended, &manifest);
+            self.finish_clip(ended, &manifest).await?;
             return Ok(report);
         };
         let ended = self.frames.borrow_mut().segmenter.face(at_ms, &face, &manifest.capture);
-        self.finish_clip(ended, &manifest);
+        self.finish_clip(ended, &manifest).await?;
         let global = self.global_model.borrow().clone();
         let recipe = manifest.learning.recipe;
-        report.video = global.map(|global| self.frames.borrow_mut().predict_running_clip(&global, recipe));
+        report.video = match &global {
+            None => None,
+            Some(GlobalModel { version, video_model: VideoModel::ByHand(vfer), .. }) => {
+                Some(self.frames.borrow_mut().predict_running_clip(*version, vfer, recipe))
+            }
+            Some(global @ GlobalModel { video_model: VideoModel::OnBurn(client), .. }) => {
+                let features = self.frames.borrow().segmenter.current().features.clone();
+                Some(self.predict_on_burn(global, client, &features).await?)
+            }
+        };
         Ok(report)
     }
 
@@ -225,7 +233,7 @@ impl Session {
     }
 
     /// Ends the clip being collected, as when the camera is paused.
-    pub(super) fn end_clip(&self) {
+    pub(super) async fn end_clip(&self) {
         // The time until the next frame is the pause's, not the camera's.
         {
             let mut frames = self.frames.borrow_mut();
@@ -235,7 +243,9 @@ impl Session {
         }
         if let Ok(manifest) = self.manifest() {
             let ended = self.frames.borrow_mut().segmenter.end(&manifest.capture);
-            self.finish_clip(ended, &manifest);
+            if let Err(error) = self.finish_clip(ended, &manifest).await {
+                report_error(&error, false);
+            }
         }
     }
 
@@ -248,33 +258,45 @@ impl Session {
 
     /// Labels a clip and keeps it, or drops it. Fine-tuning waits for the schedule: a request now would tell the network that
     /// a face was clearly visible.
-    fn finish_clip(&self, ended: Option<EndedSegment>, manifest: &Manifest) {
+    ///
+    /// # Errors
+    /// The video model fails.
+    async fn finish_clip(&self, ended: Option<EndedSegment>, manifest: &Manifest) -> Result<(), WorkerError> {
         let learning = &manifest.learning;
-        let global = self.global_model.borrow().clone();
-        let frames = &mut *self.frames.borrow_mut();
         let segment = match ended {
             Some(EndedSegment::Clip(segment)) => segment,
             Some(EndedSegment::TooShort { .. }) => {
-                frames.intake.too_short();
-                return post(&FromWorker::Dropped(frames.intake.drops().clone()));
+                let intake = &mut self.frames.borrow_mut().intake;
+                intake.too_short();
+                post(&FromWorker::Dropped(intake.drops().clone()));
+                return Ok(());
             }
-            None => return,
+            None => return Ok(()),
         };
+        let global = self.global_model.borrow().clone();
+        let on_burn = match &global {
+            Some(global @ GlobalModel { video_model: VideoModel::OnBurn(client), .. }) => {
+                self.predict_on_burn(global, client, &segment.features).await?
+            }
+            _ => [0.0; EMOTIONS],
+        };
+        let frames = &mut *self.frames.borrow_mut();
+        let by_hand = global.as_ref().and_then(|global| Some((global.version, global.by_hand()?)));
         // The LSTM runs once; whatever head is on top of it is one small product.
-        let hidden = global.as_ref().map(|global| global.vfer.last_hidden(&segment.features));
-        let predict = |vfer: &Vfer| hidden.map_or([0.0; EMOTIONS], |hidden| softmax(&vfer.head(&hidden)));
+        let hidden = by_hand.map(|(_, vfer)| vfer.last_hidden(&segment.features));
+        let predict = |vfer: &Vfer| hidden.map_or(on_burn, |hidden| softmax(&vfer.head(&hidden)));
         // Pseudo labels for the federation depend on the global model, whatever is shown.
-        let prediction = global.as_ref().map_or([0.0; EMOTIONS], |global| predict(&global.vfer));
-        let shown = global.as_ref().map(|global| frames.shown_model(global, learning.recipe));
+        let prediction = by_hand.map_or(on_burn, |(_, vfer)| predict(vfer));
+        let shown = by_hand.map(|(version, vfer)| frames.shown_model(version, vfer, learning.recipe));
         let video = shown.map_or(prediction, |shown| predict(&shown));
         let mut personal_head_clips = None;
-        if let (Recipe::PersonalHead, Some(global), Some(hidden)) = (learning.recipe, &global, &hidden) {
-            frames.personalisation.learn(global, &segment, hidden, &prediction);
+        if let (Recipe::PersonalHead, Some((version, vfer)), Some(hidden)) = (learning.recipe, by_hand, &hidden) {
+            frames.personalisation.learn(version, vfer, &segment, hidden, &prediction);
             personal_head_clips = frames.personalisation.clips();
         }
         let clip_frames = segment.frames();
         let Some((label, outcome)) = frames.intake.take(segment, &prediction, learning, &mut frames.clips) else {
-            return;
+            return Ok(());
         };
         post(&FromWorker::Clip(ClipReport {
             frames: clip_frames,
@@ -287,6 +309,7 @@ impl Session {
         }));
         post(&FromWorker::Dropped(frames.intake.drops().clone()));
         post(&FromWorker::LabelHealth(frames.intake.health_report()));
+        Ok(())
     }
 }
 

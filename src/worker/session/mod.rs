@@ -14,6 +14,7 @@ mod opt_in;
 mod personal;
 mod sync;
 mod train;
+mod video_model;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -26,6 +27,7 @@ use web_sys::{DedicatedWorkerGlobalScope, ImageBitmap, MessageEvent, console};
 use self::frames::FrameState;
 use self::opt_in::OptIn;
 use self::sync::Sync;
+use self::video_model::VideoModel;
 use super::aggregator::Aggregator;
 use super::error::WorkerError;
 use super::extractor::pool::ExtractorPool;
@@ -38,8 +40,9 @@ use crate::messages::ledger::Ledger;
 use crate::messages::{
     Asset, BackendChoice, ConnectionReport, FrameReport, FromWorker, ProblemReport, SessionProblem, ToWorker,
 };
-use crate::model::{FaceDetector, vfer::Vfer};
+use crate::model::FaceDetector;
 use crate::protocol::Manifest;
+use crate::weights::Weights;
 
 /// The models that the manifest names, apart from the VFER.
 #[derive(Clone)]
@@ -53,7 +56,8 @@ struct Models {
 #[derive(Clone)]
 struct GlobalModel {
     version: u64,
-    vfer: Rc<Vfer>,
+    weights: Rc<Weights>,
+    video_model: VideoModel,
 }
 
 /// A participant's session, from joining until it ends or the tab is closed.
@@ -72,6 +76,8 @@ struct Session {
     contribution: RefCell<contribute::Contribution>,
     sync: Sync,
     frame_order: frame_order::FrameOrder,
+    /// Whether the paper's video model is trained on WebGPU, once that is measured.
+    trains_on_gpu: Cell<Option<bool>>,
 }
 
 /// Listens to the page until the worker is terminated.
@@ -135,7 +141,7 @@ fn on_message_from_page(
         (ToWorker::SendWithheld, Some(session)) => spawn_local(async move { session.send_withheld().await }),
         (ToWorker::OverruleCollapse, Some(session)) => session.overrule_collapse(),
         (ToWorker::ClearClips, Some(session)) => spawn_local(async move { session.clear_clips().await }),
-        (ToWorker::CameraPaused, Some(session)) => session.end_clip(),
+        (ToWorker::CameraPaused, Some(session)) => spawn_local(async move { session.end_clip().await }),
         (ToWorker::Visible { on }, session) => {
             visible.set(on);
             if let Some(session) = session {
@@ -199,6 +205,7 @@ impl Session {
             contribution: RefCell::default(),
             sync: Sync::default(),
             frame_order: frame_order::FrameOrder::default(),
+            trains_on_gpu: Cell::default(),
         }
     }
 
@@ -296,13 +303,14 @@ impl Session {
             let (extractors, report) = ExtractorPool::start(manifest.backbone.kind, weights, self.backend).await?;
             post(&FromWorker::Backend(report));
             self.frames.borrow_mut().forget_clips();
+            self.trains_on_gpu.set(None);
             let models = Models { extractors, detector: Rc::new(detector), backbone_sha256: sha256.clone() };
             *self.models.borrow_mut() = Some(models);
         }
         let version = manifest.model.version;
         if self.global_model.borrow().as_ref().is_none_or(|global| global.version != version) {
-            let vfer = Rc::new(self.vfer(&manifest).await?);
-            *self.global_model.borrow_mut() = Some(GlobalModel { version, vfer });
+            let global = self.load_global_model(&manifest).await?;
+            *self.global_model.borrow_mut() = Some(global);
             post(&FromWorker::Adopted { version });
             self.delete_unused_blobs(&manifest).await;
         }

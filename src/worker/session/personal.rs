@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use super::GlobalModel;
 use crate::emotion::EMOTIONS;
 use crate::learning::PersonalHead;
 use crate::model::vfer::{HIDDEN, Vfer};
@@ -22,20 +21,21 @@ impl Personalisation {
     /// Takes in a clip. `hidden` is the LSTM's last state over it and `prediction` the global model's probabilities.
     pub(super) fn learn(
         &mut self,
-        global: &GlobalModel,
+        version: u64,
+        vfer: &Rc<Vfer>,
         clip: &Segment,
         hidden: &[f32; HIDDEN],
         prediction: &[f32; EMOTIONS],
     ) {
-        self.rebase(global);
+        self.rebase(version, vfer);
         self.head.add(clip.features.clone(), *hidden, &clip.probabilities, prediction);
-        self.model = self.head.tuned(&global.vfer).map(Rc::new);
+        self.model = self.head.tuned(vfer).map(Rc::new);
     }
 
     /// The global model with the personalised head, or as it is while there is none.
-    pub(super) fn model(&mut self, global: &GlobalModel) -> Rc<Vfer> {
-        self.rebase(global);
-        self.model.as_ref().unwrap_or(&global.vfer).clone()
+    pub(super) fn model(&mut self, version: u64, vfer: &Rc<Vfer>) -> Rc<Vfer> {
+        self.rebase(version, vfer);
+        self.model.as_ref().unwrap_or(vfer).clone()
     }
 
     /// The number of clips that the head was tuned on, if there is one.
@@ -43,10 +43,10 @@ impl Personalisation {
         self.model.is_some().then(|| self.head.clips())
     }
 
-    fn rebase(&mut self, global: &GlobalModel) {
-        if self.base_version.replace(global.version) != Some(global.version) {
-            self.head.rebase(&global.vfer);
-            self.model = self.head.tuned(&global.vfer).map(Rc::new);
+    fn rebase(&mut self, version: u64, vfer: &Rc<Vfer>) {
+        if self.base_version.replace(version) != Some(version) {
+            self.head.rebase(vfer);
+            self.model = self.head.tuned(vfer).map(Rc::new);
         }
     }
 }

@@ -2,6 +2,13 @@
 
 use crate::messages::{Backend, ExtractorFailure, VideoModelReason, VideoModelReport};
 
+/// The batch that is measured, as in `make bench`.
+pub const MEASURED_CLIPS: usize = 8;
+/// Frames of each of its clips.
+pub const MEASURED_FRAMES: usize = 32;
+/// Steps that are measured, behind a first one that compiles.
+pub const MEASURED_STEPS: usize = 5;
+
 /// Decides by what a training step takes. `webgpu` is absent where no backbone runs on WebGPU, whose device the video model
 /// would share.
 pub fn choose(cpu_step_ms: f64, webgpu: Option<Result<f64, ExtractorFailure>>) -> VideoModelReport {

@@ -52,7 +52,21 @@ impl VideoModelClient {
     /// # Errors
     /// The worker or its device failed.
     pub async fn probabilities(&self, features: &[f32]) -> Result<[f32; EMOTIONS], ExtractorFailure> {
-        let request = Request::new("video-predict").with_transferred("features", &Float32Array::from(features));
+        self.predict(features, false).await
+    }
+
+    /// [`Self::probabilities`] by the copy that is being fine-tuned.
+    ///
+    /// # Errors
+    /// None is, or the worker or its device failed.
+    pub async fn tuned_probabilities(&self, features: &[f32]) -> Result<[f32; EMOTIONS], ExtractorFailure> {
+        self.predict(features, true).await
+    }
+
+    async fn predict(&self, features: &[f32], tuned: bool) -> Result<[f32; EMOTIONS], ExtractorFailure> {
+        let request = Request::new("video-predict")
+            .with("tuned", &tuned.into())
+            .with_transferred("features", &Float32Array::from(features));
         let predicted = self.connection.request_watched(request, &self.predictions).await?;
         let probabilities = js::get(&predicted, "probabilities").map(|values| Float32Array::new(&values).to_vec());
         let probabilities = probabilities.as_deref().and_then(<[f32]>::first_chunk);

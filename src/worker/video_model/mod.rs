@@ -7,7 +7,7 @@
 //! | kind | fields | response |
 //! |---|---|---|
 //! | `video-load` | `weights`: a safetensors file | `on_gpu` |
-//! | `video-predict` | `features`: `[frames, FEATURES]` | `probabilities`: `[EMOTIONS]` |
+//! | `video-predict` | `features`: `[frames, FEATURES]`; `tuned`: by the copy in training | `probabilities`: `[EMOTIONS]` |
 //! | `video-measure` | | `step_ms`: time of a training step of 8 clips of 32 frames |
 //! | `train-begin` | `features`, `lengths` (frames of each clip), `targets`, `settings` | `steps` |
 //! | `train-step` | | `step`, `steps`, `loss`; without them when there is none left |

@@ -14,12 +14,10 @@ use crate::model::burn::VideoModel;
 use crate::model::gpu::GpuContext;
 use crate::model::vfer::{FEATURES, softmax};
 use crate::weights::Weights;
+use crate::worker::video_model::choice::{MEASURED_CLIPS, MEASURED_FRAMES, MEASURED_STEPS};
 
-/// The batch that is measured, as in `make bench`.
-const MEASURED_CLIPS: usize = 8;
-const MEASURED_FRAMES: usize = 32;
-/// Steps that are measured behind a first one that compiles.
-const MEASURED_STEPS: usize = 5;
+/// A software adapter takes seconds a step: one that takes longer, in milliseconds, is not measured again.
+const LONG_STEP_MS: f64 = 250.0;
 
 /// What the worker holds of a video model.
 #[derive(Default)]
@@ -75,7 +73,13 @@ impl VideoModelService {
 
     async fn predict(&self, data: &JsValue) -> Result<Object, String> {
         let features = Float32Array::new(&field(data, "features")?).to_vec();
-        let logits = self.loaded()?.model.logits(&[&features]).await.map_err(text)?;
+        let is_tuned = field(data, "tuned")?.is_truthy();
+        let tuned = self.training.borrow().as_ref().map(|training| training.tuned().clone()).filter(|_| is_tuned);
+        let logits = match tuned {
+            Some(tuned) => tuned.logits(&[&features]).await.map_err(text)?,
+            None if is_tuned => return Err("no training has begun".to_owned()),
+            None => self.loaded()?.model.logits(&[&features]).await.map_err(text)?,
+        };
         let probabilities = softmax(logits.first().ok_or("there are no logits")?);
         let predicted = Object::new();
         js::set(&predicted, "probabilities", &Float32Array::from(&probabilities[..]));
@@ -94,11 +98,15 @@ impl VideoModelService {
         for _ in 0..MEASURED_STEPS {
             let started_ms = js::now_ms();
             trainer.step(&batch, None).await.map_err(text)?;
-            times.push(js::now_ms() - started_ms);
+            let step_ms = js::now_ms() - started_ms;
+            times.push(step_ms);
+            if step_ms > LONG_STEP_MS {
+                break;
+            }
         }
         times.sort_by(f64::total_cmp);
         let measured = Object::new();
-        js::set(&measured, "step_ms", &times[MEASURED_STEPS / 2].into());
+        js::set(&measured, "step_ms", &times[times.len() / 2].into());
         Ok(measured)
     }
 
