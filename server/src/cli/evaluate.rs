@@ -8,9 +8,10 @@ use emofed_server::lab::dataset::{RatedClip, Subset};
 use emofed_server::lab::metrics::{FIGURES, Metrics, predictions};
 use emofed_server::lab::model_file;
 use emofed_server::lab::split::Split;
-use emofed_server::lab::train::{evaluate, image_head};
+use emofed_server::lab::train::image_head;
+use emofed_server::lab::video_model::VideoModel;
 
-use super::{Failure, Source, print};
+use super::{ComputeArgument, Failure, Source, compute, print};
 
 #[derive(clap::Args)]
 #[command(after_help = "Example:
@@ -27,6 +28,9 @@ pub struct Arguments {
     /// Which clips
     #[arg(long, default_value = "test")]
     subset: SubsetArgument,
+    /// Where the video model runs
+    #[arg(long, value_enum, default_value = "cpu")]
+    device: ComputeArgument,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -42,7 +46,7 @@ enum SubsetArgument {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let (vfer, card) = model_file::read(&arguments.vfer)?;
+    let (weights, card) = model_file::read(&arguments.vfer)?;
     let dataset = arguments.source.read()?;
     let backbone = &dataset.provenance.backbone_sha256;
     if *backbone != card.backbone_sha256 {
@@ -63,7 +67,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if clips.is_empty() {
         return Err(Failure::new("there is no such clip", "choose another --subset, or another split"));
     }
-    let video = evaluate(&vfer, &clips);
+    let video = VideoModel::load(&weights, &compute(arguments.device)?)?.evaluate(&clips)?;
     let image = Metrics::of(&predictions(&clips, &image_head(&clips)));
     if arguments.json {
         print(serde_json::json!({ "video": video, "image": image }));

@@ -16,7 +16,7 @@ use emofed_server::lab::media::Sampling;
 use emofed_server::lab::models::{Models, gpu_device};
 
 use super::progress::LabProgress;
-use super::{DataFolder, Failure, print, runtime};
+use super::{ComputeArgument, DataFolder, Failure, print, runtime};
 
 /// Seconds of the clip that is rendered from a still, as long as a clip in the tab.
 const FILM_SECONDS: f64 = 3.0;
@@ -56,7 +56,7 @@ pub struct Arguments {
     crop: Option<CropArgument>,
     /// Where the backbone runs
     #[arg(long, default_value = "cpu")]
-    device: DeviceArgument,
+    device: ComputeArgument,
     /// Seed of the random camera motion of stills
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -81,7 +81,7 @@ impl Arguments {
             frames_per_second: CaptureSettings::default().max_frames_per_second,
             film_seconds: None,
             crop: None,
-            device: DeviceArgument::Cpu,
+            device: ComputeArgument::Cpu,
             seed: 0,
             jobs: None,
             limit: None,
@@ -108,14 +108,6 @@ enum CropArgument {
     WholePicture,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum DeviceArgument {
-    /// On the CPU, one backbone for each thread
-    Cpu,
-    /// On the GPU, where emofed was built with the feature `gpu`
-    Gpu,
-}
-
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let settings = settings(arguments)?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -140,7 +132,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     } else if models.is_none() {
         Models::read(&data)?;
     }
-    let device = if arguments.device == DeviceArgument::Gpu { gpu_device()? } else { Device::Cpu };
+    let device = if arguments.device == ComputeArgument::Gpu { gpu_device()? } else { Device::Cpu };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = arguments.jobs.unwrap_or(cores);
     let engines = models.as_ref().map(|models| Engines { models, device: &device, jobs });

@@ -16,11 +16,12 @@ mod train;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use emofed_server::lab::LabError;
 use emofed_server::lab::dataset::Dataset;
 use emofed_server::lab::datasets::sequences;
 use emofed_server::lab::synthetic::{self, SyntheticSettings};
+use emofed_server::lab::video_model::Compute;
 use emofed_server::round::RoundError;
 use emofed_server::serve::ServeError;
 use emofed_server::store::StoreError;
@@ -98,6 +99,23 @@ impl Source {
 }
 
 /// Prints lines to standard output. A reader that has gone away is no error.
+/// Where models run.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ComputeArgument {
+    /// On the CPU
+    Cpu,
+    /// On the GPU, where emofed was built with the feature `gpu`
+    Gpu,
+}
+
+/// Where video models run.
+fn compute(argument: ComputeArgument) -> Result<Compute, Failure> {
+    match argument {
+        ComputeArgument::Cpu => Ok(Compute::Cpu),
+        ComputeArgument::Gpu => Ok(Compute::gpu()?),
+    }
+}
+
 fn print(text: impl std::fmt::Display) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stdout().lock(), "{text}");

@@ -81,7 +81,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         .map(|(name, value)| (name.to_owned(), (value * 1e4).round() / 1e4))
         .into(),
     };
-    model_file::write(&arguments.out, &vfer, &card, Precision::F16)?;
+    model_file::write(&arguments.out, &vfer.to_weights(), &card, Precision::F16)?;
     let validation = measure(&vfer, &faces.validation, 1);
     print(format!(
         "{}: on FER+'s validation faces macro F1 {:.3}, ECE {:.3}; on its test faces macro F1 {:.3} (held for {HELD_FRAMES} \

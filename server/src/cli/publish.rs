@@ -41,7 +41,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         let way_out = "import the backbone that it was trained over, or train one on features of the backbone in use";
         return Err(Failure::new(message, way_out));
     }
-    let bytes = vfer.to_weights().to_safetensors(None);
+    let bytes = vfer.to_safetensors(None);
     let model = publish_made(&records, &backbone, ModelOrigin::Trained, &bytes, Some(card), SystemClock.now_s())?;
     print(format!("Version {} is the global model; the next `emofed serve` hands it out.", model.version));
     Ok(())

@@ -197,7 +197,7 @@ async fn first_model(records: &Records) -> Result<(), Failure> {
         return Ok(());
     }
     if let Some((vfer, card)) = shipped::model_for(&backbone_ref.blob.sha256) {
-        let bytes = vfer.to_weights().to_safetensors(None);
+        let bytes = vfer.to_safetensors(None);
         let now_s = SystemClock.now_s();
         let model = publish_made(records, &backbone_ref, ModelOrigin::Trained, &bytes, Some(card), now_s)?;
         eprintln!("Version {} is the model that comes with emofed, trained on people's votes.", model.version);

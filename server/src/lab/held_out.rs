@@ -2,13 +2,13 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use emofed::model::vfer::Vfer;
+use emofed::model::vfer::VferArchitecture;
 use emofed::protocol::{AcceptanceReport, Rejection};
 use emofed::weights::Weights;
 
 use super::dataset::{Dataset, RatedClip};
 use super::metrics::Metrics;
-use super::train::evaluate;
+use super::video_model::{Compute, VideoModel};
 use crate::round::{AcceptanceCheck, SanityCheck, misfit};
 
 /// Measures every candidate on rated clips that no tab has seen.
@@ -34,8 +34,10 @@ impl HeldOutCheck {
             return Ok(metrics.clone());
         }
         let clips: Vec<&RatedClip> = self.clips.iter().collect();
-        let vfer = Vfer::from_weights(weights).map_err(|error| misfit(&error))?;
-        let metrics = evaluate(&vfer, &clips);
+        VferArchitecture::of(weights).map_err(|error| misfit(&error))?;
+        let model = VideoModel::load(weights, &Compute::Cpu);
+        let metrics = model.and_then(|model| model.evaluate(&clips));
+        let metrics = metrics.map_err(|_| Rejection::Loss { dataset: self.dataset.clone() })?;
         *last = Some((weights.clone(), metrics.clone()));
         Ok(metrics)
     }
@@ -69,12 +71,13 @@ impl AcceptanceCheck for HeldOutCheck {
 mod tests {
     use emofed::learning::LearningSettings;
     use emofed::learning::Strategy;
+    use emofed::model::vfer::Vfer;
     use emofed::protocol::UpdateLimits;
 
     use super::*;
     use crate::lab::simulated_federation::{SimulatedFederation, fine_tune};
     use crate::lab::synthetic::{SyntheticSettings, generate};
-    use crate::lab::train::{TrainSettings, train};
+    use crate::lab::train::{TrainSettings, evaluate, train};
 
     #[test]
     fn the_lineage_holds_what_was_measured() {
@@ -110,7 +113,7 @@ mod tests {
         });
         let clips: Vec<&RatedClip> = dataset.clips.iter().collect();
         let settings = TrainSettings { learning_rate: 1e-3, epochs: 25, batch_size: 8, ..TrainSettings::default() };
-        let good = train(&clips, &clips, &settings, |_| {}).unwrap().vfer.to_weights();
+        let good = train(&clips, &clips, &settings, &Compute::Cpu, |_| {}).unwrap().weights;
         let fresh = Vfer::random(settings.seed).to_weights();
         let check = HeldOutCheck::new(dataset.clone(), 0.02, SanityCheck { max_norm: 1e6 });
         let passed = check.check(&fresh, &good).unwrap().unwrap();

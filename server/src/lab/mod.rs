@@ -28,5 +28,6 @@ pub mod synthetic;
 mod synthetic_face;
 pub mod train;
 pub mod transport;
+pub mod video_model;
 
 pub use error::LabError;

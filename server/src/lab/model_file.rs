@@ -1,9 +1,9 @@
-//! A trained VFER as a file: its six tensors as safetensors, with the model card as metadata.
+//! A trained VFER as a file: its tensors as safetensors, with the model card as metadata.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use emofed::model::vfer::Vfer;
+use emofed::model::vfer::VferArchitecture;
 use emofed::protocol::ModelCard;
 use emofed::weights::Weights;
 
@@ -25,13 +25,13 @@ pub enum Precision {
 }
 
 /// The file's bytes.
-pub fn encode(vfer: &Vfer, card: &ModelCard, precision: Precision) -> Vec<u8> {
+pub fn encode(vfer: &Weights, card: &ModelCard, precision: Precision) -> Vec<u8> {
     let mut card = serde_json::to_value(card).expect("a card is plain data");
     card["schema_version"] = CARD_VERSION.into();
     let metadata = Some(HashMap::from([(CARD.to_owned(), card.to_string())]));
     match precision {
-        Precision::F32 => vfer.to_weights().to_safetensors(metadata),
-        Precision::F16 => vfer.to_weights().to_safetensors_f16(metadata),
+        Precision::F32 => vfer.to_safetensors(metadata),
+        Precision::F16 => vfer.to_safetensors_f16(metadata),
     }
 }
 
@@ -39,7 +39,7 @@ pub fn encode(vfer: &Vfer, card: &ModelCard, precision: Precision) -> Vec<u8> {
 ///
 /// # Errors
 /// The disk fails.
-pub fn write(path: &Path, vfer: &Vfer, card: &ModelCard, precision: Precision) -> Result<(), LabError> {
+pub fn write(path: &Path, vfer: &Weights, card: &ModelCard, precision: Precision) -> Result<(), LabError> {
     std::fs::write(path, encode(vfer, card, precision)).map_err(|error| LabError::file(path, error))
 }
 
@@ -47,7 +47,7 @@ pub fn write(path: &Path, vfer: &Vfer, card: &ModelCard, precision: Precision) -
 ///
 /// # Errors
 /// The file cannot be read, is no VFER, is not finite, or has no card.
-pub fn read(path: &Path) -> Result<(Vfer, ModelCard), LabError> {
+pub fn read(path: &Path) -> Result<(Weights, ModelCard), LabError> {
     let bytes = std::fs::read(path).map_err(|error| LabError::file(path, error))?;
     decode(&bytes).map_err(|reason| LabError::malformed(path, reason))
 }
@@ -56,13 +56,13 @@ pub fn read(path: &Path) -> Result<(Vfer, ModelCard), LabError> {
 ///
 /// # Errors
 /// What is wrong with it, in words.
-pub fn decode(bytes: &[u8]) -> Result<(Vfer, ModelCard), String> {
+pub fn decode(bytes: &[u8]) -> Result<(Weights, ModelCard), String> {
     let weights = Weights::from_safetensors(bytes).map_err(|error| error.to_string())?;
     weights.check_finite().map_err(|error| error.to_string())?;
-    let vfer = Vfer::from_weights(&weights).map_err(|error| error.to_string())?;
+    VferArchitecture::of(&weights).map_err(|error| error.to_string())?;
     let metadata = Weights::metadata(bytes).map_err(|error| error.to_string())?;
     let card = metadata.get(CARD).ok_or("it has no model card; `emofed train` writes one")?;
-    Ok((vfer, decode_card(card)?))
+    Ok((weights, decode_card(card)?))
 }
 
 fn decode_card(json: &str) -> Result<ModelCard, String> {
@@ -101,13 +101,13 @@ pub(crate) mod tests {
 
     #[test]
     fn a_model_survives_in_both_precisions_and_damage_is_told() {
-        let vfer = Vfer::random(1);
+        let vfer = emofed::model::vfer::Vfer::random(1).to_weights();
         let whole = encode(&vfer, &card(), Precision::F32);
         assert_eq!(decode(&whole).unwrap(), (vfer.clone(), card()));
         let half = encode(&vfer, &card(), Precision::F16);
         assert!(half.len() < 400_000 && decode(&half).unwrap().1 == card());
         assert!(decode(&whole[..whole.len() - 1]).is_err());
-        assert!(decode(&vfer.to_weights().to_safetensors(None)).unwrap_err().contains("card"));
+        assert!(decode(&vfer.to_safetensors(None)).unwrap_err().contains("card"));
     }
 
     #[test]

@@ -86,12 +86,24 @@ impl Models {
 /// There is none, or emofed was built without.
 #[cfg(feature = "gpu")]
 pub fn gpu_device() -> Result<Device, LabError> {
+    gpu_context().map(Device::Gpu)
+}
+
+/// The GPU as a device of burn's, where emofed was built with the feature `gpu`.
+///
+/// # Errors
+/// There is none, or emofed was built without.
+#[cfg(feature = "gpu")]
+pub fn gpu_burn_device() -> Result<burn::tensor::Device, LabError> {
+    Ok(gpu_context()?.burn_device()?)
+}
+
+#[cfg(feature = "gpu")]
+fn gpu_context() -> Result<emofed::model::gpu::GpuContext, LabError> {
     use emofed::model::gpu::{GpuContext, Precision};
-    // A lost device shows in the next frame's error, which ends the run.
-    let context = futures::executor::block_on(GpuContext::open(Precision::F32, |reason| {
-        tracing::warn!(%reason, "the GPU device was lost");
-    }))?;
-    Ok(Device::Gpu(context))
+    // A lost device shows in the next operation's error, which ends the run.
+    let lost = |reason| tracing::warn!(%reason, "the GPU device was lost");
+    Ok(futures::executor::block_on(GpuContext::open(Precision::F32, lost))?)
 }
 
 /// The GPU, where emofed was built with the feature `gpu`.
@@ -100,9 +112,23 @@ pub fn gpu_device() -> Result<Device, LabError> {
 /// There is none, or emofed was built without.
 #[cfg(not(feature = "gpu"))]
 pub fn gpu_device() -> Result<Device, LabError> {
-    Err(LabError::Missing {
+    Err(built_without_gpu())
+}
+
+/// The GPU as a device of burn's, where emofed was built with the feature `gpu`.
+///
+/// # Errors
+/// There is none, or emofed was built without.
+#[cfg(not(feature = "gpu"))]
+pub fn gpu_burn_device() -> Result<burn::tensor::Device, LabError> {
+    Err(built_without_gpu())
+}
+
+#[cfg(not(feature = "gpu"))]
+fn built_without_gpu() -> LabError {
+    LabError::Missing {
         what: "support for GPUs".to_owned(),
         way_out: "build with `cargo build --release -p emofed-server --features gpu`, or leave out --device gpu"
             .to_owned(),
-    })
+    }
 }

@@ -9,6 +9,7 @@ use super::metrics::{Prediction, predictions};
 use super::parallel;
 use super::split::Split;
 use super::train::{EpochReport, TrainSettings, image_head, probabilities, train};
+use super::video_model::Compute;
 
 /// One training run and what its model says of the test clips.
 pub struct Run {
@@ -59,10 +60,11 @@ pub fn table1(
         let [training, validation, test] =
             [Subset::Train, Subset::Validation, Subset::Test].map(|subset| split.clips(dataset, subset));
         let settings = TrainSettings { labels, seed, ..settings.clone() };
-        let trained = train(&training, &validation, &settings, |_| {})?;
-        let predictions = predictions(&test, &probabilities(&trained.vfer, &test));
+        let trained = train(&training, &validation, &settings, &Compute::Cpu, |_| {})?;
+        let vfer = Vfer::from_weights(&trained.weights)?;
+        let predictions = predictions(&test, &probabilities(&vfer, &test));
         progress();
-        let (vfer, best_epoch, epochs) = (trained.vfer, trained.best_epoch, trained.epochs);
+        let (best_epoch, epochs) = (trained.best_epoch, trained.epochs);
         Ok(Run { seed, split, vfer, best_epoch, epochs, predictions })
     })?
     .into_iter();

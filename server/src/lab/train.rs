@@ -1,17 +1,16 @@
 //! Supervised training of the global VFER on rated clips (paper, section 3.2).
 
 use emofed::emotion::EMOTIONS;
-use emofed::learning::{AdamSettings, Clip, LabelKind, LearningError, Trainer, check_clips};
-use emofed::model::vfer::{Vfer, Workspace};
+use emofed::learning::{AdamSettings, Clip, LabelKind, LearningError, check_clips};
+use emofed::model::vfer::{Vfer, VferArchitecture};
 use emofed::random::SplitMix64;
+use emofed::weights::Weights;
 use serde::{Deserialize, Serialize};
 
 use super::LabError;
 use super::dataset::RatedClip;
 use super::metrics::{Metrics, predictions};
-
-/// Clips that are run at a time where nothing is learned.
-const EVALUATION_BATCH: usize = 64;
+use super::video_model::{Compute, VideoModel, VideoTrainer};
 
 /// What decides a training run beside its clips. The defaults are the paper's, where it gives a value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,11 +26,20 @@ pub struct TrainSettings {
     pub batch_size: usize,
     /// Initial weights and the order of clips.
     pub seed: u64,
+    /// What the video model consists of.
+    pub architecture: VferArchitecture,
 }
 
 impl Default for TrainSettings {
     fn default() -> Self {
-        Self { labels: LabelKind::PAPER, learning_rate: 1e-4, epochs: 20, batch_size: 32, seed: 1 }
+        Self {
+            labels: LabelKind::PAPER,
+            learning_rate: 1e-4,
+            epochs: 20,
+            batch_size: 32,
+            seed: 1,
+            architecture: VferArchitecture::default(),
+        }
     }
 }
 
@@ -52,7 +60,7 @@ pub struct EpochReport {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trained {
     /// The model after the best epoch.
-    pub vfer: Vfer,
+    pub weights: Weights,
     /// The epoch with the largest macro F1 on the validation clips; the first of them if several.
     pub best_epoch: usize,
     /// Every epoch.
@@ -69,33 +77,36 @@ pub fn targets(clips: &[&RatedClip], labels: LabelKind) -> Vec<Clip> {
 /// Trains a fresh VFER. The same clips and settings give the same bits on the same kind of processor.
 ///
 /// # Errors
-/// There are no clips, or one is not usable, or the loss is no longer finite.
+/// There are no clips, or one is not usable, the loss is no longer finite, or the device fails.
 pub fn train(
     training: &[&RatedClip],
     validation: &[&RatedClip],
     settings: &TrainSettings,
+    compute: &Compute,
     mut progress: impl FnMut(&EpochReport),
 ) -> Result<Trained, LabError> {
     let clips = targets(training, settings.labels);
     check_clips(&clips)?;
     let mut random = SplitMix64::new(settings.seed);
-    let start = Vfer::random(settings.seed);
-    let mut trainer = Trainer::new(start.clone(), AdamSettings::with_learning_rate(settings.learning_rate));
+    let adam = AdamSettings::with_learning_rate(settings.learning_rate);
+    let mut trainer = VideoTrainer::new(&settings.architecture, settings.seed, adam, compute)?;
     let mut order: Vec<usize> = (0..clips.len()).collect();
-    let mut trained = Trained { vfer: start, best_epoch: 0, epochs: Vec::with_capacity(settings.epochs) };
+    let mut trained =
+        Trained { weights: trainer.weights()?, best_epoch: 0, epochs: Vec::with_capacity(settings.epochs) };
     let mut best = f64::NEG_INFINITY;
     for epoch in 1..=settings.epochs {
         random.shuffle(&mut order);
         let (mut loss, mut steps) = (0.0, 0);
         for batch in order.chunks(settings.batch_size.max(1)) {
             let batch: Vec<&Clip> = batch.iter().map(|&clip| &clips[clip]).collect();
-            loss += f64::from(trainer.step(&batch));
+            loss += f64::from(trainer.step(&batch)?);
             steps += 1;
             if !loss.is_finite() {
                 return Err(LearningError::Diverged { step: steps }.into());
             }
         }
-        let metrics = evaluate(trainer.vfer(), validation);
+        let weights = trainer.weights()?;
+        let metrics = VideoModel::load(&weights, compute)?.evaluate(validation)?;
         let report = EpochReport {
             epoch,
             training_loss: loss / f64::from(steps.max(1) as u32),
@@ -104,7 +115,7 @@ pub fn train(
         };
         if metrics.macro_f1 > best {
             best = metrics.macro_f1;
-            (trained.vfer, trained.best_epoch) = (trainer.vfer().clone(), epoch);
+            (trained.weights, trained.best_epoch) = (weights, epoch);
         }
         trained.epochs.push(report);
         progress(&report);
@@ -112,18 +123,13 @@ pub fn train(
     Ok(trained)
 }
 
-/// The model's probabilities of each clip.
+/// The paper's model's probabilities of each clip.
 pub fn probabilities(vfer: &Vfer, clips: &[&RatedClip]) -> Vec<[f32; EMOTIONS]> {
-    let mut workspace = Workspace::default();
-    let mut probabilities = Vec::with_capacity(clips.len());
-    for batch in clips.chunks(EVALUATION_BATCH) {
-        let features: Vec<&[f32]> = batch.iter().map(|clip| clip.features.as_slice()).collect();
-        probabilities.extend(workspace.forward(vfer, &features).iter().map(emofed::model::vfer::softmax));
-    }
-    probabilities
+    // By hand nothing can fail.
+    VideoModel::ByHand(vfer.clone()).probabilities(clips).unwrap_or_default()
 }
 
-/// What the model is worth on `clips`.
+/// What the paper's model is worth on `clips`.
 pub fn evaluate(vfer: &Vfer, clips: &[&RatedClip]) -> Metrics {
     Metrics::of(&predictions(clips, &probabilities(vfer, clips)))
 }

@@ -49,6 +49,12 @@ pub enum Refusal {
     /// The store has no VFER over its backbone.
     #[error("There is no video model yet: run `emofed import lite DIR` first.")]
     NoModel,
+    /// The recipe builds on the paper's architecture, and the video model is of another.
+    #[error(
+        "learning.recipe = \"personal-head\" needs a video model of the paper's architecture: publish one, or set the \
+         recipe to \"paper\"."
+    )]
+    RecipeNeedsPaperArchitecture,
     /// A round cannot be opened while another has not ended.
     #[error("Round {round} has not ended yet.")]
     RoundNotEnded {

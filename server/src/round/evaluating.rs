@@ -92,6 +92,7 @@ impl Federation {
             num_examples: (num_clients >= MINIMUM_CONTRIBUTORS).then_some(num_examples),
             published_at_s: self.clock.now_s(),
             backbone_sha256: self.backbone.blob.sha256.clone(),
+            architecture: base.architecture.clone(),
             vfer: candidate.clone(),
             acceptance_report,
             card: None,

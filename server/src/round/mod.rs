@@ -18,6 +18,7 @@ mod state;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use emofed::learning::Recipe;
 use emofed::protocol::{
     BackboneRef, BlobRef, MINIMUM_CONTRIBUTORS, Manifest, ModelVersion, OpenRound, PROTOCOL, Rejection, RoundPhase,
     RoundSettings, RoundSummary,
@@ -65,6 +66,9 @@ impl Federation {
         let backbone = records.backbone()?.ok_or(Refusal::NoBackbone)?.backbone;
         let detector = records.detector()?.ok_or(Refusal::NoDetector)?;
         let state = State::load(&records, &backbone)?;
+        if config.learning.recipe == Recipe::PersonalHead && !state.latest_model.architecture.is_paper() {
+            return Err(Refusal::RecipeNeedsPaperArchitecture.into());
+        }
         let base = load(&records, &state.latest_model.vfer)?;
         let events = EventLog::new(clock.now_s());
         let participants = u32::try_from(records.participants()?.len()).unwrap_or(u32::MAX);

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use emofed::model::vfer::VferArchitecture;
 use emofed::protocol::{BackboneRef, BlobRef, Event, ModelCard, ModelOrigin};
 use emofed::weights::Weights;
 
@@ -16,7 +17,7 @@ const PAGE: usize = 64;
 /// Publishes a model that no round made: the first of a backbone, or one trained in the lab.
 ///
 /// # Errors
-/// The store fails.
+/// `vfer` is not a video model, or the store fails.
 pub fn publish_made(
     records: &Records,
     backbone: &BackboneRef,
@@ -34,6 +35,7 @@ pub fn publish_made(
         num_examples: Some(0),
         published_at_s: now_s,
         backbone_sha256: backbone.blob.sha256.clone(),
+        architecture: VferArchitecture::of(&Weights::from_safetensors(vfer)?)?,
         vfer: records.put_blob(vfer)?,
         acceptance_report: None,
         card,

@@ -78,7 +78,7 @@ fn of_refusal(refusal: &Refusal) -> Problem {
     use Refusal as R;
     let of = |code| Problem::new(code, refusal.to_string());
     match refusal {
-        R::NoBackbone | R::NoDetector | R::NoModel => of(ProblemCode::Conflict),
+        R::NoBackbone | R::NoDetector | R::NoModel | R::RecipeNeedsPaperArchitecture => of(ProblemCode::Conflict),
         R::RoundNotEnded { round } | R::AggregationUnderway { round } => {
             of(ProblemCode::Conflict).with("round", *round)
         }

@@ -3,6 +3,7 @@
 //! Values without a life of their own (a blob's name, a model card, an acceptance report, why a round closed) are those of the
 //! wire: a test of stored records keeps their fields.
 
+use emofed::model::vfer::VferArchitecture;
 use emofed::protocol::{
     AcceptanceReport, BackboneRef, BlobRef, CloseReason, ModelCard, ModelOrigin, ModelVersion, Rejection, RoundPhase,
     RoundSettingsChange,
@@ -124,6 +125,9 @@ pub struct ModelRecord {
     pub published_at_s: u64,
     /// SHA-256 of the backbone whose features it reads.
     pub backbone_sha256: String,
+    /// What it consists of; the paper's in records of earlier versions.
+    #[serde(default)]
+    pub architecture: VferArchitecture,
     /// Its weights.
     pub vfer: BlobRef,
     /// What the acceptance check measured, where there is a held-out set.
@@ -148,6 +152,7 @@ impl From<ModelRecord> for ModelVersion {
             num_examples: record.num_examples,
             published_at_s: record.published_at_s,
             backbone_sha256: record.backbone_sha256,
+            architecture: record.architecture,
             vfer: record.vfer,
             acceptance_report: record.acceptance_report,
             card: record.card,

@@ -4,8 +4,9 @@
 use std::time::{Duration, Instant};
 
 use emofed::emotion::{EMOTIONS, Emotion};
+use emofed::learning::{LearningSettings, QualityRejection, quality_rejection};
 use emofed::model::detector::{InputSize, MINIMUM_SCORE};
-use emofed::model::{Backbone, CROP_MARGIN, Device, Face, FaceTrack, Frame, ProbabilitySmoother};
+use emofed::model::{Backbone, CROP_MARGIN, Device, Face, FaceQuality, FaceTrack, Frame, ProbabilitySmoother};
 use emofed_server::lab::media::still_renderer::StillRenderer;
 use emofed_server::lab::media::video;
 use futures::executor::block_on;
@@ -197,4 +198,61 @@ fn a_followed_face_is_found_and_steady() {
     assert!(followed.shown_flip_share() <= 0.5 * alone.flip_share(), "flips shown: {}", followed.shown_flip_share());
     assert!(named[1] >= named[0], "{} named instead of {}", named[1], named[0]);
     assert!(followed.finding <= alone.finding.mul_f64(1.3), "{:?} instead of {:?}", followed.finding, alone.finding);
+}
+
+/// `frame` out of focus: each pixel the mean of the square of `2 * radius + 1` pixels around it, twice.
+fn out_of_focus(frame: &Frame, radius: usize) -> Frame {
+    let blurred = |rgba: &[u8]| {
+        let clamped = |at: usize, by: usize, limit: usize| (at + by).saturating_sub(radius).min(limit - 1);
+        let lines = |rgba: &[u8], is_row: bool| -> Vec<u8> {
+            let pixels = (0..frame.height).flat_map(|y| (0..frame.width).map(move |x| (x, y)));
+            let window = 2 * radius + 1;
+            let mean = |(x, y): (usize, usize), channel: usize| {
+                let sum: usize = (0..window)
+                    .map(|by| match is_row {
+                        true => y * frame.width + clamped(x, by, frame.width),
+                        false => clamped(y, by, frame.height) * frame.width + x,
+                    })
+                    .map(|pixel| usize::from(rgba[4 * pixel + channel]))
+                    .sum();
+                (sum / window) as u8
+            };
+            pixels.flat_map(|pixel| [0, 1, 2, 3].map(|channel| mean(pixel, channel))).collect()
+        };
+        lines(&lines(rgba, true), false)
+    };
+    Frame::new(frame.width, frame.height, blurred(&blurred(&frame.rgba))).unwrap()
+}
+
+#[test]
+fn the_default_quality_gate_passes_real_faces_and_stops_those_out_of_focus() {
+    let detector = models().load_detector().unwrap();
+    let settings = LearningSettings::default();
+    let portraits = SPANS.map(Film::of_portrait);
+    for film in videos().iter().chain(&portraits) {
+        let mut track = FaceTrack::default();
+        let (mut tracked, mut rejected, mut sharpness) = (0, Vec::new(), Vec::new());
+        for (index, frame) in film.frames.iter().enumerate() {
+            let Some(face) = track.update(&detector, frame, index as f64 * 100.0).unwrap().face else { continue };
+            let quality = FaceQuality::measure(frame, &face.detection);
+            tracked += 1;
+            sharpness.push(quality.sharpness);
+            rejected.extend(quality_rejection(&quality, &settings).map(|rejection| (rejection, quality)));
+            if index == 0 {
+                // Out of focus by a fifth of the face, however large it is.
+                let radius = (face.detection.side() / 10.0) as usize;
+                let soft = FaceQuality::measure(&out_of_focus(frame, radius), &face.detection);
+                println!("{}: {quality:?}, out of focus {:.1}", film.name, soft.sharpness);
+                assert_eq!(
+                    quality_rejection(&soft, &settings),
+                    Some(QualityRejection::Blurred),
+                    "{}: {soft:?}",
+                    film.name
+                );
+            }
+        }
+        sharpness.sort_by(f64::total_cmp);
+        println!("{}: sharpness from {:.1} to {:.1}", film.name, sharpness[0], sharpness[sharpness.len() - 1]);
+        assert!(tracked > 0 && rejected.is_empty(), "{}: {rejected:?} of {tracked}", film.name);
+    }
 }
