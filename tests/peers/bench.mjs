@@ -23,39 +23,40 @@ async function bytes(address) {
   return new Uint8Array(await answer.arrayBuffer());
 }
 
-// An extractor of the product, as the session worker starts and asks it: src/worker/extractor/client.rs.
+// A worker of the product, as the session worker starts and asks it: src/worker/connection.rs.
 class Extractor {
   static async start(device, backbone, weights) {
     const extractor = new Extractor();
-    extractor.answers = new Map();
+    extractor.responses = new Map();
+    extractor.lastId = 0;
     extractor.worker = new Worker(`/worker-${device}_loader.js`, { type: 'module', name: 'extractor' });
     extractor.worker.onmessage = ({ data }) => {
-      const key = data.kind === 'extracted' ? data.id : data.kind;
-      const failed = data.kind === 'failed' || data.kind === 'lost';
-      for (const [waiting, [resolve, reject]] of extractor.answers) {
-        if (failed) reject(new Error(data.detail));
-        else if (waiting === key) resolve(data);
+      const id = data.kind === 'listening' ? 0 : data.id;
+      for (const [waiting, [resolve, reject]] of extractor.responses) {
+        if (data.kind === 'lost' || (data.kind === 'failed' && waiting === id)) reject(new Error(data.detail));
+        else if (waiting === id) resolve(data);
       }
     };
-    await extractor.answer('listening');
-    const copy = weights.slice();
-    extractor.worker.postMessage({ kind: 'load', backbone, weights: copy }, [copy.buffer]);
-    extractor.side = (await extractor.answer('loaded')).input_size;
-    extractor.next = 2;
+    await extractor.response(0);
+    const { input_size: side } = await extractor.request('load', { backbone, weights: weights.slice() });
+    extractor.side = side;
     return extractor;
   }
 
-  answer(key) {
-    return new Promise((resolve, reject) => this.answers.set(key, [resolve, reject]));
+  response(id) {
+    const response = new Promise((resolve, reject) => this.responses.set(id, [resolve, reject]));
+    return response.finally(() => this.responses.delete(id));
+  }
+
+  request(kind, fields = {}) {
+    const id = ++this.lastId;
+    const response = this.response(id);
+    this.worker.postMessage({ kind, id, ...fields });
+    return response;
   }
 
   async extract(crops) {
-    const id = this.next++;
-    const answered = this.answer(id);
-    this.worker.postMessage({ kind: 'extract', id, crops: crops.slice() });
-    const { features } = await answered;
-    this.answers.delete(id);
-    return features;
+    return (await this.request('extract', { crops: crops.slice() })).features;
   }
 }
 
@@ -181,20 +182,38 @@ async function oursStreaming(runs) {
   return measured;
 }
 
-async function tfjs() {
-  for (const script of ['tfjs/dist/tf.min.js', 'tfjs-backend-wasm/dist/tf-backend-wasm.min.js']) {
+// The same on WebGPU: burn's video model in the worker of the product, beside a backbone on the same device.
+async function oursLearningOnWebgpu(clips, frames, runs) {
+  const worker = await Extractor.start('gpu', 'lite', await bytes('/data/lite.safetensors'));
+  await worker.request('video-load', { weights: await bytes('/data/vfer.safetensors') });
+  const targets = new Float32Array(6 * clips);
+  for (let clip = 0; clip < clips; clip++) targets[6 * clip + (clip % 6)] = 1;
+  await worker.request('train-begin', {
+    features: Float32Array.from({ length: clips * frames * 256 }, () => 2 * Math.random() - 1),
+    lengths: new Uint32Array(clips).fill(frames),
+    targets,
+    settings: { batch_size: clips, epochs: runs + WARM_UP },
+  });
+  const measured = await timed(runs, async () => { await worker.request('train-step'); return []; });
+  worker.worker.terminate();
+  return measured;
+}
+
+async function tfjs(backend = 'wasm') {
+  const scripts = { wasm: 'tfjs-backend-wasm/dist/tf-backend-wasm.min.js', webgpu: 'tfjs-backend-webgpu/dist/tf-backend-webgpu.min.js' };
+  for (const script of ['tfjs/dist/tf.min.js', scripts[backend]]) {
     await new Promise((resolve, reject) => {
       const element = Object.assign(document.createElement('script'), { src: `/npm/@tensorflow/${script}`, onload: resolve, onerror: reject });
       document.head.append(element);
     });
   }
-  tf.wasm.setWasmPaths('/npm/@tensorflow/tfjs-backend-wasm/dist/');
-  if (!(await tf.setBackend('wasm'))) throw new Error('tfjs cannot use its WebAssembly backend');
+  if (backend === 'wasm') tf.wasm.setWasmPaths('/npm/@tensorflow/tfjs-backend-wasm/dist/');
+  if (!(await tf.setBackend(backend))) throw new Error(`tfjs cannot use its ${backend} backend`);
   await tf.ready();
 }
 
-async function tfjsLearning(clips, frames, runs) {
-  await tfjs();
+async function tfjsLearning(clips, frames, runs, backend) {
+  await tfjs(backend);
   const model = tf.sequential({ layers: [tf.layers.lstm({ units: 128, inputShape: [frames, 256] }), tf.layers.dense({ units: 6, activation: 'softmax' })] });
   model.compile({ optimizer: tf.train.adam(1e-5), loss: 'categoricalCrossentropy' });
   const batches = [];
@@ -222,7 +241,7 @@ async function tfjsStreaming(runs) {
 
 const functions = {
   oursOneByOne, oursOnAllCores, oursFromStart, ortOneByOne, ortFromStart, faceApi,
-  oursLearning, oursStreaming, tfjsLearning, tfjsStreaming,
+  oursLearning, oursLearningOnWebgpu, oursStreaming, tfjsLearning, tfjsStreaming,
 };
 
 // Starts `name(...inputs)`; its end shows in `bench.outcome`.

@@ -8,7 +8,8 @@ use emofed_tests::e2e::browser::Camera;
 use emofed_tests::e2e::camera::Film;
 use emofed_tests::e2e::peers::{Measured, Peers};
 use emofed_tests::e2e::student::Student;
-use emofed_tests::emonet_official;
+use emofed::model::vfer::Vfer;
+use emofed_tests::{emonet_official, lite_weights};
 use serde_json::{Value, json};
 
 use super::{Outcome, cache, check_same, median};
@@ -52,6 +53,18 @@ pub fn vfer_step() -> Result<Outcome, String> {
 pub fn vfer_epoch() -> Result<Outcome, String> {
     let ours = ("oursLearning", json!([60, 40, 5]));
     compare(&folder(), ours, ("tfjsLearning", json!([60, 40, 2])), TFJS, ROUNDS)
+}
+
+pub fn vfer_webgpu_step() -> Result<Outcome, String> {
+    let folder = folder();
+    let write = |name: &str, bytes: Vec<u8>| {
+        let file = folder.join(name);
+        std::fs::write(&file, bytes).map_err(|error| format!("{}: {error}", file.display()))
+    };
+    write("lite.safetensors", lite_weights().to_safetensors(None))?;
+    write("vfer.safetensors", Vfer::random(1).to_weights().to_safetensors(None))?;
+    let ours = ("oursLearningOnWebgpu", json!([8, 32, 5]));
+    compare(&folder, ours, ("tfjsLearning", json!([8, 32, 3, "webgpu"])), "tfjs 4.22 on WebGPU", ROUNDS)
 }
 
 pub fn vfer_stream() -> Result<Outcome, String> {

@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
-use emofed::learning::FedAvg;
+use emofed::learning::{Clip, FedAvg, FineTune, LearningSettings, UpdateEncoding};
+use emofed::model::vfer::{FEATURES, Vfer};
+use emofed::protocol::ClientUpdate;
 use emofed_tests::e2e::path_from_env;
 use serde_json::{Value, json};
 
@@ -32,7 +34,7 @@ const fn benchmark(name: &'static str, unit: &'static str, run: fn() -> Result<O
     Benchmark { name, unit, more_is_better: false, run }
 }
 
-const BENCHMARKS: [Benchmark; 20] = [
+const BENCHMARKS: [Benchmark; 22] = [
     benchmark("wasm-worker-bytes", "bytes (brotli)", || bytes("worker-cpu_bg.wasm.br")),
     benchmark("wasm-gpu-worker-bytes", "bytes (brotli)", || bytes("worker-gpu_bg.wasm.br")),
     benchmark("wasm-page-bytes", "bytes (brotli)", || bytes("page_bg.wasm.br")),
@@ -48,6 +50,7 @@ const BENCHMARKS: [Benchmark; 20] = [
     },
     benchmark("vfer-step", "ms a training step (8 × 32 frames), in the tab", browser::vfer_step),
     benchmark("vfer-epoch", "ms an epoch (60 × 40 frames), in the tab", browser::vfer_epoch),
+    benchmark("vfer-webgpu-step", "ms a training step (8 × 32 frames) on WebGPU, in the tab", browser::vfer_webgpu_step),
     benchmark("vfer-stream", "ms a frame, in the tab", browser::vfer_stream),
     benchmark("vfer-native", "ms a step (8 × 32 frames, one thread), natively", native::vfer_step),
     benchmark("lab-train", "ms an epoch (2,000 × 40 frames, two threads), natively", native::lab_train),
@@ -61,6 +64,7 @@ const BENCHMARKS: [Benchmark; 20] = [
     },
     benchmark("simulate-1000x10", "s (1,000 students, 10 rounds)", simulation::seconds),
     benchmark("simulate-memory", "MB at most, of the same", simulation::memory),
+    benchmark("update-bytes", "bytes of an int8 client update", update_bytes),
     benchmark("fedavg", "ms (100 × 1 M values)", fedavg),
 ];
 
@@ -162,6 +166,22 @@ fn median_ms(runs: usize, mut run: impl FnMut()) -> f64 {
         1_000.0 * started.elapsed().as_secs_f64()
     });
     median(times.collect())
+}
+
+/// The update of a real fine-tuning run, as `learning.update_encoding = "int8"` sends it, beside the same in F32.
+fn update_bytes() -> Result<Outcome, String> {
+    let clip = |index: usize| {
+        let mut target = [0.0; 6];
+        target[index % 6] = 1.0;
+        Clip { features: emofed_tests::values(&format!("clip/{index}"), 30 * FEATURES), target }
+    };
+    let base = Vfer::random(1);
+    let tuning = FineTune::new(&base, (0..16).map(clip).collect(), &LearningSettings::default());
+    let mut tuning = tuning.map_err(|error| error.to_string())?;
+    while tuning.step().map_err(|error| error.to_string())?.is_some() {}
+    let update = ClientUpdate { round: 1, base_version: 1, num_examples: 16, delta: tuning.finish() };
+    let bytes = |encoding| update.encode_as(encoding, 1).len() as f64;
+    Ok(Outcome { ours: bytes(UpdateEncoding::Int8), peer: Some(("ours in F32", bytes(UpdateEncoding::F32))) })
 }
 
 fn fedavg() -> Result<Outcome, String> {
