@@ -1,4 +1,6 @@
-//! The recurrence on a GPU: one dispatch forward and one backward for all frames, written in CubeCL's dialect of Rust.
+//! The recurrence on a GPU, written in CubeCL's dialect of Rust. A small state runs here, in one dispatch forward and one
+//! backward for all frames; a larger one, whose weights one workgroup cannot read fast enough, frame by frame in
+//! [`super::lstm_gpu_frames`].
 //!
 //! A workgroup runs one clip from the first frame to the last, its state in workgroup memory, so that nothing waits for a
 //! dispatch a frame. Unit `u` computes the states `u`, `u + units`, … of a frame. `sync_cube` (a workgroup barrier) stands
@@ -14,7 +16,10 @@ use burn::tensor::Shape;
 use burn_wgpu::into_contiguous;
 
 use super::lstm::{LstmKernels, LstmStates};
+use super::lstm_gpu_frames;
 
+/// Largest state that one workgroup runs.
+const MAX_HIDDEN_SIZE: usize = 128;
 /// Units of a workgroup at most: WebGPU's default limit of invocations.
 const MAX_UNITS: u32 = 256;
 
@@ -28,6 +33,10 @@ impl LstmKernels for Cube {
         let states: LstmStates<Self> =
             LstmStates { hidden: empty(num_gates / 4), cells: empty(num_gates / 4), gates: empty(num_gates) };
         let client = projected.client.clone();
+        if num_gates / 4 > MAX_HIDDEN_SIZE {
+            lstm_gpu_frames::forward(projected, recurrent, &states);
+            return states;
+        }
         forward_frames::launch(
             &client,
             CubeCount::Static(clips as u32, 1, 1),
@@ -54,6 +63,10 @@ impl LstmKernels for Cube {
         let (frames, clips, num_gates) = (shape[0], shape[1], shape[2]);
         let gradient = Self::float_empty(shape, &states.gates.device(), states.gates.dtype().into());
         let client = hidden_gradient.client.clone();
+        if num_gates / 4 > MAX_HIDDEN_SIZE {
+            lstm_gpu_frames::backward(hidden_gradient, transposed, states, gradient.clone());
+            return gradient;
+        }
         backward_frames::launch(
             &client,
             CubeCount::Static(clips as u32, 1, 1),
@@ -75,13 +88,13 @@ fn units(hidden_size: usize) -> CubeDim {
 }
 
 #[cube]
-fn sigmoid(x: f32) -> f32 {
+pub(super) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + f32::exp(-x))
 }
 
 /// tanh without an overflow for large arguments, which some drivers' have.
 #[cube]
-fn tanh(x: f32) -> f32 {
+pub(super) fn tanh(x: f32) -> f32 {
     2.0 * sigmoid(2.0 * x) - 1.0
 }
 

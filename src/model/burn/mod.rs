@@ -7,6 +7,8 @@ mod lstm;
 mod lstm_cpu;
 #[cfg(feature = "gpu")]
 mod lstm_gpu;
+#[cfg(feature = "gpu")]
+mod lstm_gpu_frames;
 mod video_model;
 
 pub use executor::Executor;

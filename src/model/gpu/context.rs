@@ -51,6 +51,31 @@ impl Precision {
     }
 }
 
+/// Workgroup memory that burn's matrix products take at most. They panic where there is less.
+const BURN_WORKGROUP_BYTES: u32 = 32 * 1024;
+
+/// What is asked of an adapter that has it: 16-bit floats, and all by which burn's kernels are chosen. burn-wgpu looks at what
+/// the adapter has, not at what the device was opened with.
+const USED_FEATURES: wgpu::Features = wgpu::Features::SHADER_F16
+    .union(wgpu::Features::SUBGROUP)
+    .union(wgpu::Features::TIMESTAMP_QUERY)
+    .union(wgpu::Features::SHADER_INT64)
+    .union(wgpu::Features::SHADER_F64)
+    .union(wgpu::Features::SHADER_FLOAT32_ATOMIC);
+
+/// WebGPU's default limits, which every implementation has and our kernels keep to, but for those that let burn's kernels be
+/// the adapter's own.
+fn limits(adapter: &wgpu::Limits) -> wgpu::Limits {
+    wgpu::Limits {
+        max_compute_workgroup_storage_size: adapter.max_compute_workgroup_storage_size,
+        max_compute_invocations_per_workgroup: adapter.max_compute_invocations_per_workgroup,
+        max_compute_workgroup_size_x: adapter.max_compute_workgroup_size_x,
+        max_compute_workgroup_size_y: adapter.max_compute_workgroup_size_y,
+        max_compute_workgroup_size_z: adapter.max_compute_workgroup_size_z,
+        ..wgpu::Limits::default()
+    }
+}
+
 impl GpuContext {
     /// A device on the fastest adapter, with `precision`, or [`Precision::F32`] where the adapter has no 16-bit floats.
     /// `on_lost` is called, with the reason, when the device is lost or reports an error.
@@ -72,12 +97,10 @@ impl GpuContext {
             ..Default::default()
         };
         let adapter = instance.request_adapter(&options).await.map_err(|error| failed(&error))?;
-        // The default limits, which every WebGPU implementation has.
-        let mut descriptor = wgpu::DeviceDescriptor::default();
-        let half = precision == Precision::F16 && adapter.features().contains(wgpu::Features::SHADER_F16);
-        if half {
-            descriptor.required_features = wgpu::Features::SHADER_F16;
-        }
+        let required_limits = limits(&adapter.limits());
+        let required_features = adapter.features() & USED_FEATURES;
+        let half = precision == Precision::F16 && required_features.contains(wgpu::Features::SHADER_F16);
+        let descriptor = wgpu::DeviceDescriptor { required_features, required_limits, ..Default::default() };
         let (device, queue) = adapter.request_device(&descriptor).await.map_err(|error| failed(&error))?;
         let on_lost = Arc::new(on_lost);
         let on_error = on_lost.clone();
@@ -90,8 +113,14 @@ impl GpuContext {
     /// This very device as one of burn's, so that video models run beside the backbone. Its tensors are f32.
     ///
     /// # Errors
-    /// [`ModelError::Device`] if burn-wgpu cannot use the device.
+    /// [`ModelError::Device`] if the device has less workgroup memory than burn's matrix products may take, or burn-wgpu
+    /// cannot use it.
     pub fn burn_device(&self) -> Result<burn::tensor::Device, ModelError> {
+        let found = self.device.limits().max_compute_workgroup_storage_size;
+        if found < BURN_WORKGROUP_BYTES {
+            let detail = format!("{found} bytes of workgroup memory; video models need {BURN_WORKGROUP_BYTES}");
+            return Err(ModelError::Device(detail));
+        }
         if let Some(device) = self.burn_device.get() {
             return Ok(device.clone());
         }

@@ -28,6 +28,7 @@ fn architectures() -> Vec<VferArchitecture> {
     vec![
         paper.clone(),
         VferArchitecture { hidden_size: 50, ..paper.clone() },
+        VferArchitecture { hidden_size: 136, ..paper.clone() },
         VferArchitecture { hidden_size: 24, num_layers: 3, ..paper.clone() },
         VferArchitecture { hidden_size: 33, bidirectional: true, ..paper.clone() },
         VferArchitecture { hidden_size: 40, pooling: Pooling::Attention, ..paper.clone() },

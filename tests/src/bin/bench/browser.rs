@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use emofed::model::vfer::Vfer;
 use emofed_tests::e2e::aggregator::Aggregator;
 use emofed_tests::e2e::browser::Camera;
 use emofed_tests::e2e::camera::Film;
 use emofed_tests::e2e::peers::{Measured, Peers};
 use emofed_tests::e2e::student::Student;
-use emofed::model::vfer::Vfer;
 use emofed_tests::{emonet_official, lite_weights};
 use serde_json::{Value, json};
 

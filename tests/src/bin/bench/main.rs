@@ -50,7 +50,11 @@ const BENCHMARKS: [Benchmark; 22] = [
     },
     benchmark("vfer-step", "ms a training step (8 × 32 frames), in the tab", browser::vfer_step),
     benchmark("vfer-epoch", "ms an epoch (60 × 40 frames), in the tab", browser::vfer_epoch),
-    benchmark("vfer-webgpu-step", "ms a training step (8 × 32 frames) on WebGPU, in the tab", browser::vfer_webgpu_step),
+    benchmark(
+        "vfer-webgpu-step",
+        "ms a training step (8 × 32 frames) on WebGPU, in the tab",
+        browser::vfer_webgpu_step,
+    ),
     benchmark("vfer-stream", "ms a frame, in the tab", browser::vfer_stream),
     benchmark("vfer-native", "ms a step (8 × 32 frames, one thread), natively", native::vfer_step),
     benchmark("lab-train", "ms an epoch (2,000 × 40 frames, two threads), natively", native::lab_train),
