@@ -1,6 +1,9 @@
 //! Local fine-tuning of the global VFER on a tab's own clips.
 
-use super::{AdamSettings, Batches, Clip, LearningError, LearningSettings, Trainer, check_clips};
+use super::{
+    Adam, AdamSettings, Batches, CheckpointError, Clip, FineTuneCheckpoint, LearningError, LearningSettings, RunDigest,
+    Trainer, check_clips,
+};
 use crate::emotion::EMOTIONS;
 use crate::model::vfer::{Parameters, Vfer};
 use crate::weights::Weights;
@@ -32,6 +35,7 @@ pub struct FineTune {
     trainer: Trainer,
     clips: Vec<Clip>,
     batches: Batches,
+    run: RunDigest,
     /// μ of the proximal term.
     proximal: f32,
 }
@@ -54,18 +58,58 @@ impl FineTune {
     /// There are no clips, or one is not usable.
     pub fn new(base: &Vfer, mut clips: Vec<Clip>, settings: &LearningSettings) -> Result<Self, LearningError> {
         check_clips(&clips)?;
+        let run = RunDigest::new(&base.parameters, &clips, settings);
         if settings.distillation > 0.0 {
             distil(base, &mut clips, settings.distillation as f32);
         }
-        let adam =
-            AdamSettings { epsilon: settings.adam_epsilon, ..AdamSettings::with_learning_rate(settings.learning_rate) };
         Ok(Self {
             base: base.parameters.clone(),
-            trainer: Trainer::new(base.clone(), adam),
+            trainer: Trainer::new(base.clone(), adam_settings(settings)),
             batches: Batches::new(clips.len(), settings),
             clips,
+            run,
             proximal: settings.proximal as f32,
         })
+    }
+
+    /// Goes on from `checkpoint` of a run with the same base, clips and settings: what follows is the same to the bit as if the
+    /// run had not been interrupted.
+    ///
+    /// # Errors
+    /// [`LearningError::Checkpoint`] if it is of another run, or as [`Self::new`].
+    pub fn resume(
+        base: &Vfer,
+        clips: Vec<Clip>,
+        settings: &LearningSettings,
+        checkpoint: FineTuneCheckpoint,
+    ) -> Result<Self, LearningError> {
+        let mut resumed = Self::new(base, clips, settings)?;
+        let FineTuneCheckpoint { parameters, moments, step, run } = checkpoint;
+        let steps = resumed.steps();
+        if run != resumed.run {
+            return Err(CheckpointError::OtherRun.into());
+        }
+        let adam_steps = i32::try_from(step).ok().filter(|_| step <= steps);
+        let adam_steps = adam_steps.ok_or(CheckpointError::Step { step, steps })?;
+        resumed.batches = resumed.batches.skip(step);
+        let adam = Adam::resume(adam_settings(settings), moments, adam_steps);
+        resumed.trainer = Trainer::resume(Vfer { parameters }, adam);
+        Ok(resumed)
+    }
+
+    /// The state after the steps done, for [`Self::resume`].
+    pub fn checkpoint(&self) -> FineTuneCheckpoint {
+        FineTuneCheckpoint {
+            parameters: self.tuned().parameters.clone(),
+            moments: self.trainer.moments().clone(),
+            step: self.done(),
+            run: self.run.clone(),
+        }
+    }
+
+    /// How many steps are done.
+    pub fn done(&self) -> usize {
+        self.batches.done()
     }
 
     /// How many steps there are in all.
@@ -101,6 +145,10 @@ impl FineTune {
         }
         delta.to_weights()
     }
+}
+
+fn adam_settings(settings: &LearningSettings) -> AdamSettings {
+    AdamSettings { epsilon: settings.adam_epsilon, ..AdamSettings::with_learning_rate(settings.learning_rate) }
 }
 
 /// Mixes the base's own prediction into each target. The KL divergence's gradient is linear in the target, so that this is the

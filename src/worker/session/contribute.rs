@@ -27,22 +27,14 @@ impl Session {
     /// Resumes what an earlier visit of this participant sent or was about to send.
     pub(super) async fn restore_contribution(&self) {
         let acknowledged = self.stored.borrow().as_ref().and_then(|stored| stored.acknowledged_round);
-        let pending = self.storage.get(device::PENDING_UPDATE).await;
-        let round = pending.as_deref().and_then(|body| ClientUpdate::decode(body).ok()).map(|update| update.round);
-        match round.filter(|round| acknowledged != Some(*round)) {
-            Some(round) => {
-                self.contribution.borrow_mut().pending = pending;
-                // That visit may have sent it.
-                self.frames.borrow_mut().clips.resume(round, Stage::Unanswered);
-            }
-            None => {
-                if let Some(round) = acknowledged {
-                    self.frames.borrow_mut().clips.resume(round, Stage::Acknowledged);
-                }
-                if pending.is_some() {
-                    self.drop_pending().await;
-                }
-            }
+        let stored = self.storage.get(device::PENDING_UPDATE).await;
+        let round = stored.as_deref().and_then(|body| ClientUpdate::decode(body).ok()).map(|update| update.round);
+        let pending = round.filter(|round| acknowledged != Some(*round));
+        self.frames.borrow_mut().clips.resume(pending, acknowledged);
+        if pending.is_some() {
+            self.contribution.borrow_mut().pending = stored;
+        } else if stored.is_some() {
+            self.drop_pending().await;
         }
     }
 
