@@ -137,6 +137,8 @@ pub enum FromWorker {
     Training(TrainingReport),
     /// Local fine-tuning is paused; it goes on by itself.
     TrainingPaused {
+        /// For this round.
+        round: u64,
         /// Why.
         reason: TrainingPause,
     },

@@ -87,6 +87,12 @@ impl ClipStore {
         Self { waiting, held_out, update, revision: 0 }
     }
 
+    /// How many clips there are to learn from, waiting or in the update under way, and in the hold-out.
+    pub fn counts(&self) -> (usize, usize) {
+        let in_update = self.update.as_ref().map_or(0, |update| update.clips.len());
+        (self.waiting.len() + in_update, self.held_out.len())
+    }
+
     /// Counts changes: a record of the same revision is up to date.
     pub fn revision(&self) -> u64 {
         self.revision

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::opt_in::Consent;
 use super::{Session, post};
-use crate::learning::HoldOutResult;
+use crate::learning::{FineTune, HoldOutResult};
 use crate::messages::{FromWorker, UploadReport, UploadState, device};
 use crate::protocol::{ClientUpdate, OpenRound, ProblemCode};
 use crate::worker::clips::Stage;
@@ -19,8 +19,17 @@ pub(super) struct Contribution {
     pending: Option<Vec<u8>>,
     /// `pending` is not sent, nor stored, unless the student says so: it is worse than its base on the hold-out.
     pub(super) is_withheld: bool,
+    /// Training that is paused, and for which round.
+    pub(super) paused: Option<(u64, FineTune)>,
     /// It is being sent, or its outcome is being recorded.
     pub(super) sending: bool,
+}
+
+impl Contribution {
+    /// Whether there is an update that is not acknowledged, and may be sent.
+    pub(super) fn is_stored(&self) -> bool {
+        self.pending.is_some() && !self.is_withheld
+    }
 }
 
 impl Session {
@@ -85,6 +94,8 @@ impl Session {
                 body
             }
         };
+        // From now on the record of the clips says that they may count.
+        self.keep_clips().await;
         let sent = self.send(&consent, &round, &body).await;
         self.contribution.borrow_mut().sending = false;
         sent
@@ -190,7 +201,7 @@ impl Session {
     pub(super) async fn drop_pending(&self) {
         {
             let contribution = &mut *self.contribution.borrow_mut();
-            (contribution.pending, contribution.is_withheld) = (None, false);
+            (contribution.pending, contribution.is_withheld, contribution.paused) = (None, false, None);
         }
         self.storage.delete(device::PENDING_UPDATE).await;
     }
