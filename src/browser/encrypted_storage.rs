@@ -135,13 +135,13 @@ async fn store_key(key: &JsValue) -> Option<()> {
     let database = open_database().await?;
     let request =
         object_store(&database, "readwrite").and_then(|keys| method(&keys, "add")?.call2(&keys, key, &KEY.into()).ok());
-    let stored = match request {
+    let is_made = request.is_some();
+    if let Some(request) = request {
         // An error means that there is one.
-        Some(request) => Some(answer(&request).await.map_or((), |_| ())),
-        None => None,
-    };
+        let _ = answer(&request).await;
+    }
     close(&database);
-    stored
+    is_made.then_some(())
 }
 
 /// Opens the database, and makes its object store if it is new.

@@ -20,7 +20,7 @@ pub(super) struct Contribution {
     /// `pending` is not sent, nor stored, unless the student says so: it is worse than its base on the hold-out.
     pub(super) is_withheld: bool,
     /// Training that is paused, and for which round.
-    pub(super) paused: Option<(u64, FineTune)>,
+    pub(super) paused: Option<(u64, Box<FineTune>)>,
     /// It is being sent, or its outcome is being recorded.
     pub(super) sending: bool,
 }

@@ -32,7 +32,7 @@ enum Ended {
     /// The student has opted out or cleared the clips, or the labels have collapsed.
     Cancelled,
     /// It goes on later, from here if that is possible.
-    Paused(Option<FineTune>),
+    Paused(Option<Box<FineTune>>),
 }
 
 /// Why a run stops before its next step.
@@ -109,7 +109,7 @@ impl Session {
             VideoModel::ByHand(vfer) => {
                 let paused = self.contribution.borrow_mut().paused.take();
                 if let Some((_, training)) = paused.filter(|(round, _)| *round == run.round) {
-                    return run.go_on(vfer, training).await;
+                    return run.go_on(vfer, *training).await;
                 }
                 if let Some(client) = self.faster_trainer(vfer, &global.weights).await {
                     match run.on_burn(&client).await {
@@ -150,7 +150,7 @@ impl Run<'_> {
             match self.before_next_step(done).await {
                 Ok(()) => {}
                 Err(Stop::Cancelled) => return Ok(Ended::Cancelled),
-                Err(Stop::Paused) => return Ok(Ended::Paused(Some(training))),
+                Err(Stop::Paused) => return Ok(Ended::Paused(Some(Box::new(training)))),
             }
         }
         let mut check = HoldOutCheck::default();
