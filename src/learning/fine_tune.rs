@@ -222,6 +222,33 @@ mod tests {
         assert!(run(&all_own, 12).0.iter().all(|report| report.loss.abs() < 1e-5));
     }
 
+    /// The end-to-end tests make a harmful update this way (`Aggregator::with_harmful_training`).
+    #[test]
+    fn a_proximal_term_that_outweighs_all_else_overshoots_its_base_in_three_steps() {
+        let settings = LearningSettings {
+            learning_rate: 1e-3,
+            proximal: 1e6,
+            epochs: 3,
+            batch_size: 200,
+            ..LearningSettings::default()
+        };
+        for seed in 0..5 {
+            let base = Vfer::random(seed);
+            let mut clips = clips(5);
+            clips.iter_mut().for_each(|clip| clip.target = [0.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
+            let held_out = clips.split_off(3);
+            let mut training = FineTune::new(&base, clips, &settings).unwrap();
+            while training.step().unwrap().is_some() {}
+            let mut check = crate::learning::HoldOutCheck::default();
+            for clip in &held_out {
+                let [before, after] = [&base, training.tuned()].map(|vfer| vfer.probabilities(&clip.features));
+                check.add(&clip.target, &before, &after);
+            }
+            let result = check.result().unwrap();
+            assert!(result.is_worse() && result.loss_after > result.loss_before + 0.01, "seed {seed}: {result:?}");
+        }
+    }
+
     #[test]
     fn unusable_clips_are_named() {
         let settings = LearningSettings::default();
