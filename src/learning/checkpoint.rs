@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::adam::Moments;
 use super::{Clip, LearningSettings};
 use crate::model::vfer::Parameters;
-use crate::weights::{Tensor, Weights, WeightsError};
+use crate::weights::{Weights, WeightsError};
 
 /// Version of the form that [`FineTuneCheckpoint::encode`] writes.
 const SCHEMA_VERSION: u32 = 1;
@@ -128,10 +128,12 @@ impl FineTuneCheckpoint {
         weights.check_finite()?;
         let mut parts = [Weights::new(), Weights::new(), Weights::new()];
         for (name, tensor) in weights.iter() {
-            let known = PARTS.iter().position(|prefix| name.split('.').next() == Some(prefix));
-            let part = known.ok_or_else(|| WeightsError::Unexpected { name: name.to_owned() })?;
-            let Tensor { shape, values } = tensor.clone();
-            parts[part].insert(&name[PARTS[part].len() + 1..], Tensor { shape, values });
+            let place = PARTS.iter().enumerate().find_map(|(part, prefix)| {
+                let name = name.strip_prefix(prefix)?.strip_prefix('.')?;
+                Some((part, name))
+            });
+            let (part, name) = place.ok_or_else(|| WeightsError::Unexpected { name: name.to_owned() })?;
+            parts[part].insert(name, tensor.clone());
         }
         let [parameters, first, second] = parts.each_ref().map(Parameters::from_weights);
         Ok(Self { parameters: parameters?, moments: Moments { first: first?, second: second? }, step, run })
@@ -144,6 +146,7 @@ mod tests {
     use crate::learning::FineTune;
     use crate::model::vfer::{FEATURES, Vfer};
     use crate::random::SplitMix64;
+    use crate::weights::Tensor;
 
     fn clips(seed: u64, count: usize) -> Vec<Clip> {
         let mut random = SplitMix64::new(seed);

@@ -224,11 +224,11 @@ mod tests {
 
     /// The end-to-end tests make a harmful update this way (`Aggregator::with_harmful_training`).
     #[test]
-    fn a_proximal_term_that_outweighs_all_else_overshoots_its_base_in_three_steps() {
+    fn a_proximal_term_that_outweighs_all_else_overshoots_its_base_in_four_steps() {
         let settings = LearningSettings {
-            learning_rate: 1e-3,
+            learning_rate: 3e-3,
             proximal: 1e6,
-            epochs: 3,
+            epochs: 4,
             batch_size: 200,
             ..LearningSettings::default()
         };
@@ -245,7 +245,7 @@ mod tests {
                 check.add(&clip.target, &before, &after);
             }
             let result = check.result().unwrap();
-            assert!(result.is_worse() && result.loss_after > result.loss_before + 0.01, "seed {seed}: {result:?}");
+            assert!(result.is_worse() && result.loss_after > result.loss_before + 0.005, "seed {seed}: {result:?}");
         }
     }
 

@@ -8,7 +8,7 @@ const MINIMUM_CHARGE: f64 = 0.2;
 /// A frame that is in flight for longer than this, in milliseconds, goes first.
 const FRAME_MS: f64 = 150.0;
 /// Frames go first for at most this long before each step, in milliseconds: on a slow machine there always is one.
-const LONGEST_WAIT_MS: f64 = 1_000.0;
+const LONGEST_WAIT_MS: f64 = 300.0;
 
 /// What is known just before a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -91,7 +91,7 @@ mod tests {
         let waiting = Conditions { oldest_frame_ms: Some(400.0), ..IDLE };
         assert_eq!(pace(&waiting), Pace::FramesFirst);
         assert_eq!(pace(&Conditions { oldest_frame_ms: Some(20.0), ..IDLE }), Pace::Step, "it is processed in time");
-        assert_eq!(pace(&Conditions { waited_ms: 999.0, ..waiting }), Pace::FramesFirst);
-        assert_eq!(pace(&Conditions { waited_ms: 1_000.0, ..waiting }), Pace::Step, "a slow machine trains, too");
+        assert_eq!(pace(&Conditions { waited_ms: 299.0, ..waiting }), Pace::FramesFirst);
+        assert_eq!(pace(&Conditions { waited_ms: 300.0, ..waiting }), Pace::Step, "a slow machine trains, too");
     }
 }

@@ -1,15 +1,16 @@
 //! The session worker: joins, processes frames, fine-tunes, and stays in step with the aggregator.
 //!
-//! `assets` fetches and verifies weights; `frames` processes frames; `sync` follows the manifest; `train` fine-tunes;
-//! `contribute` sends; `decisions` does what the student decides about that; `personal` keeps the personalised head; `keep`
-//! keeps clips over a reload; `opt_in` says whether the student contributes, `page_state` what else the page said; `sequencer`
-//! restores the order of frames. Everything runs on one thread, and no
-//! borrow of a cell outlives an `await`.
+//! `inbox` takes the page's messages; `assets` fetches and verifies weights; `frames` processes frames; `sync` follows the
+//! manifest; `train` fine-tunes; `contribute` sends; `decisions` does what the student decides about that; `personal` keeps the
+//! personalised head; `keep` keeps clips over a reload; `opt_in` says whether the student contributes, `page_state` what else
+//! the page said; `sequencer` restores the order of frames. Everything runs on one thread, and no borrow of a cell outlives an
+//! `await`.
 
 mod assets;
 mod contribute;
 mod decisions;
 mod frames;
+mod inbox;
 mod keep;
 mod opt_in;
 mod page_state;
@@ -43,9 +44,7 @@ use crate::browser::js;
 use crate::browser::storage::Storage;
 use crate::messages::device::{self, StoredSession};
 use crate::messages::ledger::Ledger;
-use crate::messages::{
-    Asset, BackendChoice, ConnectionReport, FrameReport, FromWorker, ProblemReport, SessionProblem, ToWorker,
-};
+use crate::messages::{Asset, BackendChoice, ConnectionReport, FrameReport, FromWorker, ProblemReport, SessionProblem};
 use crate::model::FaceDetector;
 use crate::protocol::Manifest;
 use crate::weights::Weights;
@@ -107,7 +106,7 @@ pub fn run() {
                 spawn_local(async move { on_frame(session, frame.unchecked_into(), at_ms).await });
             }
             None => match js::from_js(data) {
-                Ok(message) => on_message_from_page(&session, &opt_in, &page, message),
+                Ok(message) => inbox::receive(&session, &opt_in, &page, message),
                 Err(error) => console::error_1(&error.into()),
             },
         }
@@ -116,78 +115,6 @@ pub fn run() {
     scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
     on_message.forget();
     post(&FromWorker::Ready);
-}
-
-fn on_message_from_page(
-    current: &Rc<RefCell<Option<Rc<Session>>>>,
-    opt_in: &Rc<OptIn>,
-    page: &Rc<PageState>,
-    message: ToWorker,
-) {
-    let session = current.borrow().clone();
-    match (message, session) {
-        (ToWorker::Start { join_code, backend, contribute, visible, keep_clips }, _) => {
-            opt_in.set(contribute);
-            page.visible.set(visible);
-            page.keep_clips.set(keep_clips);
-            let (current, opt_in, page) = (current.clone(), opt_in.clone(), page.clone());
-            spawn_local(async move {
-                let session = Rc::new(Session::new(join_code, backend, opt_in, page).await);
-                if session.begin().await {
-                    *current.borrow_mut() = Some(session);
-                }
-            });
-        }
-        (ToWorker::Contribute { on }, session) => {
-            opt_in.set(on);
-            match session {
-                Some(session) if on => session.sync_soon(),
-                Some(session) => spawn_local(async move { session.withdraw().await }),
-                // The session that is starting reads the choice when it is ready.
-                None => {}
-            }
-        }
-        (ToWorker::SendWithheld, Some(session)) => spawn_local(async move { session.send_withheld().await }),
-        (ToWorker::OverruleCollapse, Some(session)) => session.overrule_collapse(),
-        (ToWorker::ClearClips, Some(session)) => spawn_local(async move { session.clear_clips().await }),
-        (ToWorker::CameraPaused, Some(session)) => spawn_local(async move {
-            session.end_clip().await;
-            session.keep_clips_soon();
-        }),
-        (ToWorker::Visible { on }, session) => {
-            page.visible.set(on);
-            if let Some(session) = session {
-                session.update_subscription();
-                // A hidden tab may be discarded at any time.
-                spawn_local(async move { session.keep_clips().await });
-            }
-        }
-        (ToWorker::KeepClips { on }, session) => {
-            page.keep_clips.set(on);
-            if let Some(session) = session {
-                spawn_local(async move { session.allow_keeping_clips(on).await });
-            }
-        }
-        (ToWorker::Battery(battery), session) => {
-            page.battery.set(Some(battery));
-            if let Some(session) = session {
-                session.resume_training();
-            }
-        }
-        (ToWorker::End { after_sending }, session) => {
-            *current.borrow_mut() = None;
-            let opt_in = opt_in.clone();
-            spawn_local(async move {
-                if let Some(session) = session {
-                    session.stop(after_sending).await;
-                }
-                opt_in.set(false);
-                post(&FromWorker::Ended);
-            });
-        }
-        (ToWorker::SendWithheld | ToWorker::OverruleCollapse | ToWorker::ClearClips | ToWorker::CameraPaused, None) => {
-        }
-    }
 }
 
 async fn on_frame(session: Option<Rc<Session>>, frame: ImageBitmap, at_ms: f64) {

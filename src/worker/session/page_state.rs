@@ -54,6 +54,11 @@ impl Drop for FrameInFlight {
 }
 
 impl Session {
+    /// Whether conditions are such that training pauses.
+    pub(super) fn pauses_training(&self) -> bool {
+        matches!(self.training_pace(0.0), Pace::Pause(_))
+    }
+
     /// What training does next, having waited for frames for `waited_ms`.
     pub(super) fn training_pace(&self, waited_ms: f64) -> Pace {
         pace(&Conditions {

@@ -95,14 +95,6 @@ impl Session {
         Ok(Some((ClientUpdate { round: round.id, base_version: round.base_version, num_examples, delta }, check)))
     }
 
-    /// Conditions have changed: training that is paused goes on, if it can.
-    pub(super) fn resume_training(self: &Rc<Self>) {
-        let is_paused = self.contribution.borrow().paused.is_some();
-        if is_paused && !matches!(self.training_pace(0.0), Pace::Pause(_)) {
-            self.sync_soon();
-        }
-    }
-
     /// A run that WebGPU breaks off begins again on the CPU, from the same base and with the same clips.
     async fn train_where_it_is_faster(&self, run: &Run<'_>, global: &GlobalModel) -> Result<Ended, WorkerError> {
         match &global.video_model {

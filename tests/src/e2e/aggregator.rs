@@ -65,11 +65,11 @@ impl Aggregator {
             .replace("[learning]", "[learning]\nupdate_encoding = \"int8\"")
     }
 
-    /// The configuration for tabs whose training makes the model worse: after three steps in one direction, a proximal term that
+    /// The configuration for tabs whose training makes the model worse: after one step in the right direction, a proximal term that
     /// outweighs all else has thrown the copy to the other side of its base. Half of the clips are set aside.
     pub fn with_harmful_training() -> String {
         let learning =
-            "[learning]\nlearning_rate = 0.001\nproximal = 1e6\nepochs = 3\nbatch_size = 200\nhold_out_share = 0.5";
+            "[learning]\nlearning_rate = 0.003\nproximal = 1e6\nepochs = 4\nbatch_size = 200\nhold_out_share = 0.5";
         CONFIGURATION.replace("minimum_clips = 2", "minimum_clips = 3").replace("[learning]", learning)
     }
 
@@ -78,9 +78,9 @@ impl Aggregator {
         CONFIGURATION.replace("[learning]", "[learning]\ncollapse_minimum_clips = 3\nhold_out_share = 0.0")
     }
 
-    /// The configuration for tabs whose training takes hundreds of steps.
+    /// The configuration for tabs whose training takes more than a hundred steps.
     pub fn with_long_training() -> String {
-        CONFIGURATION.replace("[learning]", "[learning]\nbatch_size = 1\nepochs = 200\nsend_worse_updates = true")
+        CONFIGURATION.replace("[learning]", "[learning]\nbatch_size = 1\nepochs = 60\nsend_worse_updates = true")
     }
 
     /// The same with another `configuration` (TOML).

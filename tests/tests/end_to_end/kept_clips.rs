@@ -104,9 +104,14 @@ async fn a_tab_that_is_killed_at_random_moments_contributes_once() {
         student.contribute().await;
         let mut random = SplitMix64::new(seed);
         let mut has_had_a_checkpoint = false;
-        for _ in 0..6 {
-            // While the page loads, collects clips, trains, or sends.
-            sleep(Duration::from_millis(300 + random.below(6_000) as u64)).await;
+        for kill in 0..6 {
+            // While it trains or sends, or while the page loads or collects clips.
+            if kill % 2 == 0 {
+                wait_until_busy(&student).await;
+                sleep(Duration::from_millis(random.below(400) as u64)).await;
+            } else {
+                sleep(Duration::from_millis(300 + random.below(6_000) as u64)).await;
+            }
             has_had_a_checkpoint |= student.kept_on_the_device().await.iter().any(|path| path == CHECKPOINT);
             student.browser().reload().await;
         }
@@ -128,6 +133,18 @@ async fn a_tab_that_is_killed_at_random_moments_contributes_once() {
         assert!(updates[0].num_examples >= 2, "seed {seed}");
         assert!(updates.iter().all(|update| *update == updates[0]), "seed {seed}: the same bytes each time");
         println!("seed {seed}: sent {} times, a checkpoint was seen: {has_had_a_checkpoint}", updates.len());
+    }
+}
+
+/// Waits until the tab trains or sends, for ten seconds at most: it may have sent already.
+async fn wait_until_busy(student: &Student) {
+    let busy = "return document.querySelector('#training').checkVisibility()
+        || document.querySelector('#upload').dataset.state === 'sending'";
+    for _ in 0..200 {
+        if student.browser().script(busy).await {
+            return;
+        }
+        sleep(Duration::from_millis(50)).await;
     }
 }
 

@@ -9,7 +9,7 @@ use emofed_tests::e2e::student::Student;
 use hyper::Method;
 use tokio::time::sleep;
 
-const CAMERA: Camera = Camera::Granted(Film::Portrait(6));
+const CAMERA: Camera = Camera::Granted(Film::Portrait(1));
 /// The schedule comes to the clips within this time, and a bit.
 const SCHEDULE: Duration = Duration::from_secs(8);
 
