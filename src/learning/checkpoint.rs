@@ -76,12 +76,12 @@ struct Version {
 }
 
 impl RunDigest {
-    /// Of a run from `base` on `clips`, as they come from the tab, under `settings`.
+    /// Of a run from `base` on `clips`, as they are trained on, under `settings`.
     pub(super) fn new(base: &Parameters, clips: &[Clip], settings: &LearningSettings) -> Self {
         let mut hash = Sha256::new();
         let mut add = |values: &[f32]| {
             hash.update((values.len() as u64).to_le_bytes());
-            values.iter().for_each(|value| hash.update(value.to_le_bytes()));
+            hash.update(values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
         };
         base.slices().into_iter().for_each(&mut add);
         for clip in clips {

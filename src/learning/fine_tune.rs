@@ -1,5 +1,7 @@
 //! Local fine-tuning of the global VFER on a tab's own clips.
 
+use std::cell::OnceCell;
+
 use super::{
     Adam, AdamSettings, Batches, CheckpointError, Clip, FineTuneCheckpoint, LearningError, LearningSettings, RunDigest,
     Trainer, check_clips,
@@ -35,7 +37,9 @@ pub struct FineTune {
     trainer: Trainer,
     clips: Vec<Clip>,
     batches: Batches,
-    run: RunDigest,
+    settings: LearningSettings,
+    /// Computed when it is first asked for: hashing all clips takes a while.
+    run: OnceCell<RunDigest>,
     /// μ of the proximal term.
     proximal: f32,
 }
@@ -58,7 +62,6 @@ impl FineTune {
     /// There are no clips, or one is not usable.
     pub fn new(base: &Vfer, mut clips: Vec<Clip>, settings: &LearningSettings) -> Result<Self, LearningError> {
         check_clips(&clips)?;
-        let run = RunDigest::new(&base.parameters, &clips, settings);
         if settings.distillation > 0.0 {
             distil(base, &mut clips, settings.distillation as f32);
         }
@@ -67,7 +70,8 @@ impl FineTune {
             trainer: Trainer::new(base.clone(), adam_settings(settings)),
             batches: Batches::new(clips.len(), settings),
             clips,
-            run,
+            settings: settings.clone(),
+            run: OnceCell::new(),
             proximal: settings.proximal as f32,
         })
     }
@@ -86,7 +90,7 @@ impl FineTune {
         let mut resumed = Self::new(base, clips, settings)?;
         let FineTuneCheckpoint { parameters, moments, step, run } = checkpoint;
         let steps = resumed.steps();
-        if run != resumed.run {
+        if run != *resumed.run() {
             return Err(CheckpointError::OtherRun.into());
         }
         let adam_steps = i32::try_from(step).ok().filter(|_| step <= steps);
@@ -103,8 +107,12 @@ impl FineTune {
             parameters: self.tuned().parameters.clone(),
             moments: self.trainer.moments().clone(),
             step: self.done(),
-            run: self.run.clone(),
+            run: self.run().clone(),
         }
+    }
+
+    fn run(&self) -> &RunDigest {
+        self.run.get_or_init(|| RunDigest::new(&self.base, &self.clips, &self.settings))
     }
 
     /// How many steps are done.

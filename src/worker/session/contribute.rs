@@ -96,6 +96,10 @@ impl Session {
         };
         // From now on the record of the clips says that they may count.
         self.keep_clips().await;
+        if !self.contribution.borrow().is_stored() {
+            // Its clips were cleared, or it was withdrawn, meanwhile.
+            return Ok(());
+        }
         let sent = self.send(&consent, &round, &body).await;
         self.contribution.borrow_mut().sending = false;
         sent
