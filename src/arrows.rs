@@ -11,6 +11,7 @@ const PROTOCOL_USES: &[&str] = &[
     "learning::Recipe",
     "learning::UpdateEncoding",
     "model::BackboneKind",
+    "model::vfer::VferArchitecture",
     "weights",
     "random",
 ];

@@ -4,6 +4,10 @@
 
 pub mod backoff;
 #[cfg(target_arch = "wasm32")]
+pub mod battery;
+#[cfg(target_arch = "wasm32")]
+pub mod encrypted_storage;
+#[cfg(target_arch = "wasm32")]
 pub mod event_stream;
 #[cfg(target_arch = "wasm32")]
 pub mod js;

@@ -1,7 +1,8 @@
 //! Persistent storage on the device: bytes and JSON records by address.
 //!
 //! It uses the Cache API, which both the page and workers have, which stores bytes by address, and where blobs have an
-//! address anyway. Frames, crops, features, labels and predictions are never written. What a tab keeps over a reload is in
+//! address anyway. Frames, crops and predictions are never written; clips' features and labels only if the student allows it,
+//! and encrypted ([`super::encrypted_storage`]). What a tab keeps over a reload is in
 //! its session storage instead (`page::student::tab_storage`).
 
 use js_sys::{Array, Uint8Array};
@@ -11,6 +12,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Cache, CacheStorage, DomException, Request, Response, Url};
 
+use super::encrypted_storage::EncryptedStorage;
 use super::js;
 
 /// The cache that holds everything that is stored on the device.
@@ -80,11 +82,12 @@ impl Storage {
         }
     }
 
-    /// Deletes everything.
+    /// Deletes everything, the key of encrypted records first.
     ///
     /// # Errors
     /// The browser refuses.
     pub async fn delete_all() -> Result<(), JsValue> {
+        let is_key_deleted = EncryptedStorage::delete_key().await;
         let Some(caches) = caches() else { return Ok(()) };
         match JsFuture::from(caches.delete(CACHE)).await {
             // A browser that lets the page store nothing has nothing to delete.
@@ -92,6 +95,10 @@ impl Storage {
                 Ok(())
             }
             result => result.map(|_| ()),
+        }?;
+        match is_key_deleted {
+            true => Ok(()),
+            false => Err("the key is not deleted".into()),
         }
     }
 }

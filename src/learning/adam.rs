@@ -23,19 +23,37 @@ impl AdamSettings {
     }
 }
 
+/// The running means that Adam keeps, a value for each parameter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moments {
+    /// Of gradients.
+    pub first: Parameters,
+    /// Of squared gradients.
+    pub second: Parameters,
+}
+
 /// The optimiser's state.
 #[derive(Clone, Debug)]
 pub struct Adam {
     settings: AdamSettings,
-    first: Parameters,
-    second: Parameters,
+    moments: Moments,
     steps: i32,
 }
 
 impl Adam {
     /// Before the first step.
     pub fn new(settings: AdamSettings) -> Self {
-        Self { settings, first: Parameters::zeros(), second: Parameters::zeros(), steps: 0 }
+        Self::resume(settings, Moments { first: Parameters::zeros(), second: Parameters::zeros() }, 0)
+    }
+
+    /// After `steps` steps, with the moments that they left.
+    pub fn resume(settings: AdamSettings, moments: Moments, steps: i32) -> Self {
+        Self { settings, moments, steps }
+    }
+
+    /// The moments as they are now.
+    pub fn moments(&self) -> &Moments {
+        &self.moments
     }
 
     /// Changes the learning rate from the next step on.
@@ -53,7 +71,7 @@ impl Adam {
         let (keep2, take2) = (beta2 as f32, (1.0 - beta2) as f32);
         let epsilon = epsilon as f32;
         let factors = Factors { step_size, root_correction, keep1, take1, keep2, take2, epsilon };
-        let moments = self.first.slices_mut().into_iter().zip(self.second.slices_mut());
+        let moments = self.moments.first.slices_mut().into_iter().zip(self.moments.second.slices_mut());
         for ((values, gradients), (first, second)) in
             parameters.slices_mut().into_iter().zip(gradient.slices()).zip(moments)
         {

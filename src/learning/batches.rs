@@ -29,6 +29,12 @@ impl Batches {
         }
     }
 
+    /// The same after so many batches were given, or all if there are fewer.
+    pub fn skip(mut self, batches: usize) -> Self {
+        while self.done < batches && self.next_batch().is_some() {}
+        self
+    }
+
     /// How many there are in all epochs.
     pub fn steps(&self) -> usize {
         self.steps

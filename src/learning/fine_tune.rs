@@ -1,6 +1,11 @@
 //! Local fine-tuning of the global VFER on a tab's own clips.
 
-use super::{AdamSettings, Batches, Clip, LearningError, LearningSettings, Trainer, check_clips};
+use std::cell::OnceCell;
+
+use super::{
+    Adam, AdamSettings, Batches, CheckpointError, Clip, FineTuneCheckpoint, LearningError, LearningSettings, RunDigest,
+    Trainer, check_clips,
+};
 use crate::emotion::EMOTIONS;
 use crate::model::vfer::{Parameters, Vfer};
 use crate::weights::Weights;
@@ -32,6 +37,9 @@ pub struct FineTune {
     trainer: Trainer,
     clips: Vec<Clip>,
     batches: Batches,
+    settings: LearningSettings,
+    /// Computed when it is first asked for: hashing all clips takes a while.
+    run: OnceCell<RunDigest>,
     /// μ of the proximal term.
     proximal: f32,
 }
@@ -57,15 +65,59 @@ impl FineTune {
         if settings.distillation > 0.0 {
             distil(base, &mut clips, settings.distillation as f32);
         }
-        let adam =
-            AdamSettings { epsilon: settings.adam_epsilon, ..AdamSettings::with_learning_rate(settings.learning_rate) };
         Ok(Self {
             base: base.parameters.clone(),
-            trainer: Trainer::new(base.clone(), adam),
+            trainer: Trainer::new(base.clone(), adam_settings(settings)),
             batches: Batches::new(clips.len(), settings),
             clips,
+            settings: settings.clone(),
+            run: OnceCell::new(),
             proximal: settings.proximal as f32,
         })
+    }
+
+    /// Goes on from `checkpoint` of a run with the same base, clips and settings: what follows is the same to the bit as if the
+    /// run had not been interrupted.
+    ///
+    /// # Errors
+    /// [`LearningError::Checkpoint`] if it is of another run, or as [`Self::new`].
+    pub fn resume(
+        base: &Vfer,
+        clips: Vec<Clip>,
+        settings: &LearningSettings,
+        checkpoint: FineTuneCheckpoint,
+    ) -> Result<Self, LearningError> {
+        let mut resumed = Self::new(base, clips, settings)?;
+        let FineTuneCheckpoint { parameters, moments, step, run } = checkpoint;
+        let steps = resumed.steps();
+        if run != *resumed.run() {
+            return Err(CheckpointError::OtherRun.into());
+        }
+        let adam_steps = i32::try_from(step).ok().filter(|_| step <= steps);
+        let adam_steps = adam_steps.ok_or(CheckpointError::Step { step, steps })?;
+        resumed.batches = resumed.batches.skip(step);
+        let adam = Adam::resume(adam_settings(settings), moments, adam_steps);
+        resumed.trainer = Trainer::resume(Vfer { parameters }, adam);
+        Ok(resumed)
+    }
+
+    /// The state after the steps done, for [`Self::resume`].
+    pub fn checkpoint(&self) -> FineTuneCheckpoint {
+        FineTuneCheckpoint {
+            parameters: self.tuned().parameters.clone(),
+            moments: self.trainer.moments().clone(),
+            step: self.done(),
+            run: self.run().clone(),
+        }
+    }
+
+    fn run(&self) -> &RunDigest {
+        self.run.get_or_init(|| RunDigest::new(&self.base, &self.clips, &self.settings))
+    }
+
+    /// How many steps are done.
+    pub fn done(&self) -> usize {
+        self.batches.done()
     }
 
     /// How many steps there are in all.
@@ -101,6 +153,10 @@ impl FineTune {
         }
         delta.to_weights()
     }
+}
+
+fn adam_settings(settings: &LearningSettings) -> AdamSettings {
+    AdamSettings { epsilon: settings.adam_epsilon, ..AdamSettings::with_learning_rate(settings.learning_rate) }
 }
 
 /// Mixes the base's own prediction into each target. The KL divergence's gradient is linear in the target, so that this is the
@@ -172,6 +228,33 @@ mod tests {
         // The gradient of a target that is the base's own prediction is zero.
         let all_own = LearningSettings { distillation: 1.0, ..LearningSettings::default() };
         assert!(run(&all_own, 12).0.iter().all(|report| report.loss.abs() < 1e-5));
+    }
+
+    /// The end-to-end tests make a harmful update this way (`Aggregator::with_harmful_training`).
+    #[test]
+    fn a_proximal_term_that_outweighs_all_else_overshoots_its_base_in_four_steps() {
+        let settings = LearningSettings {
+            learning_rate: 3e-3,
+            proximal: 1e6,
+            epochs: 4,
+            batch_size: 200,
+            ..LearningSettings::default()
+        };
+        for seed in 0..5 {
+            let base = Vfer::random(seed);
+            let mut clips = clips(5);
+            clips.iter_mut().for_each(|clip| clip.target = [0.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
+            let held_out = clips.split_off(3);
+            let mut training = FineTune::new(&base, clips, &settings).unwrap();
+            while training.step().unwrap().is_some() {}
+            let mut check = crate::learning::HoldOutCheck::default();
+            for clip in &held_out {
+                let [before, after] = [&base, training.tuned()].map(|vfer| vfer.probabilities(&clip.features));
+                check.add(&clip.target, &before, &after);
+            }
+            let result = check.result().unwrap();
+            assert!(result.is_worse() && result.loss_after > result.loss_before + 0.005, "seed {seed}: {result:?}");
+        }
     }
 
     #[test]

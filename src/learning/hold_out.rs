@@ -1,12 +1,14 @@
 //! The hold-out: clips that a tab sets aside, never trains on, and checks each of its updates on before sending it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::emotion::EMOTIONS;
 
 /// Fewest clips that a check is made on.
 const MINIMUM_CLIPS: usize = 2;
 
 /// Decides which of the kept clips are set aside: an even share, the first ones being for training.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HoldOutSchedule {
     /// Clips that are due to be set aside; a fraction.
     due: f64,

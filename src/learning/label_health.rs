@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::{LearningSettings, PseudoLabel};
 use crate::emotion::{EMOTIONS, Emotion};
 
@@ -25,7 +27,7 @@ pub struct LabelFigures {
 }
 
 /// What the collapse alarm says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CollapseAlarm {
     /// Labels are not concentrated in one emotion, or there are too few.
     #[default]
@@ -62,7 +64,7 @@ pub enum CollapseAlarm {
 /// health.overrule();
 /// assert!(!health.pauses_contributing());
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LabelHealth {
     /// The last clips: each label's probability, and whether the clip was kept.
     labelled: VecDeque<(f64, bool)>,

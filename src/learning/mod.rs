@@ -4,6 +4,7 @@
 
 mod adam;
 mod batches;
+mod checkpoint;
 mod fedavg;
 mod fine_tune;
 mod hold_out;
@@ -22,8 +23,9 @@ mod trainer;
 mod video_model_trainer;
 mod votes;
 
-pub use adam::{Adam, AdamSettings};
+pub use adam::{Adam, AdamSettings, Moments};
 pub use batches::Batches;
+pub use checkpoint::{CheckpointError, FineTuneCheckpoint, RunDigest};
 pub use fedavg::FedAvg;
 pub use fine_tune::{FineTune, StepReport};
 pub use hold_out::{HoldOutCheck, HoldOutResult, HoldOutSchedule};
@@ -61,6 +63,9 @@ pub enum LearningError {
     /// The model cannot be trained, or its device failed.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A checkpoint is not one of this run.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// There is no clip.
     #[error("there is no clip to learn from")]
     NoClips,

@@ -1,5 +1,7 @@
 //! Pseudo-labelling of a tab's clips, one after the other, by the manifest's learning settings.
 
+use serde::{Deserialize, Serialize};
+
 use super::LearningSettings;
 use super::pseudo_label::{LabelRejection, PseudoLabel, label_mean, mean_probabilities, reject_below};
 use crate::emotion::EMOTIONS;
@@ -19,7 +21,7 @@ const DECAY: f64 = 0.95;
 /// 3. the label is the argmax of `r`, and is confident if `r` reaches `confidence_threshold`, which with
 ///    `adaptive_threshold` is scaled by `m[label] / max(m)` (FreeMatch, Wang et al. 2023);
 /// 4. with `agreement`, the label is rejected unless it is the argmax of `q`, too (as in SAGE).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PseudoLabeller {
     /// Running mean of `r` over all clips, kept or not, `[EMOTIONS]`.
     mean: [f64; EMOTIONS],

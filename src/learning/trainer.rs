@@ -1,5 +1,6 @@
 //! A training step: forward, loss, backward, Adam, in buffers that are kept.
 
+use super::adam::Moments;
 use super::{Adam, AdamSettings, Clip, kl_divergence};
 use crate::emotion::EMOTIONS;
 use crate::model::vfer::{Parameters, Vfer, Workspace};
@@ -31,6 +32,17 @@ impl Trainer {
     /// The same on `isa`: for tests, and for comparisons. By default it is the best that there is.
     pub fn with_isa(vfer: Vfer, settings: AdamSettings, isa: Isa) -> Self {
         Self { workspace: Workspace::with_isa(isa), ..Self::new(vfer, settings) }
+    }
+
+    /// Goes on from `vfer` with Adam's state after so many steps.
+    pub(super) fn resume(vfer: Vfer, adam: Adam) -> Self {
+        let settings = AdamSettings::with_learning_rate(0.0);
+        Self { adam, ..Self::new(vfer, settings) }
+    }
+
+    /// Adam's moments as they are now.
+    pub(super) fn moments(&self) -> &Moments {
+        self.adam.moments()
     }
 
     /// The model as it is now.

@@ -136,6 +136,40 @@ pub struct CollapseReport {
     pub share: f64,
 }
 
+/// What became of the clips that an earlier visit kept on the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptClipsReport {
+    /// Clips that wait for fine-tuning, or are in an update under way.
+    pub training: usize,
+    /// Clips of the hold-out.
+    pub held_out: usize,
+    /// Why there are none, if there was a record of some.
+    pub loss: Option<KeptClipsLoss>,
+}
+
+/// Why kept clips are lost: their record is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "kebab-case")]
+pub enum KeptClipsLoss {
+    /// The browser has no encryption or no place for a key: nothing is kept.
+    NoEncryption,
+    /// The browser lets the page store no more.
+    StorageFull,
+    /// It cannot be decrypted: its key is another one, or it was cut or altered.
+    Undecryptable,
+    /// It was decrypted, and is not a record of clips.
+    Malformed,
+    /// It was written in another form.
+    Schema {
+        /// The form's version.
+        found: u32,
+    },
+    /// They are another participant's.
+    OtherParticipant,
+    /// Their features are of another backbone.
+    OtherBackbone,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

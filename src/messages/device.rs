@@ -9,6 +9,10 @@ pub const SESSION: &str = "/on-this-device/session.json";
 pub const LEDGER: &str = "/on-this-device/ledger.json";
 /// Address of an encoded client update that is not acknowledged yet.
 pub const PENDING_UPDATE: &str = "/on-this-device/pending-update.safetensors";
+/// Address of the record of kept clips: encrypted, and only if the student allows it.
+pub const KEPT_CLIPS: &str = "/on-this-device/kept-clips";
+/// Address of the checkpoint of a fine-tuning run: encrypted, and only if the student allows that clips are kept.
+pub const CHECKPOINT: &str = "/on-this-device/checkpoint";
 /// Prefix of the addresses of weights, which are those of the protocol.
 pub const BLOBS: &str = "/blobs/";
 

@@ -12,12 +12,13 @@ mod problem;
 mod report;
 
 pub use clips::{
-    ClipDropReason, ClipOutcome, ClipReport, CollapseReport, DropCount, DropCounts, FrameDropReason, LabelHealthReport,
+    ClipDropReason, ClipOutcome, ClipReport, CollapseReport, DropCount, DropCounts, FrameDropReason, KeptClipsLoss,
+    KeptClipsReport, LabelHealthReport,
 };
 pub use problem::{ExtractorFailure, ProblemReport, Refusal, SessionProblem};
 pub use report::{
-    Backend, BackendReason, BackendReport, ConnectionReport, FaceBox, FrameReport, TrainingReport, UploadReport,
-    UploadState, VideoModelReason, VideoModelReport,
+    Backend, BackendReason, BackendReport, ConnectionReport, FaceBox, FrameReport, TrainingPause, TrainingReport,
+    UploadReport, UploadState, VideoModelReason, VideoModelReport,
 };
 
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,8 @@ pub enum ToWorker {
         contribute: bool,
         /// Whether the page is visible.
         visible: bool,
+        /// Whether the student lets the tab keep clips on the device over a reload.
+        keep_clips: bool,
     },
     /// The student opts in to, or out of, sending client updates.
     Contribute {
@@ -64,6 +67,13 @@ pub enum ToWorker {
     OverruleCollapse,
     /// Forget the clips that are in no update that was sent.
     ClearClips,
+    /// The student allows that clips are kept on the device over a reload, or withdraws that: what is kept is deleted.
+    KeepClips {
+        /// Allowed, or withdrawn.
+        on: bool,
+    },
+    /// The device's battery, when it is known, and whenever it changes.
+    Battery(BatteryReport),
     /// The camera is paused: the clip being collected ends.
     CameraPaused,
     /// The page's visibility changed. A hidden page holds no event stream open.
@@ -76,6 +86,15 @@ pub enum ToWorker {
         /// Let an update that is being sent complete first.
         after_sending: bool,
     },
+}
+
+/// The device's battery.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BatteryReport {
+    /// Whether it is being charged, or is full on mains.
+    pub charging: bool,
+    /// Its charge, 0 to 1.
+    pub level: f64,
 }
 
 /// From the session worker to the page.
@@ -112,8 +131,17 @@ pub enum FromWorker {
     Dropped(DropCounts),
     /// Health of the pseudo labels, after each clip and whenever the collapse alarm changes.
     LabelHealth(LabelHealthReport),
+    /// Clips that were kept over a reload are back, or lost; or keeping clips has failed.
+    KeptClips(KeptClipsReport),
     /// Progress of local fine-tuning.
     Training(TrainingReport),
+    /// Local fine-tuning is paused; it goes on by itself.
+    TrainingPaused {
+        /// For this round.
+        round: u64,
+        /// Why.
+        reason: TrainingPause,
+    },
     /// State of a client update's upload.
     Upload(UploadReport),
     /// The ledger: sent at the start and whenever it changes.

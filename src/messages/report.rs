@@ -170,6 +170,16 @@ pub struct TrainingReport {
     pub loss: f32,
 }
 
+/// Why local fine-tuning is paused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrainingPause {
+    /// The tab is hidden.
+    Hidden,
+    /// The battery is low and not being charged.
+    BatteryLow,
+}
+
 /// The upload of a client update.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UploadReport {

@@ -1,5 +1,7 @@
 //! Takes ended clips in: labels them, drops or keeps them or sets them aside, and watches the health of the labels. No I/O.
 
+use serde::{Deserialize, Serialize};
+
 use super::clips::ClipStore;
 use super::segment::Segment;
 use crate::emotion::EMOTIONS;
@@ -12,12 +14,18 @@ use crate::messages::{ClipDropReason, ClipOutcome, CollapseReport, DropCounts, F
 /// State that is carried from clip to clip.
 #[derive(Default)]
 pub struct ClipIntake {
-    labeller: PseudoLabeller,
-    health: LabelHealth,
-    schedule: HoldOutSchedule,
+    state: IntakeState,
     /// What became of the last clip, if it was kept.
     last_kept: Option<Use>,
     drops: DropCounts,
+}
+
+/// The part of that state that is kept over a reload, if the student allows it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct IntakeState {
+    labeller: PseudoLabeller,
+    health: LabelHealth,
+    schedule: HoldOutSchedule,
 }
 
 /// What a kept clip is for.
@@ -28,6 +36,16 @@ enum Use {
 }
 
 impl ClipIntake {
+    /// Goes on from the state before a reload; counts begin anew.
+    pub fn resume(state: IntakeState) -> Self {
+        Self { state, ..Self::default() }
+    }
+
+    /// What is kept over a reload.
+    pub fn state(&self) -> &IntakeState {
+        &self.state
+    }
+
     /// Labels a clip (paper, section 3.1) and, if the label is confident, moves it to `clips`: to those that wait for
     /// fine-tuning, or to the hold-out. `video` is the global model's prediction. `None` if the clip cannot be labelled.
     pub fn take(
@@ -37,15 +55,15 @@ impl ClipIntake {
         settings: &LearningSettings,
         clips: &mut ClipStore,
     ) -> Option<(PseudoLabel, ClipOutcome)> {
-        let label = self.labeller.label(&segment.probabilities, video, settings)?;
-        self.health.observe(&label, settings);
+        let label = self.state.labeller.label(&segment.probabilities, video, settings)?;
+        self.state.health.observe(&label, settings);
         if let Some(rejection) = label.rejection {
             let reason = rejection.into();
             self.drops.add_clip(reason);
             self.last_kept = None;
             return Some((label, ClipOutcome::Dropped { reason }));
         }
-        let is_held_out = self.schedule.next_is_held_out(settings.hold_out_share);
+        let is_held_out = self.state.schedule.next_is_held_out(settings.hold_out_share);
         let (kept, outcome) =
             if is_held_out { (Use::HoldOut, ClipOutcome::HeldOut) } else { (Use::Training, ClipOutcome::Kept) };
         // No frame is both trained on and in the hold-out.
@@ -78,17 +96,17 @@ impl ClipIntake {
 
     /// Whether no update is made because the labels have collapsed to one emotion.
     pub fn pauses_contributing(&self) -> bool {
-        self.health.pauses_contributing()
+        self.state.health.pauses_contributing()
     }
 
     /// The student wants to contribute although the labels have collapsed.
     pub fn overrule_collapse(&mut self) {
-        self.health.overrule();
+        self.state.health.overrule();
     }
 
     /// The kept clips are gone: the health of their labels begins anew.
     pub fn clear_health(&mut self) {
-        self.health.clear();
+        self.state.health.clear();
     }
 
     /// The features are of another backbone from now on: everything but the counts begins anew.
@@ -98,8 +116,8 @@ impl ClipIntake {
 
     /// Health of the labels.
     pub fn health_report(&self) -> LabelHealthReport {
-        let figures = self.health.figures();
-        let collapse = match self.health.alarm() {
+        let figures = self.state.health.figures();
+        let collapse = match self.state.health.alarm() {
             CollapseAlarm::Raised { emotion } => {
                 Some(CollapseReport { emotion, share: figures.dominant.map_or(0.0, |(_, share)| share) })
             }

@@ -5,6 +5,8 @@
 //! nothing, since a roll-back makes one, too. While a round is being aggregated, nothing changes. A tab has one update at a
 //! time, so that every clip counts in at most one published round.
 
+use serde::{Deserialize, Serialize};
+
 use crate::learning::Clip;
 use crate::protocol::{EndedRound, RoundOutcome};
 
@@ -18,14 +20,29 @@ const MAX_WAITING: usize = crate::protocol::MAX_EXAMPLES as usize;
 const MAX_HELD_OUT: usize = 50;
 
 /// Clips that wait, clips whose update is under way, and the hold-out, which no update is trained on.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct ClipStore {
     waiting: Vec<Clip>,
     held_out: Vec<Clip>,
     update: Option<Update>,
+    /// Counts changes.
+    revision: u64,
 }
 
-/// The update under way, and the clips that went into it. After a reload they are gone, but the update is not.
+/// What a record of the store has.
+#[derive(Debug, PartialEq)]
+pub struct StoredClips<'a> {
+    /// Clips that wait.
+    pub waiting: &'a [Clip],
+    /// The hold-out.
+    pub held_out: &'a [Clip],
+    /// The update under way: its round, what is known of it, and its clips.
+    pub update: Option<(u64, Stage, &'a [Clip])>,
+}
+
+/// The update under way, and the clips that went into it. After a reload they are gone, unless the student lets the tab keep
+/// them; the update is not.
+#[derive(Clone)]
 struct Update {
     round: u64,
     clips: Vec<Clip>,
@@ -33,7 +50,8 @@ struct Update {
 }
 
 /// What is known of an update under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// It is being made, or was made and never sent: it does not count.
     Unsent,
@@ -53,12 +71,44 @@ pub enum Settled {
 }
 
 impl ClipStore {
+    /// What a record of the store has. Once the update is stored on the device, it `may_be_sent` at any time: the record says
+    /// from then on that it may count.
+    pub fn stored(&self, may_be_sent: bool) -> StoredClips<'_> {
+        let update = self.update.as_ref().map(|Update { round, clips, stage }| {
+            let stage = if may_be_sent && *stage == Stage::Unsent { Stage::Unanswered } else { *stage };
+            (*round, stage, clips.as_slice())
+        });
+        StoredClips { waiting: &self.waiting, held_out: &self.held_out, update }
+    }
+
+    /// The store that a record describes.
+    pub fn restore(waiting: Vec<Clip>, held_out: Vec<Clip>, update: Option<(u64, Stage, Vec<Clip>)>) -> Self {
+        let update = update.map(|(round, stage, clips)| Update { round, clips, stage });
+        Self { waiting, held_out, update, revision: 0 }
+    }
+
+    /// How many clips there are to learn from, waiting or in the update under way, and in the hold-out.
+    pub fn counts(&self) -> (usize, usize) {
+        let in_update = self.update.as_ref().map_or(0, |update| update.clips.len());
+        (self.waiting.len() + in_update, self.held_out.len())
+    }
+
+    /// Counts changes: a record of the same revision is up to date.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    fn changed(&mut self) {
+        self.revision += 1;
+    }
+
     /// Keeps a clip.
     pub fn keep(&mut self, clip: Clip) {
         if self.waiting.len() == MAX_WAITING {
             self.waiting.remove(0);
         }
         self.waiting.push(clip);
+        self.changed();
     }
 
     /// Sets a clip aside: it never is in an update.
@@ -67,6 +117,7 @@ impl ClipStore {
             self.held_out.remove(0);
         }
         self.held_out.push(clip);
+        self.changed();
     }
 
     /// The clips that were set aside, oldest first.
@@ -92,20 +143,46 @@ impl ClipStore {
         }
         let clips = std::mem::take(&mut self.waiting);
         self.update = Some(Update { round, clips: clips.clone(), stage: Stage::Unsent });
+        self.changed();
         Some(clips)
     }
 
-    /// Resumes an update made before a reload, whose clips are gone.
-    pub fn resume(&mut self, round: u64, stage: Stage) {
-        if self.update.is_none() {
-            self.update = Some(Update { round, clips: Vec::new(), stage });
+    /// A copy of the clips of an update for `round` whose making was interrupted, to train on again.
+    pub fn interrupted(&self, round: u64) -> Option<Vec<Clip>> {
+        let update = self.update.as_ref().filter(|update| update.round == round && update.stage == Stage::Unsent);
+        update.map(|update| update.clips.clone()).filter(|clips| !clips.is_empty())
+    }
+
+    /// Goes on after a reload, with the clips of a record or none: `pending` is the round of the update that is stored on the
+    /// device and not acknowledged, `acknowledged` the last round that acknowledged one.
+    pub fn resume(&mut self, pending: Option<u64>, acknowledged: Option<u64>) {
+        let known = match (pending, acknowledged) {
+            // That visit may have sent it.
+            (Some(round), _) => (round, Stage::Unanswered),
+            (None, Some(round)) => (round, Stage::Acknowledged),
+            (None, None) => return,
+        };
+        let (round, stage) = known;
+        match &mut self.update {
+            Some(update) if update.round == round => update.stage = stage,
+            // Of a later round than the one that was acknowledged.
+            Some(update) if pending.is_none() && update.round > round => {}
+            _ => {
+                if self.update.is_some() || pending.is_some() {
+                    // The record is older than the update, which may have been trained on any of these clips.
+                    self.waiting.clear();
+                }
+                self.update = Some(Update { round, clips: Vec::new(), stage });
+            }
         }
+        self.changed();
     }
 
     /// The update for `round` is about to be sent: from now on it may count.
     pub fn sending(&mut self, round: u64) {
         if let Some(update) = self.update_for(round).filter(|update| update.stage == Stage::Unsent) {
             update.stage = Stage::Unanswered;
+            self.changed();
         }
     }
 
@@ -113,6 +190,7 @@ impl ClipStore {
     pub fn acknowledged(&mut self, round: u64) {
         if let Some(update) = self.update_for(round) {
             update.stage = Stage::Acknowledged;
+            self.changed();
         }
     }
 
@@ -148,6 +226,7 @@ impl ClipStore {
         };
         if may_count && stage != Stage::Unsent {
             self.update = None;
+            self.changed();
             return Some(Settled::Released);
         }
         self.take_back();
@@ -158,6 +237,7 @@ impl ClipStore {
     pub fn clear_waiting(&mut self) {
         self.waiting.clear();
         self.held_out.clear();
+        self.changed();
     }
 
     /// Forgets all clips, as when the backbone changes and their features no longer fit. An update stays under way.
@@ -179,5 +259,6 @@ impl ClipStore {
         self.waiting.extend(since);
         let excess = self.waiting.len().saturating_sub(MAX_WAITING);
         self.waiting.drain(..excess);
+        self.changed();
     }
 }

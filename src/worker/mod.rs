@@ -7,8 +7,10 @@
 pub mod clip_intake;
 pub mod clips;
 pub mod extractor;
+pub mod kept_clips;
 pub mod schedule;
 pub mod segment;
+pub mod training_pace;
 pub mod video_model;
 pub mod watchdog;
 

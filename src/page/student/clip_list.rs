@@ -2,7 +2,7 @@
 
 use web_sys::Element;
 
-use crate::messages::{ClipOutcome, ClipReport, DropCounts, LabelHealthReport};
+use crate::messages::{ClipOutcome, ClipReport, DropCounts, KeptClipsReport, LabelHealthReport};
 use crate::page::dom;
 use crate::page::words::contribution as words;
 
@@ -23,6 +23,7 @@ impl ClipList {
         list.show_counts();
         list.drops(&DropCounts::default());
         dom::text("label-health", "");
+        dom::text("kept-clips-report", "");
         list
     }
 
@@ -42,6 +43,15 @@ impl ClipList {
         {
             oldest.remove();
         }
+    }
+
+    /// Clips of before a reload are back, or lost. A worker that was restarted brings back clips that are counted already.
+    pub fn restored(&mut self, report: &KeptClipsReport) {
+        let at_least = |clips: usize| u32::try_from(clips).unwrap_or(u32::MAX);
+        self.kept = self.kept.max(at_least(report.training));
+        self.held_out = self.held_out.max(at_least(report.held_out));
+        self.show_counts();
+        dom::text("kept-clips-report", &words::kept_clips(report));
     }
 
     /// What was dropped so far.

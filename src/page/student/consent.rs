@@ -46,6 +46,7 @@ impl Student {
                 join_code,
                 backend,
                 contribute: false,
+                keep_clips: dom::get::<HtmlInputElement>("keep-clips-consent").checked(),
                 paused: false,
                 pause_key: true,
             });

@@ -20,6 +20,7 @@ use std::rc::Rc;
 use gloo::events::EventListener;
 use gloo::utils::{document, window};
 use wasm_bindgen::JsCast as _;
+use wasm_bindgen_futures::spawn_local;
 use web_sys::{HtmlDialogElement, HtmlInputElement, KeyboardEvent};
 
 use self::camera::Camera;
@@ -29,7 +30,8 @@ use self::worker::SessionWorker;
 use super::dom;
 use super::words::camera::{self as camera_words, FaceStatus};
 use super::words::session::{self as session_words, Ending};
-use crate::messages::ToWorker;
+use crate::browser::battery::{self, Battery};
+use crate::messages::{BatteryReport, ToWorker};
 
 /// The page's state.
 struct Student {
@@ -43,6 +45,8 @@ struct Student {
     camera: Camera,
     frames: frames::Pump,
     pictures: pictures::Pictures,
+    /// The device's battery, where the browser tells of it.
+    battery: Cell<Option<BatteryReport>>,
     view: RefCell<View>,
 }
 
@@ -58,11 +62,13 @@ pub fn run() {
         camera: Camera::default(),
         frames: frames::Pump::default(),
         pictures: pictures::Pictures::default(),
+        battery: Cell::default(),
         view: RefCell::new(View::new()),
     });
     student.wire_consent();
     student.wire_session();
     student.wire_leadership();
+    student.watch_battery();
     if let Some(choices) = SessionChoices::load() {
         student.resume(choices);
     }
@@ -76,6 +82,7 @@ impl Student {
         }
         choice.save();
         dom::get::<HtmlInputElement>("contribute").set_checked(choice.contribute);
+        dom::get::<HtmlInputElement>("keep-clips").set_checked(choice.keep_clips);
         *self.choice.borrow_mut() = Some(choice);
         dom::show("consent", false);
         dom::show("left", false);
@@ -122,8 +129,18 @@ impl Student {
             if on {
                 student.view.borrow_mut().progress.opted_in();
             }
+            if !on {
+                student.view.borrow().progress.training_over();
+            }
             student.view.borrow().progress.show_collapse();
             student.post(&ToWorker::Contribute { on });
+        });
+        let student = self.clone();
+        dom::on("keep-clips", "change", move |_| {
+            let on = dom::get::<HtmlInputElement>("keep-clips").checked();
+            student.update_choices(|choice| choice.keep_clips = on);
+            dom::text("kept-clips-report", "");
+            student.post(&ToWorker::KeepClips { on });
         });
         for (button, message) in [
             ("send-withheld", ToWorker::SendWithheld),
@@ -192,6 +209,16 @@ impl Student {
             let _ = window().location().reload();
         });
         self.wire_camera();
+    }
+
+    /// Tells the session worker of the battery.
+    fn watch_battery(self: &Rc<Self>) {
+        let student = self.clone();
+        spawn_local(battery::watch(move |Battery { charging, level }| {
+            let battery = BatteryReport { charging, level };
+            student.battery.set(Some(battery));
+            student.post(&ToWorker::Battery(battery));
+        }));
     }
 
     fn is_paused(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use web_sys::{Element, HtmlInputElement, HtmlProgressElement};
 
-use crate::messages::{CollapseReport, ToWorker, TrainingReport, UploadReport, UploadState};
+use crate::messages::{CollapseReport, ToWorker, TrainingPause, TrainingReport, UploadReport, UploadState};
 use crate::page::words::contribution as words;
 use crate::page::{dom, status};
 
@@ -32,6 +32,19 @@ impl Progress {
         progress.set_max(report.steps as f64);
         progress.set_value(report.step as f64);
         dom::text("training-text", &words::training(report));
+        dom::attribute("training", "data-paused", "");
+    }
+
+    /// Local fine-tuning is paused. When it goes on, its next step says so.
+    pub fn training_paused(&mut self, round: u64, reason: TrainingPause) {
+        self.round = Some(round);
+        dom::show("training", true);
+        dom::text("training-text", words::training_paused(reason));
+        let code = match reason {
+            TrainingPause::Hidden => "hidden",
+            TrainingPause::BatteryLow => "battery-low",
+        };
+        dom::attribute("training", "data-paused", code);
     }
 
     /// Local fine-tuning is over. If it is not, its next step says so.

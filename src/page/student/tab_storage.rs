@@ -20,6 +20,9 @@ pub struct SessionChoices {
     pub contribute: bool,
     /// Whether the camera is paused.
     pub paused: bool,
+    /// Whether clips may be kept on the device over a reload.
+    #[serde(default)]
+    pub keep_clips: bool,
     /// Whether the key P pauses.
     #[serde(default = "on")]
     pub pause_key: bool,

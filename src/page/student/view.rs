@@ -100,7 +100,9 @@ impl View {
                 self.clips.health(&report);
                 self.progress.collapse(report.collapse);
             }
+            FromWorker::KeptClips(report) => self.clips.restored(&report),
             FromWorker::Training(report) => self.progress.training(&report),
+            FromWorker::TrainingPaused { round, reason } => self.progress.training_paused(round, reason),
             FromWorker::Upload(report) => self.progress.upload(&report),
             FromWorker::Ledger { ledger } => ledger::show(&ledger),
             FromWorker::Withdrawn { round, may_have_arrived } => {

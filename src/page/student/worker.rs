@@ -157,8 +157,12 @@ impl Student {
                 let choice = self.choice.borrow().clone();
                 if let Some(choice) = choice {
                     let (join_code, backend) = (choice.join_code, choice.backend);
-                    let (contribute, visible) = (choice.contribute, frames::is_visible());
-                    self.post(&ToWorker::Start { join_code, backend, contribute, visible });
+                    let (contribute, keep_clips) = (choice.contribute, choice.keep_clips);
+                    let visible = frames::is_visible();
+                    self.post(&ToWorker::Start { join_code, backend, contribute, visible, keep_clips });
+                    if let Some(battery) = self.battery.get() {
+                        self.post(&ToWorker::Battery(battery));
+                    }
                 }
             }
             FromWorker::Manifest { manifest } => {

@@ -3,8 +3,8 @@
 use super::problem;
 use crate::emotion::Emotion;
 use crate::messages::{
-    ClipDropReason, ClipOutcome, ClipReport, CollapseReport, DropCounts, FrameDropReason, LabelHealthReport, Refusal,
-    TrainingReport,
+    ClipDropReason, ClipOutcome, ClipReport, CollapseReport, DropCounts, FrameDropReason, KeptClipsLoss,
+    KeptClipsReport, LabelHealthReport, Refusal, TrainingPause, TrainingReport,
 };
 use crate::protocol::OpenRound;
 
@@ -89,6 +89,30 @@ pub fn round(round: Option<&OpenRound>, minimum_clips: u32) -> String {
 pub fn training(report: &TrainingReport) -> String {
     let TrainingReport { step, steps, clips, loss, .. } = report;
     format!("Training on {clips} clips: step {step} of {steps}, loss {loss:.3}")
+}
+
+/// Why local fine-tuning is paused.
+pub fn training_paused(reason: TrainingPause) -> &'static str {
+    match reason {
+        TrainingPause::Hidden => "Training is paused while this tab is hidden. It goes on by itself.",
+        TrainingPause::BatteryLow => "Training is paused: the battery is low. It goes on by itself when it is charged.",
+    }
+}
+
+/// Clips of before a reload, back or lost.
+pub fn kept_clips(report: &KeptClipsReport) -> String {
+    let KeptClipsReport { training, held_out, loss } = report;
+    let reason = match loss {
+        None => return format!("Back from before: {training} clips to learn from, {held_out} set aside."),
+        Some(KeptClipsLoss::NoEncryption) => "this browser cannot encrypt them, so none are kept over a reload",
+        Some(KeptClipsLoss::StorageFull) => "the browser stores no more, so they are not kept over a reload",
+        Some(KeptClipsLoss::Undecryptable) => "those of before cannot be decrypted any more, and are deleted",
+        Some(KeptClipsLoss::Malformed) => "those of before cannot be read any more, and are deleted",
+        Some(KeptClipsLoss::Schema { .. }) => "those of before were written by another version, and are deleted",
+        Some(KeptClipsLoss::OtherParticipant) => "those of before were another participant's, and are deleted",
+        Some(KeptClipsLoss::OtherBackbone) => "those of before are of another image model, and are deleted",
+    };
+    format!("Your clips: {reason}.")
 }
 
 /// An update of `bytes` is being sent.

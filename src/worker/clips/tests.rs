@@ -112,7 +112,7 @@ fn opting_out_takes_back_only_what_was_never_sent() {
 #[test]
 fn an_update_of_before_a_reload_holds_the_next_one_back() {
     let mut clips = ClipStore::default();
-    clips.resume(5, Stage::Unanswered);
+    clips.resume(Some(5), None);
     clips.keep(clip(1));
     assert_eq!(clips.contribute(5), None);
     assert_eq!(clips.settle(None, &[ended(5, RoundOutcome::Published)]), Some(Settled::Released));
@@ -162,4 +162,36 @@ fn memory_is_bounded() {
     clips.refused(1);
     assert_eq!(clips.waiting(), MAX_WAITING);
     assert_eq!(clips.contribute(2).unwrap()[0].features, [6.0]);
+}
+
+#[test]
+fn a_record_goes_on_where_the_device_says_it_is() {
+    let record = |stage| {
+        let clips = under_way(stage);
+        let stored = clips.stored(false);
+        let update = stored.update.map(|(round, stage, clips)| (round, stage, clips.to_vec()));
+        ClipStore::restore(stored.waiting.to_vec(), stored.held_out.to_vec(), update)
+    };
+    // Killed while training: the same clips are trained on again.
+    let mut clips = record(Stage::Unsent);
+    clips.resume(None, Some(4));
+    assert_eq!(numbers(&clips.interrupted(5).unwrap()), [1, 2]);
+    assert_eq!((clips.interrupted(6), clips.waiting()), (None, 1));
+    // Killed after the update was stored, or after it was acknowledged.
+    for (pending, acknowledged, stage) in [(Some(5), None, Stage::Unanswered), (None, Some(5), Stage::Acknowledged)] {
+        let mut clips = record(Stage::Unsent);
+        clips.resume(pending, acknowledged);
+        assert_eq!((clips.under_way(), clips.waiting()), (Some((5, stage)), 1));
+        assert_eq!(clips.interrupted(5), None, "it is not made again");
+        assert_eq!(clips.settle(Some(6), &[ended(5, RoundOutcome::Abandoned)]), Some(Settled::Returned));
+        assert_eq!(clips.waiting(), 3);
+    }
+    // A record that is older than the update on the device may hold clips of it.
+    let mut clips = record(Stage::Unsent);
+    clips.resume(Some(6), Some(5));
+    assert_eq!((clips.under_way(), clips.waiting()), (Some((6, Stage::Unanswered)), 0));
+    // Once the update is stored, the record says that it may count.
+    let stored = under_way(Stage::Unsent);
+    assert!(matches!(stored.stored(true).update, Some((5, Stage::Unanswered, [_, _]))));
+    assert!(matches!(under_way(Stage::Acknowledged).stored(true).update, Some((5, Stage::Acknowledged, _))));
 }

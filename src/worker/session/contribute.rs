@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::opt_in::Consent;
 use super::{Session, post};
-use crate::learning::HoldOutResult;
+use crate::learning::{FineTune, HoldOutResult};
 use crate::messages::{FromWorker, UploadReport, UploadState, device};
 use crate::protocol::{ClientUpdate, OpenRound, ProblemCode};
 use crate::worker::clips::Stage;
@@ -19,30 +19,31 @@ pub(super) struct Contribution {
     pending: Option<Vec<u8>>,
     /// `pending` is not sent, nor stored, unless the student says so: it is worse than its base on the hold-out.
     pub(super) is_withheld: bool,
+    /// Training that is paused, and for which round.
+    pub(super) paused: Option<(u64, Box<FineTune>)>,
     /// It is being sent, or its outcome is being recorded.
     pub(super) sending: bool,
+}
+
+impl Contribution {
+    /// Whether there is an update that is not acknowledged, and may be sent.
+    pub(super) fn is_stored(&self) -> bool {
+        self.pending.is_some() && !self.is_withheld
+    }
 }
 
 impl Session {
     /// Resumes what an earlier visit of this participant sent or was about to send.
     pub(super) async fn restore_contribution(&self) {
         let acknowledged = self.stored.borrow().as_ref().and_then(|stored| stored.acknowledged_round);
-        let pending = self.storage.get(device::PENDING_UPDATE).await;
-        let round = pending.as_deref().and_then(|body| ClientUpdate::decode(body).ok()).map(|update| update.round);
-        match round.filter(|round| acknowledged != Some(*round)) {
-            Some(round) => {
-                self.contribution.borrow_mut().pending = pending;
-                // That visit may have sent it.
-                self.frames.borrow_mut().clips.resume(round, Stage::Unanswered);
-            }
-            None => {
-                if let Some(round) = acknowledged {
-                    self.frames.borrow_mut().clips.resume(round, Stage::Acknowledged);
-                }
-                if pending.is_some() {
-                    self.drop_pending().await;
-                }
-            }
+        let stored = self.storage.get(device::PENDING_UPDATE).await;
+        let round = stored.as_deref().and_then(|body| ClientUpdate::decode(body).ok()).map(|update| update.round);
+        let pending = round.filter(|round| acknowledged != Some(*round));
+        self.frames.borrow_mut().clips.resume(pending, acknowledged);
+        if pending.is_some() {
+            self.contribution.borrow_mut().pending = stored;
+        } else if stored.is_some() {
+            self.drop_pending().await;
         }
     }
 
@@ -93,6 +94,12 @@ impl Session {
                 body
             }
         };
+        // From now on the record of the clips says that they may count.
+        self.keep_clips().await;
+        if !self.contribution.borrow().is_stored() {
+            // Its clips were cleared, or it was withdrawn, meanwhile.
+            return Ok(());
+        }
         let sent = self.send(&consent, &round, &body).await;
         self.contribution.borrow_mut().sending = false;
         sent
@@ -198,7 +205,7 @@ impl Session {
     pub(super) async fn drop_pending(&self) {
         {
             let contribution = &mut *self.contribution.borrow_mut();
-            (contribution.pending, contribution.is_withheld) = (None, false);
+            (contribution.pending, contribution.is_withheld, contribution.paused) = (None, false, None);
         }
         self.storage.delete(device::PENDING_UPDATE).await;
     }

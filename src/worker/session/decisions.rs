@@ -14,6 +14,7 @@ impl Session {
         if let Some((round, stage)) = withdrawn {
             post(&FromWorker::Withdrawn { round, may_have_arrived: stage != Stage::Unsent });
             self.drop_pending().await;
+            self.keep_clips().await;
         }
     }
 
@@ -50,9 +51,11 @@ impl Session {
         if is_unsent {
             self.drop_pending().await;
         }
+        self.drop_checkpoint().await;
+        self.keep_clips().await;
     }
 
-    fn report_label_health(&self) {
+    pub(super) fn report_label_health(&self) {
         post(&FromWorker::LabelHealth(self.frames.borrow().intake.health_report()));
     }
 }

@@ -158,6 +158,7 @@ impl Session {
     /// # Errors
     /// The frame cannot be read, or a model fails.
     pub(super) async fn process_frame(&self, bitmap: &ImageBitmap, at_ms: f64) -> Result<FrameReport, WorkerError> {
+        let _in_flight = self.frames_in_flight.begin();
         let place = self.frame_order.enter();
         let learning = self.manifest()?.learning;
         let observation = self.extract(bitmap, at_ms, &learning).await;

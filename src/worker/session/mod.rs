@@ -1,17 +1,21 @@
 //! The session worker: joins, processes frames, fine-tunes, and stays in step with the aggregator.
 //!
-//! `assets` fetches and verifies weights; `frames` processes frames; `sync` follows the manifest; `train` fine-tunes;
-//! `contribute` sends; `decisions` does what the student decides about that; `personal` keeps the personalised head; `opt_in`
-//! says whether the student contributes; `frame_order` restores the order of frames. Everything runs on one thread, and no
-//! borrow of a cell outlives an `await`.
+//! `inbox` takes the page's messages; `assets` fetches and verifies weights; `frames` processes frames; `sync` follows the
+//! manifest; `train` fine-tunes; `contribute` sends; `decisions` does what the student decides about that; `personal` keeps the
+//! personalised head; `keep` keeps clips over a reload; `opt_in` says whether the student contributes, `page_state` what else
+//! the page said; `sequencer` restores the order of frames. Everything runs on one thread, and no borrow of a cell outlives an
+//! `await`.
 
 mod assets;
 mod contribute;
 mod decisions;
-mod frame_order;
 mod frames;
+mod inbox;
+mod keep;
 mod opt_in;
+mod page_state;
 mod personal;
+mod sequencer;
 mod sync;
 mod train;
 mod video_model;
@@ -25,7 +29,10 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::{DedicatedWorkerGlobalScope, ImageBitmap, MessageEvent, console};
 
 use self::frames::FrameState;
+use self::keep::Keeping;
 use self::opt_in::OptIn;
+use self::page_state::{FramesInFlight, PageState};
+use self::sequencer::Sequencer;
 use self::sync::Sync;
 use self::video_model::VideoModel;
 use super::aggregator::Aggregator;
@@ -37,9 +44,7 @@ use crate::browser::js;
 use crate::browser::storage::Storage;
 use crate::messages::device::{self, StoredSession};
 use crate::messages::ledger::Ledger;
-use crate::messages::{
-    Asset, BackendChoice, ConnectionReport, FrameReport, FromWorker, ProblemReport, SessionProblem, ToWorker,
-};
+use crate::messages::{Asset, BackendChoice, ConnectionReport, FrameReport, FromWorker, ProblemReport, SessionProblem};
 use crate::model::FaceDetector;
 use crate::protocol::Manifest;
 use crate::weights::Weights;
@@ -67,7 +72,8 @@ struct Session {
     join_code: String,
     backend: BackendChoice,
     opt_in: Rc<OptIn>,
-    visible: Rc<Cell<bool>>,
+    page: Rc<PageState>,
+    keeping: Keeping,
     stored: RefCell<Option<StoredSession>>,
     manifest: RefCell<Option<Manifest>>,
     models: RefCell<Option<Models>>,
@@ -75,7 +81,8 @@ struct Session {
     frames: RefCell<FrameState>,
     contribution: RefCell<contribute::Contribution>,
     sync: Sync,
-    frame_order: frame_order::FrameOrder,
+    frame_order: Sequencer,
+    frames_in_flight: FramesInFlight,
     /// Whether the paper's video model is trained on WebGPU, once that is measured.
     trains_on_gpu: Cell<Option<bool>>,
 }
@@ -89,7 +96,7 @@ pub fn run() {
     }));
     let session: Rc<RefCell<Option<Rc<Session>>>> = Rc::default();
     let opt_in: Rc<OptIn> = Rc::default();
-    let visible: Rc<Cell<bool>> = Rc::default();
+    let page: Rc<PageState> = Rc::default();
     let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
         let data = event.data();
         match js::get(&data, "frame") {
@@ -99,7 +106,7 @@ pub fn run() {
                 spawn_local(async move { on_frame(session, frame.unchecked_into(), at_ms).await });
             }
             None => match js::from_js(data) {
-                Ok(message) => on_message_from_page(&session, &opt_in, &visible, message),
+                Ok(message) => inbox::receive(&session, &opt_in, &page, message),
                 Err(error) => console::error_1(&error.into()),
             },
         }
@@ -110,66 +117,13 @@ pub fn run() {
     post(&FromWorker::Ready);
 }
 
-fn on_message_from_page(
-    current: &Rc<RefCell<Option<Rc<Session>>>>,
-    opt_in: &Rc<OptIn>,
-    visible: &Rc<Cell<bool>>,
-    message: ToWorker,
-) {
-    let session = current.borrow().clone();
-    match (message, session) {
-        (ToWorker::Start { join_code, backend, contribute, visible: on }, _) => {
-            opt_in.set(contribute);
-            visible.set(on);
-            let (current, opt_in, visible) = (current.clone(), opt_in.clone(), visible.clone());
-            spawn_local(async move {
-                let session = Rc::new(Session::new(join_code, backend, opt_in, visible).await);
-                if session.begin().await {
-                    *current.borrow_mut() = Some(session);
-                }
-            });
-        }
-        (ToWorker::Contribute { on }, session) => {
-            opt_in.set(on);
-            match session {
-                Some(session) if on => session.sync_soon(),
-                Some(session) => spawn_local(async move { session.withdraw().await }),
-                // The session that is starting reads the choice when it is ready.
-                None => {}
-            }
-        }
-        (ToWorker::SendWithheld, Some(session)) => spawn_local(async move { session.send_withheld().await }),
-        (ToWorker::OverruleCollapse, Some(session)) => session.overrule_collapse(),
-        (ToWorker::ClearClips, Some(session)) => spawn_local(async move { session.clear_clips().await }),
-        (ToWorker::CameraPaused, Some(session)) => spawn_local(async move { session.end_clip().await }),
-        (ToWorker::Visible { on }, session) => {
-            visible.set(on);
-            if let Some(session) = session {
-                session.update_subscription();
-            }
-        }
-        (ToWorker::End { after_sending }, session) => {
-            *current.borrow_mut() = None;
-            let opt_in = opt_in.clone();
-            spawn_local(async move {
-                if let Some(session) = session {
-                    session.stop(after_sending).await;
-                }
-                opt_in.set(false);
-                post(&FromWorker::Ended);
-            });
-        }
-        (ToWorker::SendWithheld | ToWorker::OverruleCollapse | ToWorker::ClearClips | ToWorker::CameraPaused, None) => {
-        }
-    }
-}
-
 async fn on_frame(session: Option<Rc<Session>>, frame: ImageBitmap, at_ms: f64) {
     let report = match session {
         None => FrameReport::empty(at_ms),
         Some(session) => match session.process_frame(&frame, at_ms).await {
             Ok(report) => {
                 session.frames.borrow_mut().clear_problem();
+                session.keep_clips_soon();
                 report
             }
             Err(error) => {
@@ -186,7 +140,7 @@ async fn on_frame(session: Option<Rc<Session>>, frame: ImageBitmap, at_ms: f64) 
 }
 
 impl Session {
-    async fn new(join_code: String, backend: BackendChoice, opt_in: Rc<OptIn>, visible: Rc<Cell<bool>>) -> Self {
+    async fn new(join_code: String, backend: BackendChoice, opt_in: Rc<OptIn>, page: Rc<PageState>) -> Self {
         let storage = Rc::new(Storage::open().await);
         let on_change = |ledger: &Ledger| post(&FromWorker::Ledger { ledger: ledger.clone() });
         let log = RequestLog::resume(storage.clone(), on_change).await;
@@ -196,7 +150,8 @@ impl Session {
             join_code,
             backend,
             opt_in,
-            visible,
+            page,
+            keeping: Keeping::default(),
             stored: RefCell::default(),
             manifest: RefCell::default(),
             models: RefCell::default(),
@@ -204,7 +159,8 @@ impl Session {
             frames: RefCell::default(),
             contribution: RefCell::default(),
             sync: Sync::default(),
-            frame_order: frame_order::FrameOrder::default(),
+            frame_order: Sequencer::default(),
+            frames_in_flight: FramesInFlight::default(),
             trains_on_gpu: Cell::default(),
         }
     }
@@ -230,9 +186,15 @@ impl Session {
                 }
             }
         }
+        self.restore_kept_clips().await;
         self.restore_contribution().await;
+        self.report_kept_clips();
         if self.opt_in.consent().is_none() {
             self.withdraw().await;
+        }
+        if !self.page.keep_clips.get() {
+            // Whatever an earlier visit left, or this one if the permission was withdrawn meanwhile.
+            self.forget_kept_clips().await;
         }
         post(&FromWorker::FramesWanted);
         self.start_schedule();

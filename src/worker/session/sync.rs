@@ -37,7 +37,7 @@ impl Session {
     pub(super) fn update_subscription(self: &Rc<Self>) {
         // The open stream is closed first.
         self.sync.events.take();
-        if self.visible.get() {
+        if self.page.visible.get() {
             let weak = Rc::downgrade(self);
             let on_event = move || {
                 if let Some(session) = weak.upgrade() {
@@ -76,6 +76,10 @@ impl Session {
                 TimeoutFuture::new(SENDING_POLL_MS).await;
             }
         }
+        if after_sending {
+            self.keep_clips().await;
+        }
+        self.close_keeping().await;
         self.opt_in.set(false);
     }
 
@@ -92,6 +96,7 @@ impl Session {
                 let result = if session.sync.stopped.get() { Ok(()) } else { session.sync_once().await };
                 let failed = result.is_err();
                 session.report_sync(result);
+                session.keep_clips_soon();
                 if failed || !session.sync.again.get() {
                     break;
                 }

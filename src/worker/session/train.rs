@@ -7,16 +7,39 @@ use gloo::timers::future::TimeoutFuture;
 use super::opt_in::Consent;
 use super::video_model::VideoModel;
 use super::{GlobalModel, Session, post};
+use crate::browser::js;
 use crate::learning::{Clip, FineTune, HoldOutCheck, HoldOutResult, LearningSettings, StepReport};
 use crate::messages::{FromWorker, TrainingReport};
 use crate::model::vfer::Vfer;
 use crate::protocol::{ClientUpdate, OpenRound};
 use crate::weights::Weights;
 use crate::worker::error::WorkerError;
+use crate::worker::training_pace::Pace;
 use crate::worker::video_model::client::VideoModelClient;
+
+/// A checkpoint is written after this many steps.
+const CHECKPOINT_STEPS: usize = 4;
+/// How often to look whether frames still wait, in milliseconds.
+const FRAMES_POLL_MS: u32 = 10;
 
 /// Tuned minus base, and what the hold-out says.
 type Trained = (Weights, Option<HoldOutResult>);
+
+/// How a run ends.
+enum Ended {
+    /// All steps are done.
+    Finished(Trained),
+    /// The student has opted out or cleared the clips, or the labels have collapsed.
+    Cancelled,
+    /// It goes on later, from here if that is possible.
+    Paused(Option<Box<FineTune>>),
+}
+
+/// Why a run stops before its next step.
+enum Stop {
+    Cancelled,
+    Paused,
+}
 
 /// A fine-tuning run, and what it needs to know of its round.
 struct Run<'a> {
@@ -29,7 +52,7 @@ struct Run<'a> {
 
 impl Session {
     /// Fine-tunes a copy of the global model and checks it on the hold-out, if that has enough clips; `None` if too few clips
-    /// wait, the round of the last update is not settled yet, or training was cancelled.
+    /// wait, the round of the last update is not settled yet, or training was cancelled or is paused. What was interrupted goes on.
     pub(super) async fn train(
         &self,
         consent: &Consent,
@@ -37,33 +60,49 @@ impl Session {
         global: &GlobalModel,
         settings: &LearningSettings,
     ) -> Result<Option<(ClientUpdate, Option<HoldOutResult>)>, WorkerError> {
+        let is_due = {
+            let clips = &self.frames.borrow().clips;
+            clips.interrupted(round.id).is_some()
+                || (clips.under_way().is_none() && clips.waiting() >= (settings.minimum_clips as usize).max(1))
+        };
+        if !is_due {
+            return Ok(None);
+        }
+        if let Pace::Pause(reason) = self.training_pace(0.0) {
+            post(&FromWorker::TrainingPaused { round: round.id, reason });
+            return Ok(None);
+        }
         let clips = {
             let clips = &mut self.frames.borrow_mut().clips;
-            if clips.waiting() < settings.minimum_clips as usize {
-                return Ok(None);
-            }
-            clips.contribute(round.id)
+            clips.interrupted(round.id).or_else(|| clips.contribute(round.id))
         };
         let Some(clips) = clips else { return Ok(None) };
+        // No update is stored before the record says which clips it is of.
+        self.keep_clips().await;
         let count = clips.len();
         let run = Run { session: self, consent, round: round.id, settings, clips };
-        let result = self.train_where_it_is_faster(&run, global).await;
-        if !matches!(result, Ok(Some(_))) {
+        let ended = self.train_where_it_is_faster(&run, global).await;
+        if let Ok(Ended::Paused(training)) = ended {
+            self.contribution.borrow_mut().paused = training.map(|training| (round.id, training));
+            return Ok(None);
+        }
+        self.drop_checkpoint().await;
+        if !matches!(ended, Ok(Ended::Finished(_))) {
             self.frames.borrow_mut().clips.refused(round.id);
         }
-        let Some((delta, check)) = result? else { return Ok(None) };
+        let Ended::Finished((delta, check)) = ended? else { return Ok(None) };
         let num_examples = u32::try_from(count).unwrap_or(u32::MAX);
         Ok(Some((ClientUpdate { round: round.id, base_version: round.base_version, num_examples, delta }, check)))
     }
 
     /// A run that WebGPU breaks off begins again on the CPU, from the same base and with the same clips.
-    async fn train_where_it_is_faster(
-        &self,
-        run: &Run<'_>,
-        global: &GlobalModel,
-    ) -> Result<Option<Trained>, WorkerError> {
+    async fn train_where_it_is_faster(&self, run: &Run<'_>, global: &GlobalModel) -> Result<Ended, WorkerError> {
         match &global.video_model {
             VideoModel::ByHand(vfer) => {
+                let paused = self.contribution.borrow_mut().paused.take();
+                if let Some((_, training)) = paused.filter(|(round, _)| *round == run.round) {
+                    return run.go_on(vfer, *training).await;
+                }
                 if let Some(client) = self.faster_trainer(vfer, &global.weights).await {
                     match run.on_burn(&client).await {
                         Err(WorkerError::VideoModel(failure)) => self.train_by_hand_from_now_on(failure),
@@ -84,11 +123,26 @@ impl Session {
 }
 
 impl Run<'_> {
-    async fn by_hand(&self, base: &Vfer) -> Result<Option<Trained>, WorkerError> {
-        let mut training = FineTune::new(base, self.clips.clone(), self.settings)?;
+    /// From the checkpoint of an earlier visit, or else from the beginning.
+    async fn by_hand(&self, base: &Vfer) -> Result<Ended, WorkerError> {
+        let checkpoint = self.session.kept_checkpoint().await;
+        let resumed = checkpoint.and_then(|kept| FineTune::resume(base, self.clips.clone(), self.settings, kept).ok());
+        let training = match resumed {
+            Some(training) => training,
+            None => FineTune::new(base, self.clips.clone(), self.settings)?,
+        };
+        self.go_on(base, training).await
+    }
+
+    async fn go_on(&self, base: &Vfer, mut training: FineTune) -> Result<Ended, WorkerError> {
         while let Some(done) = training.step()? {
-            if self.is_cancelled_after(done).await {
-                return Ok(None);
+            if done.step.is_multiple_of(CHECKPOINT_STEPS) && done.step < done.steps {
+                self.session.keep_checkpoint(&training.checkpoint()).await;
+            }
+            match self.before_next_step(done).await {
+                Ok(()) => {}
+                Err(Stop::Cancelled) => return Ok(Ended::Cancelled),
+                Err(Stop::Paused) => return Ok(Ended::Paused(Some(Box::new(training)))),
             }
         }
         let mut check = HoldOutCheck::default();
@@ -97,18 +151,21 @@ impl Run<'_> {
             check.add(&clip.target, &predictions[0], &predictions[1]);
             TimeoutFuture::new(0).await;
             if self.is_cancelled() {
-                return Ok(None);
+                return Ok(Ended::Cancelled);
             }
         }
-        Ok(Some((training.finish(), check.result())))
+        Ok(Ended::Finished((training.finish(), check.result())))
     }
 
-    async fn on_burn(&self, client: &VideoModelClient) -> Result<Option<Trained>, WorkerError> {
+    /// A run in a worker always begins at the beginning.
+    async fn on_burn(&self, client: &VideoModelClient) -> Result<Ended, WorkerError> {
         let failed = WorkerError::VideoModel;
         client.begin(&self.clips, self.settings).await.map_err(failed)?;
         while let Some(done) = client.step().await.map_err(failed)? {
-            if self.is_cancelled_after(done).await {
-                return Ok(None);
+            match self.before_next_step(done).await {
+                Ok(()) => {}
+                Err(Stop::Cancelled) => return Ok(Ended::Cancelled),
+                Err(Stop::Paused) => return Ok(Ended::Paused(None)),
             }
         }
         let mut check = HoldOutCheck::default();
@@ -117,22 +174,36 @@ impl Run<'_> {
             let after = client.tuned_probabilities(&clip.features).await.map_err(failed)?;
             check.add(&clip.target, &before, &after);
             if self.is_cancelled() {
-                return Ok(None);
+                return Ok(Ended::Cancelled);
             }
         }
-        Ok(Some((client.finish().await.map_err(failed)?, check.result())))
+        Ok(Ended::Finished((client.finish().await.map_err(failed)?, check.result())))
     }
 
     fn held_out(&self) -> Vec<Clip> {
         self.session.frames.borrow().clips.held_out().to_vec()
     }
 
-    /// Reports a step, and lets frames and messages be handled before the next.
-    async fn is_cancelled_after(&self, StepReport { step, steps, loss }: StepReport) -> bool {
+    /// Reports a step, and lets frames and messages be handled before the next. After the last step there is nothing to wait for.
+    async fn before_next_step(&self, StepReport { step, steps, loss }: StepReport) -> Result<(), Stop> {
         let (round, clips) = (self.round, self.clips.len());
         post(&FromWorker::Training(TrainingReport { round, step, steps, clips, loss }));
+        let waits_since_ms = js::now_ms();
         TimeoutFuture::new(0).await;
-        self.is_cancelled()
+        loop {
+            if self.is_cancelled() {
+                return Err(Stop::Cancelled);
+            }
+            match self.session.training_pace(js::now_ms() - waits_since_ms) {
+                _ if step == steps => return Ok(()),
+                Pace::Step => return Ok(()),
+                Pace::FramesFirst => TimeoutFuture::new(FRAMES_POLL_MS).await,
+                Pace::Pause(reason) => {
+                    post(&FromWorker::TrainingPaused { round, reason });
+                    return Err(Stop::Paused);
+                }
+            }
+        }
     }
 
     /// Whether the student has opted out or cleared the clips, or the labels have collapsed, since training began.

@@ -65,6 +65,24 @@ impl Aggregator {
             .replace("[learning]", "[learning]\nupdate_encoding = \"int8\"")
     }
 
+    /// The configuration for tabs whose training makes the model worse: after one step in the right direction, a proximal term that
+    /// outweighs all else has thrown the copy to the other side of its base. Half of the clips are set aside.
+    pub fn with_harmful_training() -> String {
+        let learning =
+            "[learning]\nlearning_rate = 0.003\nproximal = 1e6\nepochs = 4\nbatch_size = 200\nhold_out_share = 0.5";
+        CONFIGURATION.replace("minimum_clips = 2", "minimum_clips = 3").replace("[learning]", learning)
+    }
+
+    /// The configuration for tabs whose labels count as collapsed after three clips of one emotion. None are set aside.
+    pub fn with_collapse_alarm() -> String {
+        CONFIGURATION.replace("[learning]", "[learning]\ncollapse_minimum_clips = 3\nhold_out_share = 0.0")
+    }
+
+    /// The configuration for tabs whose training takes more than a hundred steps.
+    pub fn with_long_training() -> String {
+        CONFIGURATION.replace("[learning]", "[learning]\nbatch_size = 1\nepochs = 60\nsend_worse_updates = true")
+    }
+
     /// The same with another `configuration` (TOML).
     pub async fn start_with(configuration: &str) -> Self {
         let folder = tempfile::tempdir().expect("the folder for temporary files can be written");

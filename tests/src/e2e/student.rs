@@ -58,8 +58,13 @@ impl Student {
 
     /// Waits until the element with this id is shown.
     pub async fn wait_for_section(&self, id: &str) {
+        self.wait_for_section_within(id, 30).await;
+    }
+
+    /// The same, for so many seconds.
+    pub async fn wait_for_section_within(&self, id: &str, limit_s: u64) {
         let shown = format!("!!document.getElementById({id:?})?.checkVisibility()");
-        self.browser.wait::<bool>(&format!("#{id}"), 30, &shown).await;
+        self.browser.wait::<bool>(&format!("#{id}"), limit_s, &shown).await;
     }
 
     /// Whether a camera's stream is open in the tab that is looked at.

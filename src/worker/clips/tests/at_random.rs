@@ -82,6 +82,8 @@ struct Tab {
     /// The body on the device: round and clips.
     pending: Option<(u64, Vec<usize>)>,
     acknowledged: Option<u64>,
+    /// The record of the clips on the device, if the student allows one.
+    record: Option<ClipStore>,
 }
 
 impl Tab {
@@ -110,12 +112,31 @@ impl Tab {
         }
     }
 
-    fn contribute(&mut self) {
+    fn contribute(&mut self, random: &mut SplitMix64) {
         let Some(round) = self.open else { return };
-        if self.acknowledged != Some(round)
-            && let Some(clips) = self.clips.contribute(round)
-        {
-            self.pending = Some((round, numbers(&clips)));
+        if self.acknowledged == Some(round) || self.pending.is_some() {
+            return;
+        }
+        let Some(clips) = self.clips.interrupted(round).or_else(|| self.clips.contribute(round)) else { return };
+        self.write_record(false);
+        // Killed while it trains.
+        if self.record.is_some() && random.below(4) == 0 {
+            return self.reload();
+        }
+        self.pending = Some((round, numbers(&clips)));
+        // Killed before the record says that it is stored.
+        if self.record.is_some() && random.below(8) == 0 {
+            return self.reload();
+        }
+        self.write_record(true);
+    }
+
+    /// Writes the clips on the device, if that is allowed.
+    fn write_record(&mut self, may_be_sent: bool) {
+        if self.record.is_some() {
+            let StoredClips { waiting, held_out, update } = self.clips.stored(may_be_sent);
+            let update = update.map(|(round, stage, clips)| (round, stage, clips.to_vec()));
+            self.record = Some(ClipStore::restore(waiting.to_vec(), held_out.to_vec(), update));
         }
     }
 
@@ -145,12 +166,8 @@ impl Tab {
     }
 
     fn reload(&mut self) {
-        self.clips = ClipStore::default();
-        match (&self.pending, self.acknowledged) {
-            (Some((round, _)), _) => self.clips.resume(*round, Stage::Unanswered),
-            (None, Some(round)) => self.clips.resume(round, Stage::Acknowledged),
-            (None, None) => {}
-        }
+        self.clips = self.record.clone().unwrap_or_default();
+        self.clips.resume(self.pending.as_ref().map(|(round, _)| *round), self.acknowledged);
     }
 }
 
@@ -160,11 +177,12 @@ fn whatever_happens_every_clip_counts_at_most_once_and_none_is_lost_to_a_failed_
     for seed in 0..2_000 {
         let mut random = SplitMix64::new(seed);
         let (mut aggregator, mut tab) = (Aggregator::default(), Tab::default());
+        tab.record = (seed % 2 == 0).then(ClipStore::default);
         for number in 0..400 {
             match random.below(16) {
                 0..=2 if number % 5 == 0 => tab.clips.hold_out(clip(number)),
                 0..=2 => tab.clips.keep(clip(number)),
-                3..=4 => tab.contribute(),
+                3..=4 => tab.contribute(&mut random),
                 5..=7 => tab.send(&mut aggregator, &mut random),
                 8..=10 => tab.sync(&aggregator, seed),
                 11 => aggregator.open(),
@@ -185,6 +203,10 @@ fn whatever_happens_every_clip_counts_at_most_once_and_none_is_lost_to_a_failed_
                     }
                 }
                 _ => {}
+            }
+            // Records are written now and then.
+            if random.below(6) == 0 {
+                tab.write_record(tab.pending.is_some());
             }
             aggregator.check_counted_once(seed);
             let in_updates =

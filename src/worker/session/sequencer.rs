@@ -1,22 +1,23 @@
-//! Restores the order of frames that are extracted concurrently.
+//! Lets concurrent tasks go one after the other, in the order in which they came: frames that are extracted, records that are
+//! written.
 
 use std::cell::RefCell;
 
 use futures_channel::oneshot::{Receiver, Sender, channel};
 
-/// A sequencer: a chain of places, each released after the one before it.
+/// A chain of places, each released after the one before it.
 #[derive(Default)]
-pub(super) struct FrameOrder {
+pub(super) struct Sequencer {
     last: RefCell<Option<Receiver<()>>>,
 }
 
-/// A frame's turn.
+/// A task's turn.
 pub(super) struct Place {
     /// Dropping it wakes the next one.
     _release: Sender<()>,
 }
 
-impl FrameOrder {
+impl Sequencer {
     /// Takes the next place. The future resolves when all earlier places are released, to this place, which is released when
     /// it or the future is dropped.
     pub fn enter(&self) -> impl Future<Output = Place> + use<> {
