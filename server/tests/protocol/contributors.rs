@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use emofed::protocol::{CloseReason, EndedRound, ProblemCode, RoundOutcome, RoundSettings, instructor_path};
-use emofed_server::round::FederationBounds;
+use emofed_server::round::{FederationBounds, Refusal, RoundError};
 use emofed_server::store::{EmbeddedStore, Phase, Records, RoundRecord};
 
 use super::harness::{INSTRUCTOR, TestServer, delta, for_two, fresh, problem};
@@ -148,8 +148,8 @@ async fn rounds_take_their_time_and_old_weights_go() {
     assert_eq!(kept, [false, false, false, true, true, true]);
     // The first model, which no round made, stays, and so do all records.
     assert_eq!(server.federation.restore(1).unwrap(), 8);
-    let gone = server.federation.restore(2).unwrap_err().into_problem();
-    assert_eq!(gone.code, ProblemCode::Conflict);
+    let gone = server.federation.restore(2).unwrap_err();
+    assert!(matches!(gone, RoundError::Refused(Refusal::WeightsUnavailable { version: 2 })), "{gone:?}");
     assert_eq!(server.federation.records().models().unwrap().len(), 8);
 }
 

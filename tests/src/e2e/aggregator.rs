@@ -4,8 +4,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use emofed::protocol::{BlobRef, Manifest, path};
+use emofed::protocol::{BlobRef, Manifest, ModelCard, path};
 use emofed::weights::Weights;
+use emofed_server::lab::model_file::{self, Precision};
 use tempfile::TempDir;
 use tokio::time::sleep;
 
@@ -119,6 +120,33 @@ impl Aggregator {
         assert!(import.status.success(), "`emofed import emonet` failed: {}", String::from_utf8_lossy(&import.stderr));
         self.restart().await;
         self.student_link = self.link("#join=").await;
+    }
+
+    /// Has it use the video model that `weights` are, after a restart.
+    pub async fn publish(&mut self, weights: &Weights) {
+        let card = ModelCard {
+            dataset: "none".to_owned(),
+            synthetic: true,
+            labels: "none".to_owned(),
+            clips: 0,
+            subjects: 0,
+            seed: 0,
+            backbone_sha256: self.manifest().await.backbone.blob.sha256,
+            command: "none: fresh weights".to_owned(),
+            metrics: std::collections::BTreeMap::new(),
+        };
+        let file = self.folder.path().join("vfer.safetensors");
+        model_file::write(&file, weights, &card, Precision::F32).expect("the folder can be written");
+        self.kill();
+        let publish = Command::new(path_from_env("EMOFED_BIN"))
+            .arg("publish")
+            .arg(file)
+            .arg("--data")
+            .arg(self.folder.path().join("data"))
+            .output()
+            .expect("EMOFED_BIN is a program");
+        assert!(publish.status.success(), "`emofed publish` failed: {}", String::from_utf8_lossy(&publish.stderr));
+        self.restart().await;
     }
 
     /// Kills it at once, as a power cut does.

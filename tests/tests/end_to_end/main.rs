@@ -3,6 +3,7 @@
 //! Run by `make test`, one test at a time: each drives whole browsers.
 
 mod accessibility;
+mod architectures;
 mod bad_input;
 mod camera;
 mod continuous;
