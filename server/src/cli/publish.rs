@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use emofed::model::vfer::VferArchitecture;
 use emofed::protocol::ModelOrigin;
 use emofed_server::clock::{Clock as _, SystemClock};
-use emofed_server::lab::model_file;
+use emofed_server::lab::{LabError, model_file};
 use emofed_server::round::publish_made;
 use emofed_server::store::{EmbeddedStore, Records};
 
@@ -41,8 +42,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         let way_out = "import the backbone that it was trained over, or train one on features of the backbone in use";
         return Err(Failure::new(message, way_out));
     }
-    let bytes = vfer.to_safetensors(None);
-    let model = publish_made(&records, &backbone, ModelOrigin::Trained, &bytes, Some(card), SystemClock.now_s())?;
+    let architecture = VferArchitecture::of(&vfer).map_err(LabError::from)?;
+    let (bytes, now_s) = (vfer.to_safetensors(None), SystemClock.now_s());
+    let model = publish_made(&records, &backbone, ModelOrigin::Trained, architecture, &bytes, Some(card), now_s)?;
     print(format!("Version {} is the global model; the next `emofed serve` hands it out.", model.version));
     Ok(())
 }

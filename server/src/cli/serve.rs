@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use emofed::model::vfer::VferArchitecture;
 use emofed::model::{Backbone, Device};
 use emofed::protocol::{JoinCode, ModelOrigin, RoundSettingsChange};
 use emofed::weights::Weights;
@@ -198,8 +199,8 @@ async fn first_model(records: &Records) -> Result<(), Failure> {
     }
     if let Some((vfer, card)) = shipped::model_for(&backbone_ref.blob.sha256) {
         let bytes = vfer.to_safetensors(None);
-        let now_s = SystemClock.now_s();
-        let model = publish_made(records, &backbone_ref, ModelOrigin::Trained, &bytes, Some(card), now_s)?;
+        let (paper, now_s) = (VferArchitecture::default(), SystemClock.now_s());
+        let model = publish_made(records, &backbone_ref, ModelOrigin::Trained, paper, &bytes, Some(card), now_s)?;
         eprintln!("Version {} is the model that comes with emofed, trained on people's votes.", model.version);
         return Ok(());
     }
@@ -221,7 +222,8 @@ async fn first_model(records: &Records) -> Result<(), Failure> {
     .map_err(|error| failed(error.to_string()))?;
     bar.finish_and_clear();
     let vfer = made.vfer.to_safetensors(None);
-    let model = publish_made(records, &backbone_ref, ModelOrigin::Bootstrap, &vfer, None, SystemClock.now_s())?;
+    let (paper, now_s) = (VferArchitecture::default(), SystemClock.now_s());
+    let model = publish_made(records, &backbone_ref, ModelOrigin::Bootstrap, paper, &vfer, None, now_s)?;
     eprintln!(
         "Version {} agrees with the image head on {:.0} % of unseen sequences (KL {:.3}).",
         model.version,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use emofed::learning::{Clip, FineTune, LearningSettings, PseudoLabel, PseudoLabeller, Strategy};
 use emofed::model::BackboneKind;
-use emofed::model::vfer::Vfer;
+use emofed::model::vfer::{Vfer, VferArchitecture};
 use emofed::protocol::{
     BackboneRef, CaptureSettings, ClientUpdate, ModelOrigin, ModelVersion, RoundSettings, UpdateLimits,
 };
@@ -91,7 +91,7 @@ impl SimulatedFederation {
         let backbone = BackboneRef { kind: BackboneKind::Lite, blob: records.put_blob(&bytes)? };
         records.put_backbone(&BackboneRecord { backbone: backbone.clone(), imported_at_s: 0 })?;
         records.put_detector(&backbone.blob)?;
-        publish_made(&records, &backbone, ModelOrigin::Trained, &bytes, None, 0)?;
+        publish_made(&records, &backbone, ModelOrigin::Trained, VferArchitecture::default(), &bytes, None, 0)?;
         let config = FederationConfig {
             name: "simulation".into(),
             deployment: None,

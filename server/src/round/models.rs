@@ -17,11 +17,12 @@ const PAGE: usize = 64;
 /// Publishes a model that no round made: the first of a backbone, or one trained in the lab.
 ///
 /// # Errors
-/// `vfer` is not a video model, or the store fails.
+/// The store fails.
 pub fn publish_made(
     records: &Records,
     backbone: &BackboneRef,
     origin: ModelOrigin,
+    architecture: VferArchitecture,
     vfer: &[u8],
     card: Option<ModelCard>,
     now_s: u64,
@@ -35,7 +36,7 @@ pub fn publish_made(
         num_examples: Some(0),
         published_at_s: now_s,
         backbone_sha256: backbone.blob.sha256.clone(),
-        architecture: VferArchitecture::of(&Weights::from_safetensors(vfer)?)?,
+        architecture,
         vfer: records.put_blob(vfer)?,
         acceptance_report: None,
         card,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use emofed::model::vfer::VferArchitecture;
 use emofed::protocol::{CloseReason, ModelOrigin, Rejection, RoundPhase, RoundSettings, sha256_hex};
 use emofed_server::round::publish_made;
 use emofed_server::store::{EmbeddedStore, Phase, Records, RoundRecord, update_name};
@@ -151,7 +152,7 @@ async fn going_back_to_a_backbone_does_not_take_versions_down() {
         let mut emonet = lite.backbone.clone();
         emonet.blob.sha256 = "e".repeat(64);
         let vfer = model().to_safetensors(None);
-        publish_made(&records, &emonet, ModelOrigin::Bootstrap, &vfer, None, 0).unwrap();
+        publish_made(&records, &emonet, ModelOrigin::Bootstrap, VferArchitecture::default(), &vfer, None, 0).unwrap();
     }
     let server = TestServer::start(folder.path()).await;
     let model = server.manifest().await.model;

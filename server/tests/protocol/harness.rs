@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use emofed::learning::LearningSettings;
 use emofed::model::BackboneKind;
+use emofed::model::vfer::VferArchitecture;
 use emofed::protocol::{
     BackboneRef, CaptureSettings, ClientUpdate, JoinResponse, Manifest, ModelOrigin, OpenRound, Problem, RoundSettings,
     SAFETENSORS, UpdateLimits, path, sha256_hex,
@@ -93,7 +94,8 @@ pub fn prepare_with(folder: &Path, base: &Weights) {
         BackboneRef { kind: BackboneKind::Lite, blob: records.put_blob(&model().to_safetensors(None)).unwrap() };
     records.put_backbone(&BackboneRecord { backbone: backbone.clone(), imported_at_s: 0 }).unwrap();
     records.put_detector(&backbone.blob).unwrap();
-    publish_made(&records, &backbone, ModelOrigin::Bootstrap, &base.to_safetensors(None), None, 0).unwrap();
+    let vfer = base.to_safetensors(None);
+    publish_made(&records, &backbone, ModelOrigin::Bootstrap, VferArchitecture::default(), &vfer, None, 0).unwrap();
 }
 
 pub fn fresh() -> TempDir {
