@@ -88,10 +88,16 @@ async fn a_damaged_record_is_dropped_and_keeps_nobody_from_joining() {
     assert!(student.browser().script::<bool>(&cut).await);
     student.browser().reload().await;
     wait_for_report(&student, "cannot be decrypted").await;
-    wait_for_record(&student, false).await;
+    assert_eq!(student.clips_kept().await, 0);
+    // What is kept from now on is readable again.
     student.browser().click("#pause").await;
     student.wait_for_clips(1).await;
     wait_for_record(&student, true).await;
+    sleep(Duration::from_secs(1)).await;
+    student.browser().click("#pause").await;
+    student.browser().reload().await;
+    wait_for_report(&student, "back from before").await;
+    assert!(student.clips_kept().await >= 1);
 }
 
 #[tokio::test]
@@ -165,7 +171,7 @@ async fn wait_for_record(student: &Student, expected: bool) {
         }
         sleep(Duration::from_millis(200)).await;
     }
-    panic!("a record of clips: {}", !expected);
+    panic!("there is a record of clips: {}, expected {expected}", !expected);
 }
 
 async fn wait_for_report(student: &Student, words: &str) -> String {
