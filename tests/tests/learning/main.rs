@@ -1,5 +1,7 @@
 //! The VFER and its learning rules against PyTorch's numbers: the same tests natively and in the browser.
 
+// In the browser the end-to-end tests run it.
+#[cfg(not(target_arch = "wasm32"))]
 mod video_model;
 
 use emofed::emotion::{EMOTIONS, Emotion};
