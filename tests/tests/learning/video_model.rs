@@ -1,5 +1,5 @@
 //! Video models on burn: the paper's against PyTorch's numbers and the hand-written path, all architectures against
-//! finite differences and each other, on burn's CPU backend and on a GPU: the same tests natively and in the browser.
+//! finite differences and each other, on burn's CPU backend and on a GPU. Natively only: `main.rs` says why.
 
 use burn::tensor::Device;
 use emofed::emotion::EMOTIONS;
