@@ -15,7 +15,7 @@ pub use clips::{
     ClipDropReason, ClipOutcome, ClipReport, CollapseReport, DropCount, DropCounts, FrameDropReason, KeptClipsLoss,
     KeptClipsReport, LabelHealthReport,
 };
-pub use problem::{ExtractorFailure, ProblemReport, Refusal, SessionProblem};
+pub use problem::{ModelWorkerFailure, ProblemReport, Refusal, SessionProblem};
 pub use report::{
     Backend, BackendReason, BackendReport, ConnectionReport, FaceBox, FrameReport, TrainingPause, TrainingReport,
     UploadReport, UploadState, VideoModelReason, VideoModelReport,
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn codes_are_kebab_case_and_carry_their_parameters() {
-        let failure = ExtractorFailure::Silent { timeout_s: 10 };
+        let failure = ModelWorkerFailure::Silent { timeout_s: 10 };
         let reason = BackendReason::Lost { failure: failure.clone() };
         let json = serde_json::to_value(&reason).unwrap();
         assert_eq!(json["code"], "lost");

@@ -78,17 +78,17 @@ pub enum SessionProblem {
     /// The backbone runs nowhere.
     BackboneFailed {
         /// How its last extractor failed.
-        failure: ExtractorFailure,
+        failure: ModelWorkerFailure,
     },
     /// An extractor's script does not load.
     ExtractorNotLoaded {
         /// How it failed.
-        failure: ExtractorFailure,
+        failure: ModelWorkerFailure,
     },
     /// The video model runs nowhere.
     VideoModelFailed {
         /// How its last worker failed.
-        failure: ExtractorFailure,
+        failure: ModelWorkerFailure,
     },
     /// This version of the page does not know the video model's architecture.
     ArchitectureUnsupported {
@@ -128,10 +128,10 @@ impl From<&Problem> for Refusal {
     }
 }
 
-/// Why an extractor is of no use any more.
+/// Why a worker that runs models, the backbone or a video model, is of no use any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "kebab-case")]
-pub enum ExtractorFailure {
+pub enum ModelWorkerFailure {
     /// Its script did not load.
     ScriptNotLoaded,
     /// It ended with an uncaught error.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ExtractorFailure, FrameDropReason, Refusal};
+use super::{FrameDropReason, ModelWorkerFailure, Refusal};
 use crate::emotion::EMOTIONS;
 
 /// Where the backbone runs.
@@ -45,12 +45,12 @@ pub enum BackendReason {
     /// The backbone could not be loaded on WebGPU.
     LoadFailed {
         /// How the extractor failed.
-        failure: ExtractorFailure,
+        failure: ModelWorkerFailure,
     },
     /// WebGPU failed while in use, and the CPU took over.
     Lost {
         /// How the extractor failed.
-        failure: ExtractorFailure,
+        failure: ModelWorkerFailure,
     },
 }
 
@@ -82,12 +82,17 @@ pub enum VideoModelReason {
         /// The same on the CPU.
         cpu_step_ms: f64,
     },
+    /// WebGPU computes another gradient than the CPU.
+    Deviates {
+        /// Largest difference, relative to the largest value of its tensor; absent if it is not finite.
+        deviation: Option<f64>,
+    },
     /// Its architecture is not the paper's: it runs on burn, beside the backbone.
     Architecture,
     /// WebGPU failed, and the CPU took over.
     Failed {
         /// How the worker failed.
-        failure: ExtractorFailure,
+        failure: ModelWorkerFailure,
     },
 }
 

@@ -16,7 +16,7 @@ use web_sys::{Event, MessageEvent, Worker, WorkerOptions, WorkerType};
 
 use super::watchdog::{Watchdog, is_timeout};
 use crate::browser::js;
-use crate::messages::ExtractorFailure;
+use crate::messages::ModelWorkerFailure;
 
 /// Timeout for loading a script, a backbone or a video model, in milliseconds: compiling pipelines on a software adapter is
 /// slow.
@@ -25,14 +25,14 @@ pub const LOAD_TIMEOUT_MS: u32 = 180_000;
 /// The id of the one response that answers no request.
 const LISTENING: u32 = 0;
 
-type Reply = Result<JsValue, ExtractorFailure>;
+type Reply = Result<JsValue, ModelWorkerFailure>;
 
 /// Requests without a response yet, by id.
 #[derive(Default)]
 struct Pending {
     replies: HashMap<u32, Sender<Reply>>,
     /// Set once the worker is of no use any more.
-    failure: Option<ExtractorFailure>,
+    failure: Option<ModelWorkerFailure>,
 }
 
 impl Pending {
@@ -43,7 +43,7 @@ impl Pending {
         }
     }
 
-    fn fail_all(&mut self, failure: ExtractorFailure) {
+    fn fail_all(&mut self, failure: ModelWorkerFailure) {
         let failure = self.failure.get_or_insert(failure).clone();
         for (_, sender) in self.replies.drain() {
             let _ = sender.send(Err(failure.clone()));
@@ -95,7 +95,7 @@ impl Connection {
     ///
     /// # Errors
     /// Its script does not load or run.
-    pub async fn open(script: &str, name: &str) -> Result<Self, ExtractorFailure> {
+    pub async fn open(script: &str, name: &str) -> Result<Self, ModelWorkerFailure> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         options.set_name(name);
@@ -110,7 +110,7 @@ impl Connection {
             move |event: Event| {
                 event.prevent_default();
                 let failure = js::worker_error_message(&event)
-                    .map_or(ExtractorFailure::ScriptNotLoaded, |detail| ExtractorFailure::Stopped { detail });
+                    .map_or(ModelWorkerFailure::ScriptNotLoaded, |detail| ModelWorkerFailure::Stopped { detail });
                 pending.borrow_mut().fail_all(failure);
             }
         });
@@ -174,8 +174,8 @@ impl Drop for Connection {
 }
 
 /// A failure that has no code of its own.
-pub fn failed(detail: &str) -> ExtractorFailure {
-    ExtractorFailure::Failed { detail: detail.to_owned() }
+pub fn failed(detail: &str) -> ModelWorkerFailure {
+    ModelWorkerFailure::Failed { detail: detail.to_owned() }
 }
 
 /// The reply to request `id`. It is registered at once, so that no reply can arrive too early.
@@ -183,7 +183,7 @@ fn reply(
     pending: &Rc<RefCell<Pending>>,
     id: u32,
     timeout_ms: u32,
-) -> impl Future<Output = Result<JsValue, ExtractorFailure>> + use<> {
+) -> impl Future<Output = Result<JsValue, ModelWorkerFailure>> + use<> {
     let (sender, receiver) = channel();
     let failure = pending.borrow().failure.clone();
     match failure {
@@ -204,7 +204,7 @@ fn watch(timeout: &Rc<RefCell<Option<Timeout>>>, pending: &Rc<RefCell<Pending>>,
     let (started_ms, pending, slot) = (js::now_ms(), pending.clone(), Rc::downgrade(timeout));
     let timer = Timeout::new(timeout_ms, move || {
         if is_timeout(timeout_ms, js::now_ms() - started_ms) {
-            pending.borrow_mut().fail_all(ExtractorFailure::Silent { timeout_s: timeout_ms / 1_000 });
+            pending.borrow_mut().fail_all(ModelWorkerFailure::Silent { timeout_s: timeout_ms / 1_000 });
         } else if let Some(timeout) = slot.upgrade() {
             watch(&timeout, &pending, timeout_ms);
         }
@@ -217,9 +217,9 @@ fn receive(pending: &mut Pending, data: &JsValue) {
     let id = js::get(data, "id").and_then(|id| id.as_f64()).map(|id| id as u32);
     match (text("kind").as_str(), id) {
         ("listening", _) => pending.settle(LISTENING, Ok(data.clone())),
-        ("lost", _) => pending.fail_all(ExtractorFailure::DeviceLost { detail: text("detail") }),
-        ("failed", Some(id)) => pending.settle(id, Err(ExtractorFailure::Failed { detail: text("detail") })),
+        ("lost", _) => pending.fail_all(ModelWorkerFailure::DeviceLost { detail: text("detail") }),
+        ("failed", Some(id)) => pending.settle(id, Err(ModelWorkerFailure::Failed { detail: text("detail") })),
         ("done", Some(id)) => pending.settle(id, Ok(data.clone())),
-        _ => pending.fail_all(ExtractorFailure::Failed { detail: text("detail") }),
+        _ => pending.fail_all(ModelWorkerFailure::Failed { detail: text("detail") }),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::browser::request::RequestError;
 use crate::learning::LearningError;
-use crate::messages::{Asset, ExtractorFailure, ProblemReport, Refusal, SessionProblem};
+use crate::messages::{Asset, ModelWorkerFailure, ProblemReport, Refusal, SessionProblem};
 use crate::model::ModelError;
 use crate::model::vfer::ArchitectureError;
 use crate::protocol::{PROTOCOL, ProblemCode};
@@ -28,13 +28,13 @@ pub enum WorkerError {
     Model(#[from] ModelError),
     /// The backbone runs on no extractor.
     #[error("the backbone cannot be run: {0:?}")]
-    Backbone(ExtractorFailure),
+    Backbone(ModelWorkerFailure),
     /// An extractor's script does not load.
     #[error("an extractor does not load: {0:?}")]
-    ExtractorNotLoaded(ExtractorFailure),
+    ExtractorNotLoaded(ModelWorkerFailure),
     /// The video model runs on no worker.
     #[error("the video model cannot be run: {0:?}")]
-    VideoModel(ExtractorFailure),
+    VideoModel(ModelWorkerFailure),
     /// This version does not know the video model's architecture.
     #[error(transparent)]
     Architecture(#[from] ArchitectureError),

@@ -41,7 +41,7 @@ pub trait LstmKernels: Backend {
 }
 
 /// The recurrence as an operation of every backend.
-#[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
+#[backend_extension(Flex, Cube: cfg(feature = "burn-gpu"), Autodiff)]
 pub trait Lstm: Backend {
     /// The hidden states of [`LstmKernels::lstm_forward`].
     fn lstm(projected: FloatTensor<Self>, recurrent: FloatTensor<Self>) -> FloatTensor<Self>;
@@ -53,7 +53,7 @@ impl Lstm for Flex {
     }
 }
 
-#[cfg(feature = "gpu")]
+#[cfg(feature = "burn-gpu")]
 impl Lstm for burn::backend::Cube {
     fn lstm(projected: FloatTensor<Self>, recurrent: FloatTensor<Self>) -> FloatTensor<Self> {
         Self::lstm_forward(projected, recurrent).hidden

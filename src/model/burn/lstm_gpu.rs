@@ -16,7 +16,7 @@ use burn::tensor::Shape;
 use burn_wgpu::into_contiguous;
 
 use super::lstm::{LstmKernels, LstmStates};
-use super::lstm_gpu_frames;
+use super::{lstm_cell, lstm_gpu_frames};
 
 /// Largest state that one workgroup runs.
 const MAX_HIDDEN_SIZE: usize = 128;
@@ -87,17 +87,6 @@ fn units(hidden_size: usize) -> CubeDim {
     CubeDim::new_1d((hidden_size as u32).next_multiple_of(32).min(MAX_UNITS))
 }
 
-#[cube]
-pub(super) fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + f32::exp(-x))
-}
-
-/// tanh without an overflow for large arguments, which some drivers' have.
-#[cube]
-pub(super) fn tanh(x: f32) -> f32 {
-    2.0 * sigmoid(2.0 * x) - 1.0
-}
-
 /// One workgroup a clip. `projected`, `gates`: `[frames, clips, 4 * hidden_size]`; `recurrent`: `[hidden_size,
 /// 4 * hidden_size]`; `hidden`, `cells`: `[frames, clips, hidden_size]`.
 #[cube(launch)]
@@ -124,34 +113,24 @@ fn forward_frames(
         let row = frame * clips + CUBE_POS;
         let mut i = UNIT_POS as usize;
         while i < hidden_size {
-            let gate = row * num_gates + i;
-            let mut input = projected[gate];
-            let mut forget = projected[gate + hidden_size];
-            let mut candidate = projected[gate + 2 * hidden_size];
-            let mut output = projected[gate + 3 * hidden_size];
+            let mut sums = lstm_cell::load(projected, row * num_gates, i, hidden_size);
             for k in 0..hidden_size {
                 let value = state[k];
-                let weight = k * num_gates + i;
-                input += value * recurrent[weight];
-                forget += value * recurrent[weight + hidden_size];
-                candidate += value * recurrent[weight + 2 * hidden_size];
-                output += value * recurrent[weight + 3 * hidden_size];
+                let weights = lstm_cell::load(recurrent, k * num_gates, i, hidden_size);
+                sums.input += value * weights.input;
+                sums.forget += value * weights.forget;
+                sums.candidate += value * weights.candidate;
+                sums.output += value * weights.output;
             }
             let mut cell = 0.0f32;
             if frame > 0 {
                 cell = cells[(row - clips) * hidden_size + i];
             }
-            input = sigmoid(input);
-            forget = sigmoid(forget);
-            candidate = tanh(candidate);
-            output = sigmoid(output);
-            cell = forget * cell + input * candidate;
-            gates[gate] = input;
-            gates[gate + hidden_size] = forget;
-            gates[gate + 2 * hidden_size] = candidate;
-            gates[gate + 3 * hidden_size] = output;
+            let activated = lstm_cell::activate(&sums);
+            cell = lstm_cell::next_cell(&activated, cell);
+            lstm_cell::store(&activated, gates, row * num_gates, i, hidden_size);
             cells[row * hidden_size + i] = cell;
-            hidden[row * hidden_size + i] = output * tanh(cell);
+            hidden[row * hidden_size + i] = lstm_cell::hidden_state(&activated, cell);
             i += units;
         }
         // All have read the state before any changes it.
@@ -201,32 +180,22 @@ fn backward_frames(
             for k in 0..num_gates {
                 d_hidden += behind[k] * transposed[k * hidden_size + i];
             }
-            let gate = row * num_gates + i;
-            let input = gates[gate];
-            let forget = gates[gate + hidden_size];
-            let candidate = gates[gate + 2 * hidden_size];
-            let output = gates[gate + 3 * hidden_size];
-            let cell_tanh = tanh(cells[row * hidden_size + i]);
             let mut cell_before = 0.0f32;
             if row >= clips {
                 cell_before = cells[(row - clips) * hidden_size + i];
             }
-            let d_cell = cell_gradient[i] + d_hidden * output * (1.0 - cell_tanh * cell_tanh);
-            cell_gradient[i] = d_cell * forget;
-            gradient[gate] = d_cell * candidate * input * (1.0 - input);
-            gradient[gate + hidden_size] = d_cell * cell_before * forget * (1.0 - forget);
-            gradient[gate + 2 * hidden_size] = d_cell * input * (1.0 - candidate * candidate);
-            gradient[gate + 3 * hidden_size] = d_hidden * cell_tanh * output * (1.0 - output);
+            let activated = lstm_cell::load(gates, row * num_gates, i, hidden_size);
+            let cell = cells[row * hidden_size + i];
+            let gradients = lstm_cell::cell_backward(&activated, cell, cell_before, d_hidden, cell_gradient[i]);
+            cell_gradient[i] = gradients.cell;
+            lstm_cell::store(&gradients.gates, gradient, row * num_gates, i, hidden_size);
             i += units;
         }
         sync_cube();
         let mut i = UNIT_POS as usize;
         while i < hidden_size {
-            let gate = row * num_gates + i;
-            behind[i] = gradient[gate];
-            behind[i + hidden_size] = gradient[gate + hidden_size];
-            behind[i + 2 * hidden_size] = gradient[gate + 2 * hidden_size];
-            behind[i + 3 * hidden_size] = gradient[gate + 3 * hidden_size];
+            let now = lstm_cell::load(&*gradient, row * num_gates, i, hidden_size);
+            lstm_cell::store(&now, &mut behind, 0, i, hidden_size);
             i += units;
         }
         sync_cube();

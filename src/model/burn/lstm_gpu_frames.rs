@@ -10,7 +10,7 @@ use burn::tensor::Shape;
 use burn_wgpu::into_contiguous;
 
 use super::lstm::LstmStates;
-use super::lstm_gpu::{sigmoid, tanh};
+use super::lstm_cell;
 
 type Floats = FloatTensor<Cube>;
 
@@ -124,30 +124,21 @@ fn forward_frame(
     let clip = unit / hidden_size;
     let i = unit % hidden_size;
     let row = frame as usize * clips + clip;
-    let gate = row * 4 * hidden_size + i;
-    let mut input = projected[gate];
-    let mut forget = projected[gate + hidden_size];
-    let mut candidate = projected[gate + 2 * hidden_size];
-    let mut output = projected[gate + 3 * hidden_size];
+    let num_gates = 4 * hidden_size;
+    let mut sums_now = lstm_cell::load(projected, row * num_gates, i, hidden_size);
     let mut cell = 0.0f32;
     if comptime!(!is_first) {
-        let sum = clip * 4 * hidden_size + i;
-        input += sums[sum];
-        forget += sums[sum + hidden_size];
-        candidate += sums[sum + 2 * hidden_size];
-        output += sums[sum + 3 * hidden_size];
+        let recurrent = lstm_cell::load(sums, clip * num_gates, i, hidden_size);
+        sums_now.input += recurrent.input;
+        sums_now.forget += recurrent.forget;
+        sums_now.candidate += recurrent.candidate;
+        sums_now.output += recurrent.output;
         cell = cells[(row - clips) * hidden_size + i];
     }
-    input = sigmoid(input);
-    forget = sigmoid(forget);
-    candidate = tanh(candidate);
-    output = sigmoid(output);
-    cell = forget * cell + input * candidate;
-    let state = output * tanh(cell);
-    gates[gate] = input;
-    gates[gate + hidden_size] = forget;
-    gates[gate + 2 * hidden_size] = candidate;
-    gates[gate + 3 * hidden_size] = output;
+    let activated = lstm_cell::activate(&sums_now);
+    cell = lstm_cell::next_cell(&activated, cell);
+    let state = lstm_cell::hidden_state(&activated, cell);
+    lstm_cell::store(&activated, gates, row * num_gates, i, hidden_size);
     cells[row * hidden_size + i] = cell;
     hidden[row * hidden_size + i] = state;
     hidden_now[unit] = state;
@@ -177,35 +168,21 @@ fn backward_frame(
     let clip = unit / hidden_size;
     let i = unit % hidden_size;
     let row = frame as usize * clips + clip;
-    let gate = row * 4 * hidden_size + i;
+    let num_gates = 4 * hidden_size;
     let mut d_hidden = hidden_gradient[row * hidden_size + i];
     let mut d_cell_behind = 0.0f32;
     if comptime!(!is_last) {
         d_hidden += sums[unit];
         d_cell_behind = cell_gradient[unit];
     }
-    let input = gates[gate];
-    let forget = gates[gate + hidden_size];
-    let candidate = gates[gate + 2 * hidden_size];
-    let output = gates[gate + 3 * hidden_size];
-    let cell_tanh = tanh(cells[row * hidden_size + i]);
     let mut cell_before = 0.0f32;
     if row >= clips {
         cell_before = cells[(row - clips) * hidden_size + i];
     }
-    let d_cell = d_cell_behind + d_hidden * output * (1.0 - cell_tanh * cell_tanh);
-    let d_input = d_cell * candidate * input * (1.0 - input);
-    let d_forget = d_cell * cell_before * forget * (1.0 - forget);
-    let d_candidate = d_cell * input * (1.0 - candidate * candidate);
-    let d_output = d_hidden * cell_tanh * output * (1.0 - output);
-    cell_gradient[unit] = d_cell * forget;
-    gradient[gate] = d_input;
-    gradient[gate + hidden_size] = d_forget;
-    gradient[gate + 2 * hidden_size] = d_candidate;
-    gradient[gate + 3 * hidden_size] = d_output;
-    let now = clip * 4 * hidden_size + i;
-    gradient_now[now] = d_input;
-    gradient_now[now + hidden_size] = d_forget;
-    gradient_now[now + 2 * hidden_size] = d_candidate;
-    gradient_now[now + 3 * hidden_size] = d_output;
+    let activated = lstm_cell::load(gates, row * num_gates, i, hidden_size);
+    let cell = cells[row * hidden_size + i];
+    let gradients = lstm_cell::cell_backward(&activated, cell, cell_before, d_hidden, d_cell_behind);
+    cell_gradient[unit] = gradients.cell;
+    lstm_cell::store(&gradients.gates, gradient, row * num_gates, i, hidden_size);
+    lstm_cell::store(&gradients.gates, gradient_now, clip * num_gates, i, hidden_size);
 }

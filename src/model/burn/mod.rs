@@ -4,10 +4,12 @@
 
 mod executor;
 mod lstm;
+#[cfg(feature = "burn-gpu")]
+mod lstm_cell;
 mod lstm_cpu;
-#[cfg(feature = "gpu")]
+#[cfg(feature = "burn-gpu")]
 mod lstm_gpu;
-#[cfg(feature = "gpu")]
+#[cfg(feature = "burn-gpu")]
 mod lstm_gpu_frames;
 mod video_model;
 

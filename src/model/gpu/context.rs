@@ -1,6 +1,6 @@
 //! A GPU device and its queue.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use burn_wgpu::wgpu;
 use half::f16;
@@ -10,12 +10,10 @@ use crate::model::ModelError;
 /// A GPU device and its queue, shared by all executors on it.
 #[derive(Clone, Debug)]
 pub struct GpuContext {
-    instance: wgpu::Instance,
-    adapter: wgpu::Adapter,
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
-    /// burn's name for the device, once it is asked for.
-    burn_device: Arc<OnceLock<burn::tensor::Device>>,
+    #[cfg(feature = "burn-gpu")]
+    pub(super) burn: Arc<super::burn_device::BurnDevice>,
     /// How feature maps and weights are stored.
     pub precision: Precision,
 }
@@ -50,9 +48,6 @@ impl Precision {
         }
     }
 }
-
-/// Workgroup memory that burn's matrix products take at most. They panic where there is less.
-const BURN_WORKGROUP_BYTES: u32 = 32 * 1024;
 
 /// What is asked of an adapter that has it: 16-bit floats, and all by which burn's kernels are chosen. burn-wgpu looks at what
 /// the adapter has, not at what the device was opened with.
@@ -107,33 +102,13 @@ impl GpuContext {
         device.set_device_lost_callback(move |_, message| on_lost(message));
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| on_error(error.to_string())));
         let precision = if half { Precision::F16 } else { Precision::F32 };
-        Ok(Self { instance, adapter, device, queue, burn_device: Arc::default(), precision })
-    }
-
-    /// This very device as one of burn's, so that video models run beside the backbone. Its tensors are f32.
-    ///
-    /// # Errors
-    /// [`ModelError::Device`] if the device has less workgroup memory than burn's matrix products may take, or burn-wgpu
-    /// cannot use it.
-    pub fn burn_device(&self) -> Result<burn::tensor::Device, ModelError> {
-        let found = self.device.limits().max_compute_workgroup_storage_size;
-        if found < BURN_WORKGROUP_BYTES {
-            let detail = format!("{found} bytes of workgroup memory; video models need {BURN_WORKGROUP_BYTES}");
-            return Err(ModelError::Device(detail));
-        }
-        if let Some(device) = self.burn_device.get() {
-            return Ok(device.clone());
-        }
-        let setup = burn_wgpu::WgpuSetup {
-            instance: self.instance.clone(),
-            adapter: self.adapter.clone(),
-            device: self.device.clone(),
-            queue: self.queue.clone(),
-            backend: self.adapter.get_info().backend,
-        };
-        let registered = burn_wgpu::try_init_device(setup, burn_wgpu::RuntimeOptions::default());
-        let device = registered.map_err(|error| ModelError::Device(error.to_string()))?;
-        Ok(self.burn_device.get_or_init(|| device.into()).clone())
+        Ok(Self {
+            #[cfg(feature = "burn-gpu")]
+            burn: Arc::new(super::burn_device::BurnDevice::new(instance, adapter)),
+            device,
+            queue,
+            precision,
+        })
     }
 
     /// Destroys the device, as when it is lost: for tests.

@@ -3,6 +3,8 @@
 //! convolutions. Weights are uploaded, buffers planned and dispatches recorded once; a frame is one submission, and only the
 //! graph's outputs are read back.
 
+#[cfg(feature = "burn-gpu")]
+mod burn_device;
 mod context;
 mod convolution;
 mod layout;

@@ -1,7 +1,7 @@
 //! Where the backbone runs, and why.
 
 use super::bracketed;
-use crate::messages::{Backend, BackendReason, BackendReport, ExtractorFailure, VideoModelReason, VideoModelReport};
+use crate::messages::{Backend, BackendReason, BackendReport, ModelWorkerFailure, VideoModelReason, VideoModelReport};
 
 /// A report, in two sentences.
 pub fn report(report: &BackendReport) -> String {
@@ -25,6 +25,10 @@ pub fn video_model(report: &VideoModelReport) -> String {
         VideoModelReason::Measured { webgpu_step_ms, cpu_step_ms } => {
             format!("{webgpu_step_ms:.0} ms a training step on WebGPU, {cpu_step_ms:.0} ms on the CPU")
         }
+        VideoModelReason::Deviates { deviation: Some(deviation) } => {
+            format!("WebGPU computes wrong here, by up to {:.1} %", 100.0 * deviation)
+        }
+        VideoModelReason::Deviates { deviation: None } => "WebGPU computes wrong here".to_owned(),
         VideoModelReason::Architecture => "its architecture runs beside the backbone".to_owned(),
         VideoModelReason::Failed { failure } => format!("WebGPU failed ({})", self::failure(failure)),
     };
@@ -60,13 +64,13 @@ fn name(adapter: Option<&str>) -> String {
     adapter.map_or_else(|| "the adapter".to_owned(), |name| format!("the adapter {name}"))
 }
 
-/// How an extractor failed, as part of a sentence.
-pub fn failure(failure: &ExtractorFailure) -> String {
+/// How a worker that runs models failed, as part of a sentence.
+pub fn failure(failure: &ModelWorkerFailure) -> String {
     match failure {
-        ExtractorFailure::ScriptNotLoaded => "its script does not load".to_owned(),
-        ExtractorFailure::Stopped { detail } => format!("its worker stopped{}", bracketed(detail)),
-        ExtractorFailure::Silent { timeout_s } => format!("no answer for {timeout_s} s"),
-        ExtractorFailure::DeviceLost { detail } => format!("its device is gone{}", bracketed(detail)),
-        ExtractorFailure::Failed { detail } => format!("its worker failed{}", bracketed(detail)),
+        ModelWorkerFailure::ScriptNotLoaded => "its script does not load".to_owned(),
+        ModelWorkerFailure::Stopped { detail } => format!("its worker stopped{}", bracketed(detail)),
+        ModelWorkerFailure::Silent { timeout_s } => format!("no answer for {timeout_s} s"),
+        ModelWorkerFailure::DeviceLost { detail } => format!("its device is gone{}", bracketed(detail)),
+        ModelWorkerFailure::Failed { detail } => format!("its worker failed{}", bracketed(detail)),
     }
 }

@@ -8,7 +8,7 @@ use js_sys::{Float32Array, Uint8Array};
 use super::WORKER_NAME;
 use crate::browser::js;
 use crate::emotion::EMOTIONS;
-use crate::messages::{Backend, ExtractorFailure};
+use crate::messages::{Backend, ModelWorkerFailure};
 use crate::model::{BackboneKind, Extraction};
 use crate::worker::connection::{Connection, LOAD_TIMEOUT_MS, Request, failed};
 use crate::worker::watchdog::Watchdog;
@@ -39,7 +39,7 @@ impl Launched {
     ///
     /// # Errors
     /// The worker is gone, or the weights cannot be used there.
-    pub async fn load(self, kind: BackboneKind, weights: &[u8]) -> Result<Extractor, ExtractorFailure> {
+    pub async fn load(self, kind: BackboneKind, weights: &[u8]) -> Result<Extractor, ModelWorkerFailure> {
         let Self(connection) = self;
         let backbone = serde_wasm_bindgen::to_value(&kind).map_err(|error| failed(&error.to_string()))?;
         let load = Request::new("load").with("backbone", &backbone);
@@ -56,7 +56,7 @@ impl Extractor {
     ///
     /// # Errors
     /// Its script does not load or run.
-    pub async fn launch(backend: Backend) -> Result<Launched, ExtractorFailure> {
+    pub async fn launch(backend: Backend) -> Result<Launched, ModelWorkerFailure> {
         let script = match backend {
             Backend::Webgpu => GPU_SCRIPT,
             Backend::Cpu => CPU_SCRIPT,
@@ -73,7 +73,7 @@ impl Extractor {
     ///
     /// # Errors
     /// As for [`Self::extract`].
-    pub async fn frame_ms(&self) -> Result<f64, ExtractorFailure> {
+    pub async fn frame_ms(&self) -> Result<f64, ModelWorkerFailure> {
         let grey = vec![0.5; 3 * self.input_size * self.input_size];
         self.extract(&grey).await?;
         let mut times = Vec::with_capacity(MAX_TIMED_FRAMES);
@@ -98,7 +98,7 @@ impl Extractor {
     ///
     /// # Errors
     /// The extractor is of no use afterwards.
-    pub async fn extract(&self, crops: &[f32]) -> Result<Extraction, ExtractorFailure> {
+    pub async fn extract(&self, crops: &[f32]) -> Result<Extraction, ModelWorkerFailure> {
         let request = Request::new("extract").with_transferred("crops", &Float32Array::from(crops));
         let extracted = self.connection.request_watched(request, &self.watchdog).await?;
         let floats = |key| js::get(&extracted, key).map(|value| Float32Array::new(&value).to_vec()).unwrap_or_default();

@@ -10,7 +10,7 @@ use super::client::{Extractor, Launched};
 use super::probe::{self, Adapter};
 use crate::browser::backoff::Backoff;
 use crate::browser::js;
-use crate::messages::{Backend, BackendChoice, BackendReason, BackendReport, ExtractorFailure};
+use crate::messages::{Backend, BackendChoice, BackendReason, BackendReport, ModelWorkerFailure};
 use crate::model::{BackboneKind, Extraction};
 use crate::worker::connection::Connection;
 use crate::worker::error::WorkerError;
@@ -42,10 +42,10 @@ struct Workers {
 struct Recovery {
     running: Cell<bool>,
     /// How WebGPU failed.
-    cause: RefCell<Option<ExtractorFailure>>,
+    cause: RefCell<Option<ModelWorkerFailure>>,
     backoff: RefCell<Backoff>,
     /// After a failed take-over: when to try again (on the monotonic clock), and how it failed.
-    retry: RefCell<Option<(f64, ExtractorFailure)>>,
+    retry: RefCell<Option<(f64, ModelWorkerFailure)>>,
 }
 
 /// A frame's features, and a report if the backend had to change for them.
@@ -133,11 +133,11 @@ impl ExtractorPool {
         let workers = self.workers.borrow();
         let least_busy = workers.extractors.iter().min_by_key(|extractor| extractor.in_flight()).cloned();
         least_busy.ok_or_else(|| {
-            WorkerError::Backbone(ExtractorFailure::Failed { detail: "no extractor is left".to_owned() })
+            WorkerError::Backbone(ModelWorkerFailure::Failed { detail: "no extractor is left".to_owned() })
         })
     }
 
-    fn remove(&self, failed: &Rc<Extractor>, failure: ExtractorFailure) -> Result<(), WorkerError> {
+    fn remove(&self, failed: &Rc<Extractor>, failure: ModelWorkerFailure) -> Result<(), WorkerError> {
         let mut workers = self.workers.borrow_mut();
         workers.extractors.retain(|extractor| !Rc::ptr_eq(extractor, failed));
         match workers.backend {
@@ -192,7 +192,7 @@ impl ExtractorPool {
             None => load_on_cpu(self.kind, &self.weights).await?,
         };
         let failure = self.recovery.cause.borrow().clone();
-        let failure = failure.unwrap_or_else(|| ExtractorFailure::Failed { detail: String::new() });
+        let failure = failure.unwrap_or_else(|| ModelWorkerFailure::Failed { detail: String::new() });
         Ok(run_on_cpu(cpu, self.kind, &self.weights, BackendReason::Lost { failure }, frame_ms).await)
     }
 }
@@ -200,7 +200,7 @@ impl ExtractorPool {
 type Timed = (Extractor, f64);
 
 /// The extractor with its time of a frame, in milliseconds.
-async fn timed(loaded: Result<Extractor, ExtractorFailure>) -> Result<Timed, ExtractorFailure> {
+async fn timed(loaded: Result<Extractor, ModelWorkerFailure>) -> Result<Timed, ModelWorkerFailure> {
     let extractor = loaded?;
     let frame_ms = extractor.frame_ms().await?;
     Ok((extractor, frame_ms))

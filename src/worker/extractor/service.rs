@@ -1,4 +1,4 @@
-//! The extractor itself: a worker that holds the backbone and no other state. Built with the feature `gpu` it runs on
+//! The extractor itself: a worker that holds the backbone and no other state. Built with the feature `burn-gpu` it runs on
 //! WebGPU and holds a video model, too; else on the CPU. [`super`] documents its messages.
 
 use std::cell::RefCell;
@@ -12,22 +12,22 @@ use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
 
 use super::WORKER_NAME;
 use crate::browser::js;
-#[cfg(feature = "gpu")]
+#[cfg(feature = "burn-gpu")]
 use crate::model::gpu::{GpuContext, Precision};
 use crate::model::{Backbone, BackboneKind, Device, ModelError};
 use crate::weights::Weights;
-#[cfg(feature = "gpu")]
+#[cfg(feature = "burn-gpu")]
 use crate::worker::video_model::service::VideoModelService;
 
 /// Upper bound of a loaded backbone's memory, as a multiple of its file's size: while it loads, the weights exist in three
 /// forms, and Winograd's transformed filters are four times as large.
-const MEMORY_PER_FILE_BYTE: usize = if cfg!(feature = "gpu") { 3 } else { 5 };
+const MEMORY_PER_FILE_BYTE: usize = if cfg!(feature = "burn-gpu") { 3 } else { 5 };
 
 /// What the worker holds.
 #[derive(Default)]
 struct Service {
     backbone: RefCell<Option<Rc<Backbone>>>,
-    #[cfg(feature = "gpu")]
+    #[cfg(feature = "burn-gpu")]
     video_model: VideoModelService,
 }
 
@@ -71,9 +71,9 @@ impl Service {
         match kind.as_str() {
             "load" => self.load(data).await,
             "extract" => self.extract(data).await,
-            #[cfg(feature = "gpu")]
+            #[cfg(feature = "burn-gpu")]
             other => self.video_model.respond(other, data).await,
-            #[cfg(not(feature = "gpu"))]
+            #[cfg(not(feature = "burn-gpu"))]
             other => Err(format!("unknown message kind {other}")),
         }
     }
@@ -95,7 +95,7 @@ impl Service {
         Ok(loaded)
     }
 
-    #[cfg(feature = "gpu")]
+    #[cfg(feature = "burn-gpu")]
     async fn device(&self) -> Result<Device, ModelError> {
         let context = GpuContext::open(Precision::F16, |detail| {
             let lost = message("lost");
@@ -107,7 +107,7 @@ impl Service {
         Ok(Device::Gpu(context))
     }
 
-    #[cfg(not(feature = "gpu"))]
+    #[cfg(not(feature = "burn-gpu"))]
     async fn device(&self) -> Result<Device, ModelError> {
         Ok(Device::Cpu)
     }

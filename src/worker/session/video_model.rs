@@ -7,13 +7,13 @@ use super::{GlobalModel, Session, post};
 use crate::browser::js;
 use crate::emotion::EMOTIONS;
 use crate::learning::{AdamSettings, Clip, Trainer};
-use crate::messages::{Backend, ExtractorFailure, FromWorker, VideoModelReason, VideoModelReport};
-use crate::model::vfer::{FEATURES, Vfer, VferArchitecture};
+use crate::messages::{Backend, FromWorker, ModelWorkerFailure, VideoModelReason, VideoModelReport};
+use crate::model::vfer::{Vfer, VferArchitecture};
 use crate::protocol::Manifest;
 use crate::weights::Weights;
 use crate::worker::connection::Connection;
 use crate::worker::error::WorkerError;
-use crate::worker::video_model::choice::{MEASURED_CLIPS, MEASURED_FRAMES, MEASURED_STEPS, choose};
+use crate::worker::video_model::choice::{MEASURED_STEPS, Measured, choose, measured_batch};
 use crate::worker::video_model::client::VideoModelClient;
 
 /// What runs the global model.
@@ -81,7 +81,7 @@ impl Session {
         &self,
         global: &GlobalModel,
         failed: &Rc<VideoModelClient>,
-        failure: ExtractorFailure,
+        failure: ModelWorkerFailure,
     ) -> Result<Rc<VideoModelClient>, WorkerError> {
         // Another frame, or training, may have replaced it already.
         if let Some(VideoModel::OnBurn(client)) = self.global_model.borrow().as_ref().map(|global| &global.video_model)
@@ -135,15 +135,15 @@ impl Session {
         {
             return Some(client);
         }
-        let (client, step_ms) = match loaded {
+        let (client, measured) = match loaded {
             None => (None, None),
             Some(Err(failure)) => (None, Some(Err(failure))),
             Some(Ok(client)) => {
-                let step_ms = client.step_ms().await;
-                (Some(client), Some(step_ms))
+                let measured = client.measure().await;
+                (Some(client), Some(measured))
             }
         };
-        let chosen = choose(step_ms_by_hand(vfer), step_ms);
+        let chosen = choose(&measure_by_hand(vfer), measured);
         let on_gpu = chosen.backend == Backend::Webgpu;
         if connection.is_some() {
             self.trains_on_gpu.set(Some(on_gpu));
@@ -153,7 +153,7 @@ impl Session {
     }
 
     /// Training of the paper's model failed on WebGPU: it is not tried there again.
-    pub(super) fn train_by_hand_from_now_on(&self, failure: ExtractorFailure) {
+    pub(super) fn train_by_hand_from_now_on(&self, failure: ModelWorkerFailure) {
         self.trains_on_gpu.set(Some(false));
         report(Backend::Cpu, VideoModelReason::Failed { failure });
     }
@@ -163,12 +163,13 @@ fn report(backend: Backend, reason: VideoModelReason) {
     post(&FromWorker::VideoModel(VideoModelReport { backend, reason }));
 }
 
-/// Time of a training step on this thread, in milliseconds.
-fn step_ms_by_hand(vfer: &Vfer) -> f64 {
-    let clip = Clip { features: vec![0.1; MEASURED_FRAMES * FEATURES], target: [1.0 / EMOTIONS as f32; EMOTIONS] };
-    let batch = [&clip; MEASURED_CLIPS];
+/// What this thread makes of [`measured_batch`].
+fn measure_by_hand(vfer: &Vfer) -> Measured {
+    let clips = measured_batch();
+    let batch: Vec<&Clip> = clips.iter().collect();
     let mut trainer = Trainer::new(vfer.clone(), AdamSettings::with_learning_rate(1e-5));
     trainer.step(&batch);
+    let gradient = trainer.gradient().to_weights();
     let mut times = [0.0; MEASURED_STEPS];
     for time in &mut times {
         let started_ms = js::now_ms();
@@ -176,5 +177,5 @@ fn step_ms_by_hand(vfer: &Vfer) -> f64 {
         *time = js::now_ms() - started_ms;
     }
     times.sort_by(f64::total_cmp);
-    times[MEASURED_STEPS / 2]
+    Measured { step_ms: times[MEASURED_STEPS / 2], gradient }
 }

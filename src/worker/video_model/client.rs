@@ -9,11 +9,12 @@ use wasm_bindgen::prelude::*;
 use crate::browser::js;
 use crate::emotion::EMOTIONS;
 use crate::learning::{Clip, LearningSettings, StepReport};
-use crate::messages::{Backend, ExtractorFailure};
+use crate::messages::{Backend, ModelWorkerFailure};
 use crate::weights::Weights;
 use crate::worker::connection::{Connection, LOAD_TIMEOUT_MS, Request, failed};
 use crate::worker::extractor::WORKER_NAME;
 use crate::worker::extractor::client::GPU_SCRIPT;
+use crate::worker::video_model::choice::Measured;
 use crate::worker::watchdog::Watchdog;
 
 /// A video model that a worker holds.
@@ -29,7 +30,7 @@ impl VideoModelClient {
     ///
     /// # Errors
     /// The worker is gone or does not start, or the weights cannot be used there.
-    pub async fn load(extractor: Option<&Rc<Connection>>, weights: &Weights) -> Result<Self, ExtractorFailure> {
+    pub async fn load(extractor: Option<&Rc<Connection>>, weights: &Weights) -> Result<Self, ModelWorkerFailure> {
         let connection = match extractor {
             Some(connection) => connection.clone(),
             None => Rc::new(Connection::open(GPU_SCRIPT, WORKER_NAME).await?),
@@ -51,7 +52,7 @@ impl VideoModelClient {
     ///
     /// # Errors
     /// The worker or its device failed.
-    pub async fn probabilities(&self, features: &[f32]) -> Result<[f32; EMOTIONS], ExtractorFailure> {
+    pub async fn probabilities(&self, features: &[f32]) -> Result<[f32; EMOTIONS], ModelWorkerFailure> {
         self.predict(features, false).await
     }
 
@@ -59,11 +60,11 @@ impl VideoModelClient {
     ///
     /// # Errors
     /// None is, or the worker or its device failed.
-    pub async fn tuned_probabilities(&self, features: &[f32]) -> Result<[f32; EMOTIONS], ExtractorFailure> {
+    pub async fn tuned_probabilities(&self, features: &[f32]) -> Result<[f32; EMOTIONS], ModelWorkerFailure> {
         self.predict(features, true).await
     }
 
-    async fn predict(&self, features: &[f32], tuned: bool) -> Result<[f32; EMOTIONS], ExtractorFailure> {
+    async fn predict(&self, features: &[f32], tuned: bool) -> Result<[f32; EMOTIONS], ModelWorkerFailure> {
         let request = Request::new("video-predict")
             .with("tuned", &tuned.into())
             .with_transferred("features", &Float32Array::from(features));
@@ -73,20 +74,21 @@ impl VideoModelClient {
         probabilities.copied().ok_or_else(|| failed("no probabilities"))
     }
 
-    /// Time of a training step of 8 clips of 32 frames, in milliseconds.
+    /// What it makes of [`super::choice::measured_batch`].
     ///
     /// # Errors
     /// The worker or its device failed.
-    pub async fn step_ms(&self) -> Result<f64, ExtractorFailure> {
+    pub async fn measure(&self) -> Result<Measured, ModelWorkerFailure> {
         let measured = self.connection.request(Request::new("video-measure"), LOAD_TIMEOUT_MS).await?;
-        number(&measured, "step_ms").ok_or_else(|| failed("no time of a step"))
+        let step_ms = number(&measured, "step_ms").ok_or_else(|| failed("no time of a step"))?;
+        Ok(Measured { step_ms, gradient: weights(&measured, "gradient")? })
     }
 
     /// Begins to fine-tune a copy of the model on `clips`; an earlier run that is not finished is dropped.
     ///
     /// # Errors
     /// The clips are not usable, or the worker or its device failed.
-    pub async fn begin(&self, clips: &[Clip], settings: &LearningSettings) -> Result<(), ExtractorFailure> {
+    pub async fn begin(&self, clips: &[Clip], settings: &LearningSettings) -> Result<(), ModelWorkerFailure> {
         let features: Vec<f32> = clips.iter().flat_map(|clip| &clip.features).copied().collect();
         let targets: Vec<f32> = clips.iter().flat_map(|clip| clip.target).collect();
         let frames = |clip: &Clip| (clip.features.len() / crate::model::vfer::FEATURES) as u32;
@@ -104,7 +106,7 @@ impl VideoModelClient {
     ///
     /// # Errors
     /// The loss is no longer finite, or the worker or its device failed.
-    pub async fn step(&self) -> Result<Option<StepReport>, ExtractorFailure> {
+    pub async fn step(&self) -> Result<Option<StepReport>, ModelWorkerFailure> {
         let done = self.connection.request_watched(Request::new("train-step"), &self.steps).await?;
         let (Some(step), Some(steps), Some(loss)) =
             (number(&done, "step"), number(&done, "steps"), number(&done, "loss"))
@@ -118,11 +120,15 @@ impl VideoModelClient {
     ///
     /// # Errors
     /// The worker or its device failed.
-    pub async fn finish(&self) -> Result<Weights, ExtractorFailure> {
+    pub async fn finish(&self) -> Result<Weights, ModelWorkerFailure> {
         let finished = self.connection.request(Request::new("train-finish"), LOAD_TIMEOUT_MS).await?;
-        let delta = js::get(&finished, "delta").ok_or_else(|| failed("no update"))?;
-        Weights::from_safetensors(&Uint8Array::new(&delta).to_vec()).map_err(|error| failed(&error.to_string()))
+        weights(&finished, "delta")
     }
+}
+
+fn weights(data: &JsValue, key: &str) -> Result<Weights, ModelWorkerFailure> {
+    let bytes = js::get(data, key).ok_or_else(|| failed(&format!("no {key}")))?;
+    Weights::from_safetensors(&Uint8Array::new(&bytes).to_vec()).map_err(|error| failed(&error.to_string()))
 }
 
 fn number(data: &JsValue, key: &str) -> Option<f64> {

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | `video-load` | `weights`: a safetensors file | `on_gpu` |
 //! | `video-predict` | `features`: `[frames, FEATURES]`; `tuned`: by the copy in training | `probabilities`: `[EMOTIONS]` |
-//! | `video-measure` | | `step_ms`: time of a training step of 8 clips of 32 frames |
+//! | `video-measure` | | `step_ms`: time of a training step of 8 clips of 32 frames; `gradient` of the first, a safetensors file |
 //! | `train-begin` | `features`, `lengths` (frames of each clip), `targets`, `settings` | `steps` |
 //! | `train-step` | | `step`, `steps`, `loss`; without them when there is none left |
 //! | `train-finish` | | `delta`: a safetensors file |
@@ -17,5 +17,5 @@ pub mod choice;
 
 #[cfg(all(target_arch = "wasm32", feature = "worker"))]
 pub mod client;
-#[cfg(all(target_arch = "wasm32", feature = "worker", feature = "gpu"))]
+#[cfg(all(target_arch = "wasm32", feature = "worker", feature = "burn-gpu"))]
 pub mod service;

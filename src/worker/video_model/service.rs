@@ -14,7 +14,7 @@ use crate::model::burn::VideoModel;
 use crate::model::gpu::GpuContext;
 use crate::model::vfer::{FEATURES, softmax};
 use crate::weights::Weights;
-use crate::worker::video_model::choice::{MEASURED_CLIPS, MEASURED_FRAMES, MEASURED_STEPS};
+use crate::worker::video_model::choice::{MEASURED_STEPS, measured_batch};
 
 /// A software adapter takes seconds a step: one that takes longer, in milliseconds, is not measured again.
 const LONG_STEP_MS: f64 = 250.0;
@@ -86,13 +86,14 @@ impl VideoModelService {
         Ok(predicted)
     }
 
-    /// Times training steps on made-up clips: how long a step takes depends on their sizes alone.
+    /// The gradient of [`measured_batch`], and the time of training steps on it.
     async fn measure(&self) -> Result<Object, String> {
         let loaded = self.loaded()?;
-        let clip = Clip { features: vec![0.1; MEASURED_FRAMES * FEATURES], target: [1.0 / EMOTIONS as f32; EMOTIONS] };
-        let batch = [&clip; MEASURED_CLIPS];
+        let clips = measured_batch();
+        let batch: Vec<&Clip> = clips.iter().collect();
         let settings = AdamSettings::with_learning_rate(1e-5);
         let mut trainer = VideoModelTrainer::new(&loaded.weights, settings, &loaded.device).map_err(text)?;
+        let (_, gradient) = trainer.loss_and_gradient(&batch).await.map_err(text)?;
         trainer.step(&batch, None).await.map_err(text)?;
         let mut times = Vec::with_capacity(MEASURED_STEPS);
         for _ in 0..MEASURED_STEPS {
@@ -107,6 +108,7 @@ impl VideoModelService {
         times.sort_by(f64::total_cmp);
         let measured = Object::new();
         js::set(&measured, "step_ms", &times[times.len() / 2].into());
+        js::set(&measured, "gradient", &Uint8Array::from(gradient.to_safetensors(None).as_slice()));
         Ok(measured)
     }
 

@@ -67,3 +67,18 @@ async fn the_probe_says_what_it_found() {
     let reason = student.wait_for_backend("cpu").await;
     assert!(reason.len() > 20, "{reason}");
 }
+
+/// Before the paper's model is trained for the first time, a step is measured on WebGPU and on the CPU; times are told only
+/// if both compute the same gradient.
+#[tokio::test]
+async fn the_video_model_computes_the_same_on_webgpu() {
+    let aggregator = Aggregator::start().await;
+    let student = Student::open(aggregator.student_link(), "webgpu", Camera::Granted(Film::Portrait(3))).await;
+    student.consent().await;
+    student.wait_for_backend("webgpu").await;
+    student.contribute().await;
+    student.wait_for_acknowledgement(aggregator.manifest().await.round.unwrap().id).await;
+    let report: String =
+        student.browser().script("return document.querySelector('#video-model-report').textContent").await;
+    assert!(report.contains("ms a training step on WebGPU"), "{report}");
+}

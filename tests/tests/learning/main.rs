@@ -1,7 +1,5 @@
 //! The VFER and its learning rules against PyTorch's numbers: the same tests natively and in the browser.
 
-// Natively only: in the browser an end-to-end test runs and trains such a model (`end_to_end/architectures.rs`).
-#[cfg(not(target_arch = "wasm32"))]
 mod video_model;
 
 use emofed::emotion::{EMOTIONS, Emotion};

@@ -1,5 +1,5 @@
 //! Video models on burn: the paper's against PyTorch's numbers and the hand-written path, all architectures against
-//! finite differences and each other, on burn's CPU backend and on a GPU. Natively only: `main.rs` says why.
+//! finite differences and each other, on burn's CPU backend and, with the feature `burn-gpu`, on a GPU.
 
 use burn::tensor::Device;
 use emofed::emotion::EMOTIONS;
@@ -15,7 +15,7 @@ use super::{check_gradient, clips, golden, model, numbers};
 /// Of the largest value; between two implementations of the same sums in f32.
 const TOLERANCE: f64 = 1e-4;
 
-#[cfg(feature = "gpu")]
+#[cfg(feature = "burn-gpu")]
 async fn gpu() -> Device {
     use emofed::model::gpu::{GpuContext, Precision};
     let lost = |reason| panic!("the device was lost: {reason}");
@@ -184,20 +184,20 @@ async fn clips_that_are_none_are_refused() {
     }
 }
 
-#[cfg(feature = "gpu")]
+#[cfg(feature = "burn-gpu")]
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn the_papers_model_on_a_gpu_is_pytorchs() {
     goldens(&gpu().await).await;
 }
 
-#[cfg(feature = "gpu")]
+#[cfg(feature = "burn-gpu")]
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn fine_tuning_on_a_gpu_is_the_hand_written_one() {
     fine_tune(&gpu().await).await;
 }
 
 /// Logits and gradients of all architectures, against burn's CPU backend.
-#[cfg(feature = "gpu")]
+#[cfg(feature = "burn-gpu")]
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn all_architectures_on_a_gpu() {
     let (gpu, clips) = (gpu().await, uneven_clips());
