@@ -9,7 +9,7 @@ use crate::emotion::EMOTIONS;
 /// Decay of the running mean of predictions, once there are enough clips.
 const DECAY: f64 = 0.95;
 
-/// Pseudo-labels clips in the order in which they are filmed.
+/// Pseudo-labels clips in the order in which they were recorded.
 ///
 /// With `p` the mean of the image head's probabilities over the clip's frames and `q` the VFER's probabilities, both
 /// `[EMOTIONS]`, a clip is labelled in these steps, of which the paper's settings leave only the first and the threshold
