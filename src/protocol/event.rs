@@ -41,6 +41,8 @@ pub enum Event {
         /// The version whose weights it repeats.
         restored: u64,
     },
+    /// Something else is on the stage.
+    LectureChanged,
     /// An event of a newer protocol.
     #[serde(other)]
     Unknown,

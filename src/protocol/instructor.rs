@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MINIMUM_CONTRIBUTORS, ModelVersion, OpenRound, RoundPhase};
+use super::{Lecture, MINIMUM_CONTRIBUTORS, ModelVersion, OpenRound, RoundPhase};
 
 /// Paths of the instructor's calls; all need the instructor's bearer token.
 pub mod instructor_path {
@@ -12,6 +12,8 @@ pub mod instructor_path {
     pub const ROUNDS: &str = "/api/v2/instructor/rounds";
     /// `PATCH` [`super::RoundSettingsChange`].
     pub const SETTINGS: &str = "/api/v2/instructor/settings";
+    /// `PUT` [`super::Lecture`]: what is on the stage from now on.
+    pub const LECTURE: &str = "/api/v2/instructor/lecture";
 
     /// `POST`: makes a new join code; answers with a [`super::JoinCode`].
     pub const JOIN_CODE: &str = "/api/v2/instructor/join-code";
@@ -130,9 +132,24 @@ pub struct FederationStatus {
     pub models: Vec<ModelVersion>,
     /// How rounds go.
     pub settings: RoundSettings,
+    /// What is on the stage, and what may be.
+    #[serde(default)]
+    pub lecture: LectureStatus,
     /// A demonstration with fewer than [`MINIMUM_CONTRIBUTORS`].
     #[serde(default)]
     pub few_contributors: bool,
+}
+
+/// What is on the stage, and what may be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LectureStatus {
+    /// What is.
+    pub current: Lecture,
+    /// Names of the files in the configured lecture folder.
+    pub files: Vec<String>,
+    /// Origins, such as `https://meet.example.org`, whose pages and files may be.
+    pub origins: Vec<String>,
 }
 
 /// A round in the list of rounds.

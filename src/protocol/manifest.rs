@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{EndedRound, OpenRound};
+use super::{EndedRound, Lecture, OpenRound};
 use crate::learning::LearningSettings;
 use crate::model::BackboneKind;
 use crate::model::vfer::VferArchitecture;
@@ -16,6 +16,9 @@ pub struct Manifest {
     pub name: String,
     /// Who runs this and why; absent only on loopback.
     pub deployment: Option<Deployment>,
+    /// What is on the stage.
+    #[serde(default)]
+    pub lecture: Lecture,
     /// The frozen feature extractor and image model.
     pub backbone: BackboneRef,
     /// The face detector's weights.

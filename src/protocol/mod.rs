@@ -4,6 +4,7 @@
 
 mod event;
 mod instructor;
+mod lecture;
 mod manifest;
 mod problem;
 mod round;
@@ -11,8 +12,10 @@ mod update;
 
 pub use event::Event;
 pub use instructor::{
-    FederationStatus, JoinCode, ParticipantSummary, RoundSettings, RoundSettingsChange, RoundSummary, instructor_path,
+    FederationStatus, JoinCode, LectureStatus, ParticipantSummary, RoundSettings, RoundSettingsChange, RoundSummary,
+    instructor_path,
 };
+pub use lecture::{LECTURE_FOLDER, Lecture};
 pub use manifest::{
     AcceptanceReport, BackboneRef, BlobRef, CaptureSettings, Deployment, MINIMUM_CONTRIBUTORS, Manifest, ModelCard,
     ModelOrigin, ModelVersion,

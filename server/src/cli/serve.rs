@@ -79,6 +79,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     config.few_contributors = arguments.allow_few_contributors;
     config.check(arguments.listen).map_err(config_failure)?;
+    if let Some(folder) = config.stage.folder.as_deref().filter(|folder| !folder.is_dir()) {
+        let message = format!("stage.folder of the configuration: there is no folder {}", folder.display());
+        return Err(Failure::new(message, "make it, and put the lecture's files there, or leave stage.folder out"));
+    }
     if let Some(dist) = arguments.dist.as_deref().filter(|dist| !dist.join("index.html").is_file()) {
         let message = format!("{} has no index.html", dist.display());
         return Err(Failure::new(message, "build the page with `make build`, or name another folder with --dist"));
@@ -135,7 +139,12 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
         federation,
         admission: Arc::new(admission),
         joins: Arc::new(JoinLimiter::new(config.limits.joins_per_address())),
-        origins: Origins { public: config.public_origin.clone(), trusted_proxy: config.trusted_proxy },
+        origins: Origins {
+            public: config.public_origin.clone(),
+            trusted_proxy: config.trusted_proxy,
+            stage: config.stage.origins.clone(),
+            embedders: config.stage.embedders.clone(),
+        },
         connections: ConnectionBounds::for_this_process(),
         streams: EventStreams::default(),
         stopping,

@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use emofed::protocol::MINIMUM_CONTRIBUTORS;
 
 use super::{Config, DeploymentConfig};
-use crate::serve::authority;
+use crate::round::{Refusal, Stage};
+use crate::serve::{authority, is_loopback};
 
 /// Why the aggregator does not start.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,9 @@ pub enum ConfigError {
     /// A value makes no sense.
     #[error("the configuration: {0}")]
     Value(&'static str),
+    /// The configured lecture may not be on the stage.
+    #[error("stage.lecture: {0}")]
+    Lecture(#[from] Refusal),
     /// Few contributors, and others are served.
     #[error(
         "--allow-few-contributors is for demonstrations on loopback: with fewer than {MINIMUM_CONTRIBUTORS} contributors a \
@@ -132,10 +136,17 @@ impl Config {
                 self.public_origin.as_deref().is_none_or(|origin| authority(origin).is_some()),
                 "public_origin must be like https://class.example.org: no path, no default port, lower case",
             ),
+            (
+                self.stage.origins.iter().chain(&self.stage.embedders).all(|origin| is_secure_origin(origin)),
+                "stage.origins and stage.embedders must be like https://meet.example.org: no path, no default port, lower \
+                 case, and https but on loopback",
+            ),
         ];
         if let Some((_, rule)) = rules.into_iter().find(|(kept, _)| !kept) {
             return Err(ConfigError::Value(rule));
         }
+        let stage = Stage::from(self.stage.clone());
+        stage.check(&stage.lecture)?;
         if !address.ip().is_loopback() || self.trusted_proxy || self.public_origin.is_some() {
             if self.few_contributors {
                 return Err(ConfigError::FewBeyondLoopback);
@@ -152,4 +163,9 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// Whether browsers take what is served there for secure.
+fn is_secure_origin(origin: &str) -> bool {
+    authority(origin).is_some_and(|host| origin.starts_with("https://") || is_loopback(host))
 }

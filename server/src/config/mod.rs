@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::check::ConfigError;
 pub use self::learning::LearningConfig;
-pub use self::sections::{CaptureConfig, DeploymentConfig, LimitsConfig, RoundsConfig};
+pub use self::sections::{CaptureConfig, DeploymentConfig, LimitsConfig, RoundsConfig, StageConfig};
 use crate::round::{FederationBounds, FederationConfig};
 
 /// `emofed serve --config FILE`, in TOML. Everything has a default.
@@ -29,6 +29,8 @@ pub struct Config {
     pub learning: LearningConfig,
     /// How tabs sample frames and cut clips.
     pub capture: CaptureConfig,
+    /// What is on the stage, and what may be.
+    pub stage: StageConfig,
     /// What an update may be at most.
     pub limits: LimitsConfig,
     /// The aggregation strategy: FedAvg unless another is named.
@@ -68,6 +70,7 @@ impl Config {
         FederationConfig {
             name: self.name.clone().unwrap_or_else(|| "Virtual classroom".to_owned()),
             deployment: self.deployment.clone().map(Into::into),
+            stage: self.stage.clone().into(),
             learning: self.learning.clone().into(),
             capture: self.capture.clone().into(),
             rounds: self.rounds.clone().into(),

@@ -1,10 +1,12 @@
 //! The sections of the configuration file but `[learning]` and `[strategy]`. Each is strict and converts to what the wire or
 //! the round machine has.
 
-use emofed::protocol::{CaptureSettings, Deployment, RoundSettings, UpdateLimits};
+use std::path::PathBuf;
+
+use emofed::protocol::{CaptureSettings, Deployment, Lecture, RoundSettings, UpdateLimits};
 use serde::{Deserialize, Serialize};
 
-use crate::round::FederationBounds;
+use crate::round::{FederationBounds, Stage};
 
 /// `[rounds]`: [`RoundSettings`] until the instructor changes them.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -54,6 +56,26 @@ impl From<CaptureConfig> for CaptureSettings {
         CaptureConfig { max_frames_per_second, clip_ms, clip_overlap, minimum_frames, face_lost_ms }: CaptureConfig,
     ) -> Self {
         Self { max_frames_per_second, clip_ms, clip_overlap, minimum_frames, face_lost_ms }
+    }
+}
+
+/// `[stage]`: what students see beside their own camera, and which pages may be in each other's frames.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StageConfig {
+    /// Folder of files that are served as `lecture/NAME`.
+    pub folder: Option<PathBuf>,
+    /// Origins whose pages, videos and pictures may be on the stage.
+    pub origins: Vec<String>,
+    /// Origins whose pages may show the student's page in a frame.
+    pub embedders: Vec<String>,
+    /// What is on the stage until the instructor changes it.
+    pub lecture: Lecture,
+}
+
+impl From<StageConfig> for Stage {
+    fn from(StageConfig { folder, origins, lecture, embedders: _ }: StageConfig) -> Self {
+        Self { lecture, folder, origins }
     }
 }
 

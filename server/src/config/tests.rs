@@ -49,8 +49,15 @@ fn the_documentation_has_every_key_and_the_defaults() {
         UpdateLimits::reachable(&config.learning.clone().into(), config.limits.max_examples, 200_000).max_norm;
     assert!((reachable - config.limits.max_norm.unwrap()).abs() < 0.01, "{reachable}");
     let limits = LimitsConfig { max_norm: None, joins_per_address_per_hour: None, ..config.limits };
-    let without_options =
-        Config { name: None, trusted_proxy: false, public_origin: None, deployment: None, limits, ..config };
+    let without_options = Config {
+        name: None,
+        stage: StageConfig::default(),
+        trusted_proxy: false,
+        public_origin: None,
+        deployment: None,
+        limits,
+        ..config
+    };
     assert_eq!(without_options, Config::default());
 }
 

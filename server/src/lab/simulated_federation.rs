@@ -18,7 +18,7 @@ use super::dataset::RatedClip;
 use super::parallel::on_all_cores;
 use super::transport::{Delivery, Transport};
 use crate::clock::Clock;
-use crate::round::{AcceptanceCheck, Federation, FederationBounds, FederationConfig, SanityCheck, publish_made};
+use crate::round::{AcceptanceCheck, Federation, FederationBounds, FederationConfig, SanityCheck, Stage, publish_made};
 use crate::store::{BackboneRecord, EmbeddedStore, Phase, Records};
 
 /// Time that passes only when a round does.
@@ -95,6 +95,7 @@ impl SimulatedFederation {
         let config = FederationConfig {
             name: "simulation".into(),
             deployment: None,
+            stage: Stage::default(),
             learning: learning.clone(),
             capture: CaptureSettings::default(),
             // Rounds are opened and closed by hand, with whoever has delivered by then.

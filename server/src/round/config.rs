@@ -1,7 +1,9 @@
 //! What is decided before a federation opens.
 
 use emofed::learning::{LearningSettings, Strategy};
-use emofed::protocol::{CaptureSettings, Deployment, RoundSettings, UpdateLimits};
+use std::path::PathBuf;
+
+use emofed::protocol::{CaptureSettings, Deployment, Lecture, RoundSettings, UpdateLimits};
 
 /// What is fixed while the aggregator runs.
 #[derive(Clone, Debug)]
@@ -10,6 +12,8 @@ pub struct FederationConfig {
     pub name: String,
     /// Who runs it and why.
     pub deployment: Option<Deployment>,
+    /// What is on the stage, and what may be.
+    pub stage: Stage,
     /// How tabs learn.
     pub learning: LearningSettings,
     /// How tabs sample frames and cut clips.
@@ -24,6 +28,17 @@ pub struct FederationConfig {
     pub few_contributors: bool,
     /// Limits of disk space and load.
     pub bounds: FederationBounds,
+}
+
+/// What is on the stage of the student's page until the instructor changes it, and what may be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stage {
+    /// The lecture.
+    pub lecture: Lecture,
+    /// Folder of the aggregator's own lecture files.
+    pub folder: Option<PathBuf>,
+    /// Origins whose pages and files may be on the stage.
+    pub origins: Vec<String>,
 }
 
 /// Limits of disk space and load.

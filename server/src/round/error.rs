@@ -124,6 +124,24 @@ pub enum Refusal {
         /// Most participants.
         limit: u32,
     },
+    /// The aggregator's version does not know this kind of lecture.
+    #[error("There is no such kind of lecture.")]
+    UnknownLecture,
+    /// A lecture has no address, or too many.
+    #[error("A lecture has between 1 and {limit} addresses.")]
+    LectureAddresses {
+        /// Most addresses.
+        limit: usize,
+    },
+    /// The configuration does not allow this address on the stage.
+    #[error(
+        "The stage may not show {address}: it is neither a file of the lecture folder (`lecture/NAME`) nor of an origin in \
+         stage.origins of the configuration."
+    )]
+    NotOnStage {
+        /// The address.
+        address: String,
+    },
     /// No participant has this id.
     #[error("No participant has this id.")]
     UnknownParticipant,

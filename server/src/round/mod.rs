@@ -8,6 +8,7 @@ mod config;
 mod ended;
 mod error;
 mod evaluating;
+mod lecture;
 mod members;
 mod models;
 mod open;
@@ -24,7 +25,7 @@ use emofed::protocol::{
     RoundSettings, RoundSummary,
 };
 
-pub use self::config::{FederationBounds, FederationConfig};
+pub use self::config::{FederationBounds, FederationConfig, Stage};
 pub use self::error::{Refusal, RoundError};
 pub(crate) use self::evaluating::misfit;
 pub use self::evaluating::{AcceptanceCheck, SanityCheck};
@@ -76,6 +77,7 @@ impl Federation {
             protocol: PROTOCOL,
             name: config.name.clone(),
             deployment: config.deployment.clone(),
+            lecture: config.stage.lecture.clone(),
             backbone: backbone.clone(),
             detector: detector.clone(),
             model: state.latest_model.clone().into(),
@@ -136,6 +138,11 @@ impl Federation {
     /// The records.
     pub fn records(&self) -> &Records {
         &self.records
+    }
+
+    /// What is fixed while the aggregator runs.
+    pub fn config(&self) -> &FederationConfig {
+        &self.config
     }
 
     /// How rounds go now.
@@ -247,7 +254,8 @@ impl Federation {
         });
         let recent_rounds = state.ended_rounds.iter().cloned().collect();
         let detector = self.detector.clone();
-        let manifest = Manifest { model, round, detector, recent_rounds, ..before.manifest.clone() };
+        let lecture = state.lecture.clone().unwrap_or_else(|| self.config.stage.lecture.clone());
+        let manifest = Manifest { model, round, detector, recent_rounds, lecture, ..before.manifest.clone() };
         let settings = self.effective_settings(state);
         let snapshot = Arc::new(Snapshot::new(manifest, base, settings, state.newest_round));
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;

@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use emofed::protocol::{BackboneRef, EndedRound, RECENT_ROUNDS, RoundOutcome, RoundSettings, RoundSettingsChange};
+use emofed::protocol::{
+    BackboneRef, EndedRound, Lecture, RECENT_ROUNDS, RoundOutcome, RoundSettings, RoundSettingsChange,
+};
 
 use super::models::latest_model;
 use super::{Federation, Refusal, RoundError, is_over};
@@ -12,6 +14,8 @@ use crate::store::{ModelRecord, Phase, Records, RoundRecord};
 pub(super) struct State {
     /// What the instructor changed; the rest is as configured.
     pub changes: RoundSettingsChange,
+    /// What the instructor put on the stage; as configured otherwise.
+    pub lecture: Option<Lecture>,
     /// The round that has not ended, if any.
     pub round: Option<RoundRecord>,
     /// Its updates.
@@ -40,6 +44,7 @@ impl State {
         };
         Ok(Self {
             changes: records.settings()?,
+            lecture: records.lecture()?,
             received,
             latest_model,
             newest_version: records.newest_models(None, 1)?.first().map_or(0, |model| model.version),

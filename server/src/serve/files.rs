@@ -148,6 +148,17 @@ pub(super) fn page(dist: &FilePath) -> Router {
     Router::new().fallback_service(files).layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, revalidate))
 }
 
+/// The lecture's files, for frames and pictures of this origin alone. Scripts in them do not run: they would have the
+/// page's origin.
+pub(super) fn lecture(folder: &FilePath) -> Router {
+    let policy = "default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'; object-src 'self'; \
+        frame-ancestors 'self'";
+    Router::new()
+        .fallback_service(ServeDir::new(folder).append_index_html_on_directories(false))
+        .layer(SetResponseHeaderLayer::overriding(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy)))
+        .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, HeaderValue::from_static("no-cache")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::parse_range;

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
-use emofed::protocol::{FederationStatus, JoinCode, ParticipantSummary, RoundSettings, RoundSettingsChange};
+use emofed::protocol::{FederationStatus, JoinCode, Lecture, ParticipantSummary, RoundSettings, RoundSettingsChange};
 
 use super::Number;
 use super::access::Instructor;
@@ -41,6 +41,7 @@ pub(super) async fn status(
             rounds: federation.rounds(pages.rounds_before, PAGE)?,
             models: federation.models(pages.models_before, PAGE)?,
             settings: snapshot.settings.clone(),
+            lecture: federation.lecture_status(),
             few_contributors: snapshot.manifest.few_contributors,
         })
     });
@@ -78,6 +79,16 @@ pub(super) async fn settings(
     let change: RoundSettingsChange = serde_json::from_value(fields.into())
         .map_err(|error| RequestError::Malformed(format!("The settings: {error}.")))?;
     Ok(Json(app.blocking(move |federation| Ok(federation.change_settings(change)?)).await?))
+}
+
+/// `PUT /api/v2/instructor/lecture`.
+pub(super) async fn lecture(
+    Instructor(app): Instructor,
+    lecture: Result<Json<Lecture>, JsonRejection>,
+) -> Result<StatusCode, ServeError> {
+    let Json(lecture) = lecture.map_err(|error| RequestError::Malformed(error.body_text()))?;
+    app.blocking(move |federation| Ok(federation.set_lecture(lecture)?)).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// `POST /api/v2/instructor/join-code`: a new code; the old one lets nobody join any more.

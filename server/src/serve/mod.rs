@@ -32,7 +32,7 @@ pub use self::connections::ConnectionBounds;
 use self::connections::OpenCounts;
 pub use self::error::{RequestError, ServeError};
 pub use self::join_limiter::JoinLimiter;
-pub use self::security::{Origins, authority};
+pub use self::security::{Origins, authority, is_loopback};
 use crate::round::Federation;
 
 /// A request that takes longer than this is given up; event streams are exempt.
@@ -41,6 +41,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long requests under way may take to finish when the aggregator stops.
 const GRACE: Duration = Duration::from_secs(5);
+/// Longest description of a lecture.
+const MAX_LECTURE_BYTES: usize = 64 * 1_024;
 /// How often deadlines are checked.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -107,6 +109,7 @@ pub fn router(app: App, dist: Option<PathBuf>) -> Router {
         .route("/api/v2/instructor/rounds/{round}/close", post(instructor::close))
         .route("/api/v2/instructor/models/{version}/restore", post(instructor::restore))
         .route("/api/v2/instructor/settings", patch(instructor::settings).layer(DefaultBodyLimit::max(1_024)))
+        .route("/api/v2/instructor/lecture", put(instructor::lecture).layer(DefaultBodyLimit::max(MAX_LECTURE_BYTES)))
         .route("/api/v2/openapi.json", get(status::openapi))
         .route("/blobs/{sha256}", get(files::blob).layer(Extension(files::Verified::default())))
         .route("/healthz", get(status::healthz))
@@ -119,6 +122,10 @@ pub fn router(app: App, dist: Option<PathBuf>) -> Router {
         .route("/api/{*path}", axum::routing::any(no_route))
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(app.clone());
+    let router = match &app.federation.config().stage.folder {
+        Some(folder) => router.nest_service("/lecture", files::lecture(folder)),
+        None => router,
+    };
     let router = match dist {
         Some(dist) => router.fallback_service(files::page(&dist)),
         None => router.fallback(no_route),

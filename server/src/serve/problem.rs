@@ -95,6 +95,9 @@ fn of_refusal(refusal: &Refusal) -> Problem {
         R::UnknownVersion { version } => of(ProblemCode::NotFound).with("version", *version),
         R::WeightsUnavailable { version } => of(ProblemCode::Conflict).with("version", *version),
         R::FederationFull { limit } => of(ProblemCode::Conflict).with("limit", *limit),
+        R::UnknownLecture => of(ProblemCode::BadRequest),
+        R::LectureAddresses { limit } => of(ProblemCode::BadRequest).with("limit", *limit as u64),
+        R::NotOnStage { address } => of(ProblemCode::BadRequest).with("address", address.as_str()),
         R::UnknownParticipant => of(ProblemCode::NotFound),
         R::MinimumClientsTooSmall { found, limit } | R::MinimumClientsTooLarge { found, limit } => {
             of(ProblemCode::BadRequest).with("found", *found).with("limit", *limit)

@@ -11,20 +11,27 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::error::RequestError;
 
-/// Scripts, workers, styles and connections only from here; WebAssembly may be compiled.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; \
-    style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; media-src 'self' blob:; manifest-src 'self'; \
-    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-const HEADERS: [(HeaderName, &str); 7] = [
-    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (HeaderName::from_static("permissions-policy"), "camera=(self), microphone=(), geolocation=()"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-embedder-policy"), "require-corp"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-];
+/// Headers on every answer. Scripts, workers, styles and connections only from here; WebAssembly may be compiled; frames,
+/// videos and pictures of the lecture from the stage's origins, too. A meeting on the stage may ask for camera and microphone.
+fn headers(origins: &Origins) -> [(HeaderName, String); 6] {
+    let stage: String = origins.stage.iter().map(|origin| format!(" {origin}")).collect();
+    let embedders = if origins.embedders.is_empty() { "'none'".to_owned() } else { origins.embedders.join(" ") };
+    let policy = format!(
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; \
+         img-src 'self' data: blob:{stage}; connect-src 'self'; media-src 'self' blob:{stage}; manifest-src 'self'; \
+         frame-src 'self'{stage}; base-uri 'none'; form-action 'none'; frame-ancestors {embedders}"
+    );
+    let quoted: String = origins.stage.iter().map(|origin| format!(" \"{origin}\"")).collect();
+    let permissions = format!("camera=(self{quoted}), microphone=({}), geolocation=()", quoted.trim_start());
+    [
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+        (header::REFERRER_POLICY, "no-referrer".to_owned()),
+        (HeaderName::from_static("permissions-policy"), permissions),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin".to_owned()),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin".to_owned()),
+    ]
+}
 
 /// Headers that only a proxy adds.
 const FORWARDING: [&str; 5] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
@@ -39,9 +46,14 @@ pub struct Origins {
     pub public: Option<String>,
     /// Whether a proxy in front is configured.
     pub trusted_proxy: bool,
+    /// Origins whose pages and files may be on the stage.
+    pub stage: Vec<String>,
+    /// Origins whose pages may show the student's page in a frame.
+    pub embedders: Vec<String>,
 }
 
 pub(super) fn protect(router: Router, origins: Origins) -> Router {
+    let headers = headers(&origins).map(|(name, value)| (name, HeaderValue::try_from(value).ok()));
     router
         .layer(middleware::from_fn(move |request: Request, next: Next| {
             let refused = origins.check(&request).err();
@@ -52,11 +64,14 @@ pub(super) fn protect(router: Router, origins: Origins) -> Router {
                 }
             }
         }))
-        .layer(middleware::map_response(|mut response: Response| async move {
-            for (name, value) in HEADERS {
-                response.headers_mut().insert(name, HeaderValue::from_static(value));
+        .layer(middleware::map_response(move |mut response: Response| {
+            // What a route says itself, as of the lecture's files, stays.
+            for (name, value) in &headers {
+                if let Some(value) = value {
+                    response.headers_mut().entry(name).or_insert_with(|| value.clone());
+                }
             }
-            response
+            async move { response }
         }))
 }
 
@@ -90,20 +105,28 @@ impl Origins {
         }
         match fetch_site(headers) {
             // A link from elsewhere opens the page; it reads nothing and changes nothing.
-            Some("cross-site" | "same-site") if !is_link(request) => Err(RequestError::OtherSite),
+            Some("cross-site" | "same-site") if !self.is_navigation(request) => Err(RequestError::OtherSite),
             _ => Ok(()),
         }
+    }
+
+    /// Whether the request opens a page: by a link, or in a frame of one of the embedders, whom the browser holds to the
+    /// content security policy.
+    fn is_navigation(&self, request: &Request) -> bool {
+        let headers = request.headers();
+        let destination = headers.get("sec-fetch-dest").and_then(|destination| destination.to_str().ok());
+        matches!(*request.method(), Method::GET | Method::HEAD)
+            && headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate")
+            && match destination {
+                Some("document") => true,
+                Some("iframe") => !self.embedders.is_empty(),
+                _ => false,
+            }
     }
 }
 
 fn fetch_site(headers: &HeaderMap) -> Option<&str> {
     headers.get("sec-fetch-site")?.to_str().ok()
-}
-
-fn is_link(request: &Request) -> bool {
-    matches!(*request.method(), Method::GET | Method::HEAD)
-        && request.headers().get("sec-fetch-mode").is_some_and(|mode| mode == "navigate")
-        && request.headers().get("sec-fetch-dest").is_some_and(|kind| kind == "document")
 }
 
 /// Host and port of an `http` or `https` origin, if it is one: no path, no default port, lower case.
@@ -120,7 +143,8 @@ pub fn authority(origin: &str) -> Option<&str> {
     is_plain.then_some(rest)
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether `host`, with or without a port, is this machine.
+pub fn is_loopback(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(v6) => v6.split(']').next().unwrap_or_default(),
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),
@@ -168,7 +192,8 @@ mod tests {
 
     #[test]
     fn beyond_loopback_the_public_name_alone_passes() {
-        let public = Origins { public: Some("https://class.example.org".to_owned()), trusted_proxy: true };
+        let public =
+            Origins { public: Some("https://class.example.org".to_owned()), trusted_proxy: true, ..Origins::default() };
         let host = ("host", "class.example.org");
         assert!(passes(
             &public,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use emofed::protocol::{BlobRef, RoundSettingsChange, sha256_hex};
+use emofed::protocol::{BlobRef, Lecture, RoundSettingsChange, sha256_hex};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -33,6 +33,7 @@ pub struct Records(Arc<dyn Store>);
 
 const FEDERATION: &str = "federation";
 const SETTINGS: &str = "settings";
+const LECTURE: &str = "lecture";
 const BACKBONE: &str = "backbone";
 const DETECTOR: &str = "detector";
 
@@ -110,6 +111,16 @@ impl Records {
     /// Writes the settings that the instructor changed.
     pub fn put_settings(&self, settings: &RoundSettingsChange) -> Result<(), StoreError> {
         self.0.commit(&[put(SETTINGS, &SettingsRecord::from(settings.clone()))])
+    }
+
+    /// The lecture that the instructor set, if any.
+    pub fn lecture(&self) -> Result<Option<Lecture>, StoreError> {
+        self.get(LECTURE)
+    }
+
+    /// Writes the lecture that the instructor set.
+    pub fn put_lecture(&self, lecture: &Lecture) -> Result<(), StoreError> {
+        self.0.commit(&[put(LECTURE, lecture)])
     }
 
     /// The backbone in use.

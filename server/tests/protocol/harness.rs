@@ -15,7 +15,7 @@ use emofed::protocol::{
 };
 use emofed::weights::{Tensor, Weights};
 use emofed_server::clock::Clock;
-use emofed_server::round::{Federation, FederationBounds, FederationConfig, SanityCheck, publish_made};
+use emofed_server::round::{Federation, FederationBounds, FederationConfig, SanityCheck, Stage, publish_made};
 use emofed_server::serve::{Admission, App, ConnectionBounds, EventStreams, JoinLimiter, Origins, serve};
 use emofed_server::store::{BackboneRecord, EmbeddedStore, FederationRecord, Records, Store};
 use reqwest::{Client, Response};
@@ -149,10 +149,28 @@ impl TestServer {
         few_contributors: bool,
         bounds: FederationBounds,
     ) -> Self {
+        Self::start_configured(store, rounds, few_contributors, bounds, Stage::default(), Origins::default()).await
+    }
+
+    /// An aggregator with this stage.
+    pub async fn start_staged(folder: &Path, stage: Stage, origins: Origins) -> Self {
+        let store = Arc::new(EmbeddedStore::open(folder).unwrap());
+        Self::start_configured(store, for_two(), true, FederationBounds::default(), stage, origins).await
+    }
+
+    async fn start_configured(
+        store: Arc<dyn Store>,
+        rounds: RoundSettings,
+        few_contributors: bool,
+        bounds: FederationBounds,
+        stage: Stage,
+        origins: Origins,
+    ) -> Self {
         let clock = Arc::new(TestClock(AtomicU64::new(1_000)));
         let config = FederationConfig {
             name: "test".to_owned(),
             deployment: None,
+            stage,
             learning: LearningSettings::default(),
             capture: CaptureSettings::default(),
             rounds,
@@ -175,7 +193,7 @@ impl TestServer {
             federation: federation.clone(),
             admission: Arc::new(admission),
             joins: Arc::new(JoinLimiter::new(1_000)),
-            origins: Origins::default(),
+            origins,
             connections: TIGHT,
             streams: EventStreams::default(),
             stopping: receiver,
