@@ -38,6 +38,13 @@ impl Emotion {
         self as usize
     }
 
+    /// The distribution that is sure of it.
+    pub fn one_hot(self) -> [f32; EMOTIONS] {
+        let mut distribution = [0.0; EMOTIONS];
+        distribution[self.index()] = 1.0;
+        distribution
+    }
+
     /// The English noun, in lower case.
     pub fn name(self) -> &'static str {
         match self {

@@ -70,12 +70,7 @@ impl PseudoLabel {
 
     /// The target to train on, `[EMOTIONS]`: one-hot (the paper), or the whole distribution if `soft`.
     pub fn target(&self, soft: bool) -> [f32; EMOTIONS] {
-        if soft {
-            return self.mean;
-        }
-        let mut target = [0.0; EMOTIONS];
-        target[self.emotion.index()] = 1.0;
-        target
+        if soft { self.mean } else { self.emotion.one_hot() }
     }
 }
 

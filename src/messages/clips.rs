@@ -7,6 +7,12 @@ use crate::emotion::{EMOTIONS, Emotion};
 /// A clip that has ended and was labelled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClipReport {
+    /// By which the page edits it ([`super::ToWorker::EditClip`]); absent if it was dropped.
+    pub id: Option<u64>,
+    /// Time of its first frame, as the page gave it.
+    pub started_at_ms: f64,
+    /// Time of its last frame.
+    pub ended_at_ms: f64,
     /// Its number of frames.
     pub frames: usize,
     /// Mean IFER probability over its frames.
@@ -21,6 +27,30 @@ pub struct ClipReport {
     pub outcome: ClipOutcome,
     /// Clips waiting for fine-tuning.
     pub waiting: usize,
+}
+
+/// What the student wants of a kept clip, before it is learned from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "kebab-case")]
+pub enum ClipEdit {
+    /// Its label is this emotion.
+    Relabel {
+        /// The emotion.
+        emotion: Emotion,
+    },
+    /// It is neither learned from nor used to check an update.
+    StrikeOut,
+}
+
+/// What became of a [`ClipEdit`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClipEditReport {
+    /// The clip.
+    pub id: u64,
+    /// What was asked for.
+    pub edit: ClipEdit,
+    /// Whether it was done. It was not if an update that was sent contains the clip, or the clip is gone.
+    pub done: bool,
 }
 
 /// What becomes of a clip.

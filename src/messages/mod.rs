@@ -12,8 +12,8 @@ mod problem;
 mod report;
 
 pub use clips::{
-    ClipDropReason, ClipOutcome, ClipReport, CollapseReport, DropCount, DropCounts, FrameDropReason, KeptClipsLoss,
-    KeptClipsReport, LabelHealthReport,
+    ClipDropReason, ClipEdit, ClipEditReport, ClipOutcome, ClipReport, CollapseReport, DropCount, DropCounts,
+    FrameDropReason, KeptClipsLoss, KeptClipsReport, LabelHealthReport,
 };
 pub use problem::{ModelWorkerFailure, ProblemReport, Refusal, SessionProblem};
 pub use report::{
@@ -67,6 +67,13 @@ pub enum ToWorker {
     OverruleCollapse,
     /// Forget the clips that are in no update that was sent.
     ClearClips,
+    /// The student corrects the label of a kept clip, or strikes the clip out; [`FromWorker::ClipEdited`] follows.
+    EditClip {
+        /// [`ClipReport::id`].
+        id: u64,
+        /// What to do with it.
+        edit: ClipEdit,
+    },
     /// The student allows that clips are kept on the device over a reload, or withdraws that: what is kept is deleted.
     KeepClips {
         /// Allowed, or withdrawn.
@@ -127,6 +134,8 @@ pub enum FromWorker {
     Frame(FrameReport),
     /// A clip has ended.
     Clip(ClipReport),
+    /// A clip was edited, or was not.
+    ClipEdited(ClipEditReport),
     /// A frame or a clip was dropped.
     Dropped(DropCounts),
     /// Health of the pseudo labels, after each clip and whenever the collapse alarm changes.

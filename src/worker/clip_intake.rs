@@ -2,14 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::clips::ClipStore;
+use super::clips::{ClipEdit, ClipStore};
 use super::segment::Segment;
 use crate::emotion::EMOTIONS;
 use crate::learning::{
     Clip, CollapseAlarm, HoldOutSchedule, LabelHealth, LabelRejection, LearningSettings, PseudoLabel, PseudoLabeller,
     QualityRejection,
 };
-use crate::messages::{ClipDropReason, ClipOutcome, CollapseReport, DropCounts, FrameDropReason, LabelHealthReport};
+use crate::messages::{
+    self, ClipDropReason, ClipOutcome, CollapseReport, DropCounts, FrameDropReason, LabelHealthReport,
+};
 
 /// State that is carried from clip to clip.
 #[derive(Default)]
@@ -26,6 +28,17 @@ pub struct IntakeState {
     labeller: PseudoLabeller,
     health: LabelHealth,
     schedule: HoldOutSchedule,
+}
+
+/// A clip that was labelled.
+#[derive(Clone, Copy, Debug)]
+pub struct TakenClip {
+    /// Its id in the [`ClipStore`]; absent if it was dropped.
+    pub id: Option<u64>,
+    /// Its pseudo label.
+    pub label: PseudoLabel,
+    /// What became of it.
+    pub outcome: ClipOutcome,
 }
 
 /// What a kept clip is for.
@@ -54,14 +67,14 @@ impl ClipIntake {
         video: &[f32; EMOTIONS],
         settings: &LearningSettings,
         clips: &mut ClipStore,
-    ) -> Option<(PseudoLabel, ClipOutcome)> {
+    ) -> Option<TakenClip> {
         let label = self.state.labeller.label(&segment.probabilities, video, settings)?;
         self.state.health.observe(&label, settings);
         if let Some(rejection) = label.rejection {
             let reason = rejection.into();
             self.drops.add_clip(reason);
             self.last_kept = None;
-            return Some((label, ClipOutcome::Dropped { reason }));
+            return Some(TakenClip { id: None, label, outcome: ClipOutcome::Dropped { reason } });
         }
         let is_held_out = self.state.schedule.next_is_held_out(settings.hold_out_share);
         let (kept, outcome) =
@@ -71,11 +84,11 @@ impl ClipIntake {
             segment.remove_shared_frames();
         }
         let clip = Clip { features: segment.features, target: label.target(settings.soft_labels) };
-        match kept {
+        let id = match kept {
             Use::Training => clips.keep(clip),
             Use::HoldOut => clips.hold_out(clip),
-        }
-        Some((label, outcome))
+        };
+        Some(TakenClip { id: Some(id), label, outcome })
     }
 
     /// A clip ended with too few frames.
@@ -129,6 +142,15 @@ impl ClipIntake {
             mean_confidence: figures.mean_confidence,
             class_balance: figures.class_balance,
             collapse,
+        }
+    }
+}
+
+impl From<messages::ClipEdit> for ClipEdit {
+    fn from(edit: messages::ClipEdit) -> Self {
+        match edit {
+            messages::ClipEdit::Relabel { emotion } => Self::Relabel(emotion.one_hot()),
+            messages::ClipEdit::StrikeOut => Self::StrikeOut,
         }
     }
 }
@@ -198,12 +220,12 @@ mod tests {
         let settings = LearningSettings::default();
         let outcomes = segments(120, |_| sure_of(Emotion::Fear))
             .into_iter()
-            .map(|segment| intake.take(segment, &[0.0; EMOTIONS], &settings, &mut clips).unwrap().1);
+            .map(|segment| intake.take(segment, &[0.0; EMOTIONS], &settings, &mut clips).unwrap().outcome);
         let outcomes: Vec<ClipOutcome> = outcomes.take(12).collect();
         let held_out: Vec<usize> = (0..12).filter(|clip| outcomes[*clip] == ClipOutcome::HeldOut).collect();
         assert_eq!(held_out, [4, 9]);
         assert_eq!((clips.held_out().len(), clips.waiting()), (2, 10));
-        let aside = frames(clips.held_out());
+        let aside = frames(&clips.held_out());
         let trained = frames(&clips.contribute(1).unwrap());
         assert_eq!(aside.len(), 10);
         assert!(aside.is_disjoint(&trained), "{aside:?} {trained:?}");
@@ -235,7 +257,7 @@ mod tests {
             for segment in segments(random.below(150), probabilities) {
                 let video = sure_of(Emotion::ALL[random.below(EMOTIONS)]);
                 match intake.take(segment, &video, &settings, &mut clips) {
-                    Some((label, outcome)) => {
+                    Some(TakenClip { label, outcome, .. }) => {
                         let largest = label.mean.iter().copied().fold(0.0, f32::max);
                         assert_eq!(label.mean[label.emotion.index()], largest, "seed {seed}: the label is the argmax");
                         assert!((label.mean.iter().sum::<f32>() - 1.0).abs() < 1e-4, "seed {seed}: {label:?}");
@@ -252,7 +274,7 @@ mod tests {
             assert_eq!(clips.held_out().len(), held_out, "seed {seed}");
             assert_eq!(intake.drops().dropped_clips(), dropped, "seed {seed}");
             assert_eq!(intake.health_report().clips, kept + held_out + dropped as usize, "seed {seed}: {unlabelled}");
-            let aside = frames(clips.held_out());
+            let aside = frames(&clips.held_out());
             for clip in clips.contribute(1).unwrap_or_default() {
                 assert!((clip.target.iter().sum::<f32>() - 1.0).abs() < 1e-4, "seed {seed}");
                 assert!(!clip.features.is_empty() && aside.is_disjoint(&frames(&[clip])), "seed {seed}");
@@ -265,7 +287,7 @@ mod tests {
         let (mut intake, mut clips) = (ClipIntake::default(), ClipStore::default());
         let settings = LearningSettings { confidence_threshold: 1.0, ..LearningSettings::default() };
         for segment in segments(100, |_| sure_of(Emotion::Fear)) {
-            let (_, outcome) = intake.take(segment, &[0.0; EMOTIONS], &settings, &mut clips).unwrap();
+            let TakenClip { outcome, .. } = intake.take(segment, &[0.0; EMOTIONS], &settings, &mut clips).unwrap();
             assert_eq!(outcome, ClipOutcome::Dropped { reason: ClipDropReason::LowConfidence });
         }
         intake.too_short();

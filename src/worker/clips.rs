@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::emotion::EMOTIONS;
 use crate::learning::Clip;
 use crate::protocol::{EndedRound, RoundOutcome};
 
@@ -22,22 +23,40 @@ const MAX_HELD_OUT: usize = 50;
 /// Clips that wait, clips whose update is under way, and the hold-out, which no update is trained on.
 #[derive(Clone, Default)]
 pub struct ClipStore {
-    waiting: Vec<Clip>,
-    held_out: Vec<Clip>,
+    waiting: Vec<KeptClip>,
+    held_out: Vec<KeptClip>,
     update: Option<Update>,
+    /// Ids are given from 0 on and never reused.
+    next_id: u64,
     /// Counts changes.
     revision: u64,
 }
 
-/// What a record of the store has.
+/// A clip and its id, by which the student changes its label.
+#[derive(Clone)]
+struct KeptClip {
+    id: u64,
+    clip: Clip,
+}
+
+/// What a record of the store has. Ids are not part of it.
 #[derive(Debug, PartialEq)]
 pub struct StoredClips<'a> {
     /// Clips that wait.
-    pub waiting: &'a [Clip],
+    pub waiting: Vec<&'a Clip>,
     /// The hold-out.
-    pub held_out: &'a [Clip],
+    pub held_out: Vec<&'a Clip>,
     /// The update under way: its round, what is known of it, and its clips.
-    pub update: Option<(u64, Stage, &'a [Clip])>,
+    pub update: Option<(u64, Stage, Vec<&'a Clip>)>,
+}
+
+/// What the student wants of a kept clip.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ClipEdit {
+    /// Its target is this distribution.
+    Relabel([f32; EMOTIONS]),
+    /// It is not used.
+    StrikeOut,
 }
 
 /// The update under way, and the clips that went into it. After a reload they are gone, unless the student lets the tab keep
@@ -45,7 +64,7 @@ pub struct StoredClips<'a> {
 #[derive(Clone)]
 struct Update {
     round: u64,
-    clips: Vec<Clip>,
+    clips: Vec<KeptClip>,
     stage: Stage,
 }
 
@@ -76,15 +95,21 @@ impl ClipStore {
     pub fn stored(&self, may_be_sent: bool) -> StoredClips<'_> {
         let update = self.update.as_ref().map(|Update { round, clips, stage }| {
             let stage = if may_be_sent && *stage == Stage::Unsent { Stage::Unanswered } else { *stage };
-            (*round, stage, clips.as_slice())
+            (*round, stage, references(clips))
         });
-        StoredClips { waiting: &self.waiting, held_out: &self.held_out, update }
+        StoredClips { waiting: references(&self.waiting), held_out: references(&self.held_out), update }
     }
 
     /// The store that a record describes.
     pub fn restore(waiting: Vec<Clip>, held_out: Vec<Clip>, update: Option<(u64, Stage, Vec<Clip>)>) -> Self {
-        let update = update.map(|(round, stage, clips)| Update { round, clips, stage });
-        Self { waiting, held_out, update, revision: 0 }
+        let mut store = Self::default();
+        store.waiting = waiting.into_iter().map(|clip| store.identified(clip)).collect();
+        store.held_out = held_out.into_iter().map(|clip| store.identified(clip)).collect();
+        store.update = update.map(|(round, stage, clips)| {
+            let clips = clips.into_iter().map(|clip| store.identified(clip)).collect();
+            Update { round, clips, stage }
+        });
+        store
     }
 
     /// How many clips there are to learn from, waiting or in the update under way, and in the hold-out.
@@ -102,27 +127,59 @@ impl ClipStore {
         self.revision += 1;
     }
 
-    /// Keeps a clip.
-    pub fn keep(&mut self, clip: Clip) {
+    fn identified(&mut self, clip: Clip) -> KeptClip {
+        self.next_id += 1;
+        KeptClip { id: self.next_id - 1, clip }
+    }
+
+    /// Keeps a clip; returns its id.
+    pub fn keep(&mut self, clip: Clip) -> u64 {
+        let clip = self.identified(clip);
+        let id = clip.id;
         if self.waiting.len() == MAX_WAITING {
             self.waiting.remove(0);
         }
         self.waiting.push(clip);
         self.changed();
+        id
     }
 
-    /// Sets a clip aside: it never is in an update.
-    pub fn hold_out(&mut self, clip: Clip) {
+    /// Sets a clip aside: it never is in an update. Returns its id.
+    pub fn hold_out(&mut self, clip: Clip) -> u64 {
+        let clip = self.identified(clip);
+        let id = clip.id;
         if self.held_out.len() == MAX_HELD_OUT {
             self.held_out.remove(0);
         }
         self.held_out.push(clip);
         self.changed();
+        id
     }
 
-    /// The clips that were set aside, oldest first.
-    pub fn held_out(&self) -> &[Clip] {
-        &self.held_out
+    /// Whether the clip is in an update that was not sent: it can be edited once that is withdrawn.
+    pub fn is_in_unsent_update(&self, id: u64) -> bool {
+        let update = self.update.as_ref().filter(|update| update.stage == Stage::Unsent);
+        update.is_some_and(|update| update.clips.iter().any(|clip| clip.id == id))
+    }
+
+    /// Edits a clip that waits or is in the hold-out; `false` if it is in neither.
+    pub fn edit(&mut self, id: u64, edit: ClipEdit) -> bool {
+        let group =
+            [&mut self.waiting, &mut self.held_out].into_iter().find(|group| group.iter().any(|clip| clip.id == id));
+        let Some(group) = group else { return false };
+        match edit {
+            ClipEdit::StrikeOut => group.retain(|clip| clip.id != id),
+            ClipEdit::Relabel(target) => {
+                group.iter_mut().filter(|clip| clip.id == id).for_each(|kept| kept.clip.target = target);
+            }
+        }
+        self.changed();
+        true
+    }
+
+    /// A copy of the clips that were set aside, oldest first.
+    pub fn held_out(&self) -> Vec<Clip> {
+        copies(&self.held_out)
     }
 
     /// The number of clips that wait.
@@ -142,15 +199,16 @@ impl ClipStore {
             return None;
         }
         let clips = std::mem::take(&mut self.waiting);
-        self.update = Some(Update { round, clips: clips.clone(), stage: Stage::Unsent });
+        let copies = copies(&clips);
+        self.update = Some(Update { round, clips, stage: Stage::Unsent });
         self.changed();
-        Some(clips)
+        Some(copies)
     }
 
     /// A copy of the clips of an update for `round` whose making was interrupted, to train on again.
     pub fn interrupted(&self, round: u64) -> Option<Vec<Clip>> {
         let update = self.update.as_ref().filter(|update| update.round == round && update.stage == Stage::Unsent);
-        update.map(|update| update.clips.clone()).filter(|clips| !clips.is_empty())
+        update.map(|update| copies(&update.clips)).filter(|clips| !clips.is_empty())
     }
 
     /// Goes on after a reload, with the clips of a record or none: `pending` is the round of the update that is stored on the
@@ -261,4 +319,12 @@ impl ClipStore {
         self.waiting.drain(..excess);
         self.changed();
     }
+}
+
+fn references(clips: &[KeptClip]) -> Vec<&Clip> {
+    clips.iter().map(|kept| &kept.clip).collect()
+}
+
+fn copies(clips: &[KeptClip]) -> Vec<Clip> {
+    clips.iter().map(|kept| kept.clip.clone()).collect()
 }

@@ -47,9 +47,9 @@ struct Version {
 /// The record of the clips and of `intake`: safetensors with three tensors for each group of clips, `features`, `[frames of all
 /// clips, FEATURES]`, `frames`, `[clips]`, and `targets`, `[clips, EMOTIONS]`.
 pub fn encode(owner: &Owner, stored: &StoredClips<'_>, intake: &IntakeState) -> Vec<u8> {
-    let StoredClips { waiting, held_out, update } = *stored;
+    let StoredClips { waiting, held_out, update } = stored;
     let mut weights = Weights::new();
-    let in_update = update.map_or(&[][..], |(_, _, clips)| clips);
+    let in_update = &update.as_ref().map_or(Vec::new(), |(_, _, clips)| clips.clone());
     for (group, clips) in GROUPS.iter().zip([waiting, held_out, in_update]) {
         let features: Vec<f32> = clips.iter().flat_map(|clip| &clip.features).copied().collect();
         let frames: Vec<f32> = clips.iter().map(|clip| (clip.features.len() / FEATURES) as f32).collect();
@@ -61,7 +61,7 @@ pub fn encode(owner: &Owner, stored: &StoredClips<'_>, intake: &IntakeState) -> 
     let metadata = Metadata {
         schema_version: SCHEMA_VERSION,
         owner: owner.clone(),
-        update: update.map(|(round, stage, _)| (round, stage)),
+        update: update.as_ref().map(|(round, stage, _)| (*round, *stage)),
         intake: intake.clone(),
     };
     let metadata = serde_json::to_string(&metadata).expect("numbers and names");

@@ -22,6 +22,11 @@ impl Segment {
         self.probabilities.len()
     }
 
+    /// Times of the first and the last frame, in milliseconds; 0 without frames.
+    pub fn span_ms(&self) -> (f64, f64) {
+        (self.times_ms.first().copied().unwrap_or_default(), self.times_ms.last().copied().unwrap_or_default())
+    }
+
     /// Removes the frames that are also in the segment before.
     pub fn remove_shared_frames(&mut self) {
         let shared = std::mem::take(&mut self.shared_frames);

@@ -1,6 +1,7 @@
 //! The life of clips, case by case; `at_random`, in any order of things.
 
 use super::*;
+use crate::emotion::Emotion;
 
 mod at_random;
 
@@ -10,6 +11,10 @@ fn clip(number: usize) -> Clip {
 
 fn numbers(clips: &[Clip]) -> Vec<usize> {
     clips.iter().map(|clip| clip.features[0] as usize).collect()
+}
+
+fn cloned(clips: Vec<&Clip>) -> Vec<Clip> {
+    clips.into_iter().cloned().collect()
 }
 
 fn ended(round: u64, outcome: RoundOutcome) -> EndedRound {
@@ -134,11 +139,11 @@ fn the_hold_out_is_in_no_update() {
     clips.keep(clip(1));
     clips.hold_out(clip(2));
     clips.keep(clip(3));
-    assert_eq!((clips.waiting(), numbers(clips.held_out())), (2, vec![2]));
+    assert_eq!((clips.waiting(), numbers(&clips.held_out())), (2, vec![2]));
     assert_eq!(numbers(&clips.contribute(5).unwrap()), [1, 3]);
     clips.refused(5);
     assert_eq!(numbers(&clips.contribute(6).unwrap()), [1, 3]);
-    assert_eq!(numbers(clips.held_out()), [2], "it stays for later updates");
+    assert_eq!(numbers(&clips.held_out()), [2], "it stays for later updates");
     clips.keep(clip(4));
     clips.clear_waiting();
     assert_eq!((clips.waiting(), clips.held_out().len()), (0, 0));
@@ -155,7 +160,7 @@ fn memory_is_bounded() {
     for number in 0..MAX_HELD_OUT + 3 {
         clips.hold_out(clip(number));
     }
-    assert_eq!((clips.held_out().len(), numbers(clips.held_out())[0]), (MAX_HELD_OUT, 3));
+    assert_eq!((clips.held_out().len(), numbers(&clips.held_out())[0]), (MAX_HELD_OUT, 3));
     assert_eq!(clips.waiting(), MAX_WAITING);
     assert_eq!(clips.contribute(1).unwrap()[0].features, [5.0]);
     clips.keep(clip(MAX_WAITING + 5));
@@ -169,8 +174,8 @@ fn a_record_goes_on_where_the_device_says_it_is() {
     let record = |stage| {
         let clips = under_way(stage);
         let stored = clips.stored(false);
-        let update = stored.update.map(|(round, stage, clips)| (round, stage, clips.to_vec()));
-        ClipStore::restore(stored.waiting.to_vec(), stored.held_out.to_vec(), update)
+        let update = stored.update.map(|(round, stage, clips)| (round, stage, cloned(clips)));
+        ClipStore::restore(cloned(stored.waiting), cloned(stored.held_out), update)
     };
     // Killed while training: the same clips are trained on again.
     let mut clips = record(Stage::Unsent);
@@ -192,6 +197,29 @@ fn a_record_goes_on_where_the_device_says_it_is() {
     assert_eq!((clips.under_way(), clips.waiting()), (Some((6, Stage::Unanswered)), 0));
     // Once the update is stored, the record says that it may count.
     let stored = under_way(Stage::Unsent);
-    assert!(matches!(stored.stored(true).update, Some((5, Stage::Unanswered, [_, _]))));
+    assert!(matches!(stored.stored(true).update, Some((5, Stage::Unanswered, clips)) if clips.len() == 2));
     assert!(matches!(under_way(Stage::Acknowledged).stored(true).update, Some((5, Stage::Acknowledged, _))));
+}
+
+#[test]
+fn what_waits_or_is_set_aside_can_be_edited_and_what_is_in_an_update_cannot() {
+    let target = Emotion::Sadness.one_hot();
+    let mut clips = ClipStore::default();
+    let [first, second] = [1, 2].map(|number| clips.keep(clip(number)));
+    let aside = clips.hold_out(clip(3));
+    let revision = clips.revision();
+    assert!(clips.edit(first, ClipEdit::Relabel(target)) && clips.edit(aside, ClipEdit::StrikeOut));
+    assert!(clips.revision() > revision, "a record is written anew");
+    assert!(!clips.edit(aside, ClipEdit::StrikeOut), "it is gone");
+    assert_eq!((clips.held_out().len(), clips.waiting()), (0, 2));
+    let update = clips.contribute(5).unwrap();
+    assert_eq!((update[0].target, update[1].target), (target, [0.0; 6]));
+    assert!(clips.is_in_unsent_update(second) && !clips.edit(second, ClipEdit::StrikeOut));
+    // Withdrawn, it waits again.
+    clips.withdraw();
+    assert!(clips.edit(second, ClipEdit::StrikeOut));
+    assert_eq!(numbers(&clips.contribute(5).unwrap()), [1]);
+    clips.sending(5);
+    assert!(!clips.is_in_unsent_update(first), "it may have arrived");
+    assert!(!clips.edit(first, ClipEdit::StrikeOut));
 }

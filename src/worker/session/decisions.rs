@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{Session, post};
-use crate::messages::FromWorker;
+use crate::messages::{ClipEdit, ClipEditReport, FromWorker};
 use crate::worker::clips::Stage;
 
 impl Session {
@@ -53,6 +53,28 @@ impl Session {
         }
         self.drop_checkpoint().await;
         self.keep_clips().await;
+    }
+
+    /// The student corrects a kept clip's label or strikes the clip out. An update that contains it and was not sent is made
+    /// anew.
+    pub(super) async fn edit_clip(self: &Rc<Self>, id: u64, edit: ClipEdit) {
+        let (done, was_in_update) = {
+            let clips = &mut self.frames.borrow_mut().clips;
+            let was_in_update = clips.is_in_unsent_update(id);
+            if was_in_update {
+                clips.withdraw();
+            }
+            (clips.edit(id, edit.into()), was_in_update)
+        };
+        post(&FromWorker::ClipEdited(ClipEditReport { id, edit, done }));
+        if was_in_update {
+            self.drop_pending().await;
+            self.drop_checkpoint().await;
+        }
+        self.keep_clips().await;
+        if was_in_update {
+            self.sync_soon();
+        }
     }
 
     pub(super) fn report_label_health(&self) {

@@ -17,7 +17,7 @@ use crate::model::{
     CROP_MARGIN, Extraction, Face, FaceQuality, FaceTrack, Frame, MIN_FRAME_SIDE_PX, MIN_LUMINANCE, ProbabilitySmoother,
 };
 use crate::protocol::Manifest;
-use crate::worker::clip_intake::ClipIntake;
+use crate::worker::clip_intake::{ClipIntake, TakenClip};
 use crate::worker::clips::ClipStore;
 use crate::worker::error::WorkerError;
 use crate::worker::segment::{EndedSegment, FaceObservation, Segmenter, slowest_frames_per_second};
@@ -296,10 +296,16 @@ impl Session {
             personal_head_clips = frames.personalisation.clips();
         }
         let clip_frames = segment.frames();
-        let Some((label, outcome)) = frames.intake.take(segment, &prediction, learning, &mut frames.clips) else {
+        let (started_at_ms, ended_at_ms) = segment.span_ms();
+        let Some(TakenClip { id, label, outcome }) =
+            frames.intake.take(segment, &prediction, learning, &mut frames.clips)
+        else {
             return Ok(());
         };
         post(&FromWorker::Clip(ClipReport {
+            id,
+            started_at_ms,
+            ended_at_ms,
             frames: clip_frames,
             mean: label.mean,
             label: label.emotion,

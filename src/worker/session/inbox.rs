@@ -44,6 +44,9 @@ pub(super) fn receive(
         (ToWorker::SendWithheld, Some(session)) => spawn_local(async move { session.send_withheld().await }),
         (ToWorker::OverruleCollapse, Some(session)) => session.overrule_collapse(),
         (ToWorker::ClearClips, Some(session)) => spawn_local(async move { session.clear_clips().await }),
+        (ToWorker::EditClip { id, edit }, Some(session)) => {
+            spawn_local(async move { session.edit_clip(id, edit).await })
+        }
         (ToWorker::CameraPaused, Some(session)) => spawn_local(async move {
             session.end_clip().await;
             session.keep_clips_soon();
@@ -80,7 +83,13 @@ pub(super) fn receive(
                 post(&FromWorker::Ended);
             });
         }
-        (ToWorker::SendWithheld | ToWorker::OverruleCollapse | ToWorker::ClearClips | ToWorker::CameraPaused, None) => {
-        }
+        (
+            ToWorker::SendWithheld
+            | ToWorker::OverruleCollapse
+            | ToWorker::ClearClips
+            | ToWorker::EditClip { .. }
+            | ToWorker::CameraPaused,
+            None,
+        ) => {}
     }
 }

@@ -181,7 +181,7 @@ impl Run<'_> {
     }
 
     fn held_out(&self) -> Vec<Clip> {
-        self.session.frames.borrow().clips.held_out().to_vec()
+        self.session.frames.borrow().clips.held_out()
     }
 
     /// Reports a step, and lets frames and messages be handled before the next. After the last step there is nothing to wait for.

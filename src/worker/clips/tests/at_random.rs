@@ -90,7 +90,7 @@ impl Tab {
     /// The clips that it still has.
     fn has(&self) -> Vec<usize> {
         let under_way = self.clips.update.iter().flat_map(|update| &update.clips);
-        numbers(&self.clips.waiting.iter().chain(under_way).cloned().collect::<Vec<_>>())
+        numbers(&copies(&self.clips.waiting.iter().chain(under_way).cloned().collect::<Vec<_>>()))
     }
 
     fn sync(&mut self, aggregator: &Aggregator, seed: u64) {
@@ -135,8 +135,8 @@ impl Tab {
     fn write_record(&mut self, may_be_sent: bool) {
         if self.record.is_some() {
             let StoredClips { waiting, held_out, update } = self.clips.stored(may_be_sent);
-            let update = update.map(|(round, stage, clips)| (round, stage, clips.to_vec()));
-            self.record = Some(ClipStore::restore(waiting.to_vec(), held_out.to_vec(), update));
+            let update = update.map(|(round, stage, clips)| (round, stage, cloned(clips)));
+            self.record = Some(ClipStore::restore(cloned(waiting), cloned(held_out), update));
         }
     }
 
@@ -180,8 +180,8 @@ fn whatever_happens_every_clip_counts_at_most_once_and_none_is_lost_to_a_failed_
         tab.record = (seed % 2 == 0).then(ClipStore::default);
         for number in 0..400 {
             match random.below(16) {
-                0..=2 if number % 5 == 0 => tab.clips.hold_out(clip(number)),
-                0..=2 => tab.clips.keep(clip(number)),
+                0..=2 if number % 5 == 0 => _ = tab.clips.hold_out(clip(number)),
+                0..=2 => _ = tab.clips.keep(clip(number)),
                 3..=4 => tab.contribute(&mut random),
                 5..=7 => tab.send(&mut aggregator, &mut random),
                 8..=10 => tab.sync(&aggregator, seed),
