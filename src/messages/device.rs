@@ -13,8 +13,18 @@ pub const PENDING_UPDATE: &str = "/on-this-device/pending-update.safetensors";
 pub const KEPT_CLIPS: &str = "/on-this-device/kept-clips";
 /// Address of the checkpoint of a fine-tuning run: encrypted, and only if the student allows that clips are kept.
 pub const CHECKPOINT: &str = "/on-this-device/checkpoint";
+/// Prefix of the addresses of client updates that were sent, as they were sent, by their ids in the ledger: the newest
+/// [`KEPT_SENT_UPDATES`], so that the student can look into them.
+pub const SENT_UPDATES: &str = "/on-this-device/sent-updates/";
+/// How many of them.
+pub const KEPT_SENT_UPDATES: usize = 5;
 /// Prefix of the addresses of weights, which are those of the protocol.
 pub const BLOBS: &str = "/blobs/";
+
+/// Address of the client update that was sent under this id in the ledger.
+pub fn sent_update(id: u64) -> String {
+    format!("{SENT_UPDATES}{id}.safetensors")
+}
 
 /// A participant's session, for resuming it after a reload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

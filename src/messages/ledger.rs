@@ -59,8 +59,70 @@ pub struct SentUpdate {
     pub round: u64,
     /// The number of clips it was trained on.
     pub clips: u32,
-    /// Names and shapes of the tensors.
-    pub tensors: Vec<(String, Vec<usize>)>,
+    /// What is in it.
+    pub tensors: Vec<SentTensor>,
+}
+
+/// A tensor of a client update, with figures of its values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "StoredTensor")]
+pub struct SentTensor {
+    /// Its name.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Figures of its values; absent where an earlier version sent it.
+    pub figures: Option<TensorFigures>,
+}
+
+/// Figures of a tensor's values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TensorFigures {
+    /// Euclidean norm.
+    pub norm: f64,
+    /// Largest absolute value.
+    pub largest: f64,
+    /// Numbers of values in equal parts of the range from `-largest` to `largest`.
+    pub histogram: Vec<u32>,
+}
+
+/// [`SentTensor`] as ledgers on devices have it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredTensor {
+    /// Of an earlier version: name and shape.
+    Pair(String, Vec<usize>),
+    Whole {
+        name: String,
+        shape: Vec<usize>,
+        figures: Option<TensorFigures>,
+    },
+}
+
+impl From<StoredTensor> for SentTensor {
+    fn from(stored: StoredTensor) -> Self {
+        match stored {
+            StoredTensor::Pair(name, shape) => Self { name, shape, figures: None },
+            StoredTensor::Whole { name, shape, figures } => Self { name, shape, figures },
+        }
+    }
+}
+
+impl TensorFigures {
+    /// Parts of the histogram. An odd number: the middle one has the values near zero.
+    pub const PARTS: usize = 21;
+
+    /// Figures of `values`.
+    pub fn of(values: &[f32]) -> Self {
+        let largest = values.iter().fold(0.0_f64, |largest, value| largest.max(f64::from(value.abs())));
+        let mut histogram = vec![0; Self::PARTS];
+        for value in values {
+            let share = if largest > 0.0 { (f64::from(*value) / largest + 1.0) / 2.0 } else { 0.5 };
+            histogram[((share * Self::PARTS as f64) as usize).min(Self::PARTS - 1)] += 1;
+        }
+        let norm = values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+        Self { norm, largest, histogram }
+    }
 }
 
 /// The outcome of a request.
@@ -117,6 +179,11 @@ impl Ledger {
         }
     }
 
+    /// Ids of the newest `limit` entries that carried a client update, newest first.
+    pub fn newest_updates(&self, limit: usize) -> impl Iterator<Item = u64> {
+        self.entries.iter().rev().filter(|entry| entry.payload.update.is_some()).map(|entry| entry.id).take(limit)
+    }
+
     /// Continues the ledger of an earlier visit: requests that were under way then will get no response any more.
     pub fn resume(&mut self) {
         for entry in self.entries.iter_mut().filter(|entry| entry.outcome == Outcome::UnderWay) {
@@ -131,6 +198,38 @@ mod tests {
 
     fn send(ledger: &mut Ledger) -> u64 {
         ledger.open(0.0, "PUT", "/x", 10, Payload::default())
+    }
+
+    #[test]
+    fn figures_of_tensors() {
+        let figures = TensorFigures::of(&[-2.0, 0.0, 0.01, 2.0, 1.0]);
+        assert!(figures.largest == 2.0 && (figures.norm.powi(2) - 9.0001).abs() < 1e-6, "{figures:?}");
+        let [low, middle, high] =
+            [0, TensorFigures::PARTS / 2, TensorFigures::PARTS - 1].map(|part| figures.histogram[part]);
+        assert_eq!((low, middle, high, figures.histogram.iter().sum::<u32>()), (1, 2, 1, 5));
+        let zeros = TensorFigures::of(&[0.0; 3]);
+        assert_eq!((zeros.norm, zeros.histogram[TensorFigures::PARTS / 2]), (0.0, 3));
+    }
+
+    #[test]
+    fn ledgers_of_earlier_versions_are_read() {
+        let json = r#"{ "round": 1, "clips": 4, "tensors": [["head.bias", [6]]] }"#;
+        let update: SentUpdate = serde_json::from_str(json).unwrap();
+        assert_eq!((update.tensors[0].name.as_str(), update.tensors[0].figures.is_none()), ("head.bias", true));
+        let json = serde_json::to_string(&update).unwrap();
+        assert_eq!(serde_json::from_str::<SentUpdate>(&json).unwrap(), update);
+    }
+
+    #[test]
+    fn the_newest_updates_are_known() {
+        let mut ledger = Ledger::default();
+        let update =
+            |round| Payload { update: Some(SentUpdate { round, clips: 1, tensors: Vec::new() }), ..Payload::default() };
+        for round in 0..4 {
+            ledger.open(0.0, "PUT", "/x", 10, update(round));
+            send(&mut ledger);
+        }
+        assert_eq!(ledger.newest_updates(2).collect::<Vec<_>>(), [6, 4]);
     }
 
     #[test]

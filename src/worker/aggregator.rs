@@ -12,7 +12,7 @@ use super::error::WorkerError;
 use super::request_log::RequestLog;
 use crate::browser::request::{Progress, Request};
 use crate::browser::timeout::{LONG_MS, SHORT_MS};
-use crate::messages::ledger::{Payload, SentUpdate};
+use crate::messages::ledger::{Payload, SentTensor, SentUpdate, TensorFigures};
 use crate::protocol::{
     BlobRef, ClientUpdate, JoinRequest, JoinResponse, Manifest, PROTOCOL, SAFETENSORS, UpdateReceipt, path,
 };
@@ -103,7 +103,11 @@ impl Aggregator {
             signal: Some(signal),
             ..Request::new("PUT", path::update(update.round), LONG_MS)
         };
-        let tensors = update.delta.iter().map(|(name, tensor)| (name.to_owned(), tensor.shape.clone())).collect();
+        let tensor = |(name, tensor): (&str, &Tensor)| {
+            let figures = Some(TensorFigures::of(&tensor.values));
+            SentTensor { name: name.to_owned(), shape: tensor.shape.clone(), figures }
+        };
+        let tensors = update.delta.iter().map(tensor).collect();
         let sent = SentUpdate { round: update.round, clips: update.num_examples, tensors };
         let payload = Payload { token: true, update: Some(sent), ..Payload::default() };
         Ok(self.log.send(&request, payload, on_sending).await?.accept().await?.json().await?)

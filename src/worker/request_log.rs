@@ -40,9 +40,11 @@ impl RequestLog {
         let bytes = request.body.map_or(0, |(_, body)| body.len() as u64);
         let id = self.ledger.borrow_mut().open(js_sys::Date::now(), request.method, &request.path, bytes, payload);
         self.save().await;
+        self.keep_sent_update(id, request.body).await;
         if request.is_aborted() {
             self.ledger.borrow_mut().remove(id);
             self.save().await;
+            self.storage.delete(&device::sent_update(id)).await;
             return Err(RequestError::Unreachable { detail: "aborted before it was sent".to_owned() });
         }
         on_sending();
@@ -56,6 +58,19 @@ impl RequestLog {
         self.ledger.borrow_mut().close(id, outcome);
         self.save().await;
         result
+    }
+
+    /// Keeps the body of a request that carries a client update, and the newest ones of those before, for the student to look
+    /// into.
+    async fn keep_sent_update(&self, id: u64, body: Option<(&'static str, &[u8])>) {
+        let kept: Vec<u64> = self.ledger.borrow().newest_updates(device::KEPT_SENT_UPDATES).collect();
+        if let (Some(&newest), Some((_, body))) = (kept.first(), body)
+            && newest == id
+        {
+            self.storage.put(&device::sent_update(id), body).await;
+            let kept: Vec<String> = kept.into_iter().map(device::sent_update).collect();
+            self.storage.retain(device::SENT_UPDATES, &kept).await;
+        }
     }
 
     /// Stores the ledger. Where the browser stores nothing, it lasts as long as the tab.

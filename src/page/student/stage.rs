@@ -1,0 +1,155 @@
+//! The stage: the lecture beside which the student takes part. It knows nothing of the camera or the models.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use gloo::events::EventListener;
+use gloo::utils::document;
+use wasm_bindgen::JsCast as _;
+use web_sys::{Element, HtmlIFrameElement, HtmlImageElement, HtmlMediaElement, KeyboardEvent};
+
+use crate::page::dom;
+use crate::page::words::stage as words;
+use crate::protocol::Lecture;
+
+/// What a meeting in the frame may ask the student for, and what a lecture does.
+const FRAME_PERMISSIONS: &str = "camera; microphone; display-capture; autoplay; fullscreen; clipboard-write";
+
+/// The lecture that is shown.
+#[derive(Default)]
+pub struct Stage {
+    lecture: RefCell<Option<Lecture>>,
+    /// Index of the picture that is shown.
+    picture: Cell<usize>,
+}
+
+impl Stage {
+    /// Shows `lecture`, unless it is shown already: a video goes on, a meeting is not left.
+    pub fn show(self: &Rc<Self>, lecture: &Lecture) {
+        if self.lecture.borrow().as_ref() == Some(lecture) {
+            return;
+        }
+        *self.lecture.borrow_mut() = Some(lecture.clone());
+        self.picture.set(0);
+        let stage: Element = dom::get("lecture-content");
+        stage.set_text_content(None);
+        dom::show("lecture-problem", false);
+        dom::show("lecture-pictures", matches!(lecture, Lecture::Pictures { .. }));
+        let (kind, content) = match lecture {
+            Lecture::None | Lecture::Unknown => ("none", None),
+            Lecture::Video { address } => ("video", Some(video(address))),
+            Lecture::Document { address } => ("document", Some(frame(address, "lecture-document", None))),
+            Lecture::Page { address } => ("page", Some(frame(address, "lecture-page", Some(FRAME_PERMISSIONS)))),
+            Lecture::Pictures { .. } => ("pictures", Some(picture())),
+        };
+        // The layout depends on it.
+        dom::attribute("session", "data-lecture", kind);
+        dom::show("lecture", content.is_some());
+        let link = lecture.addresses().first().filter(|_| matches!(lecture, Lecture::Document { .. } | Lecture::Page { .. }));
+        dom::show("lecture-open", link.is_some());
+        dom::attribute("lecture-open", "href", link.map_or("", String::as_str));
+        let Some(content) = content else { return };
+        EventListener::once(&content, "error", |_| {
+            dom::say("lecture-problem", words::not_loaded);
+            dom::show("lecture-problem", true);
+        })
+        .forget();
+        dom::append(&stage, &[&content]);
+        self.show_picture();
+    }
+
+    /// Nothing is on the stage: the session is over.
+    pub fn clear(self: &Rc<Self>) {
+        self.show(&Lecture::None);
+        *self.lecture.borrow_mut() = None;
+    }
+
+    /// Wires up the pictures' buttons and keys.
+    pub fn wire(self: &Rc<Self>) {
+        for (button, step) in [("picture-previous", -1), ("picture-next", 1)] {
+            let stage = self.clone();
+            dom::on(button, "click", move |_| stage.turn(step));
+        }
+        let stage = self.clone();
+        EventListener::new(&dom::get::<Element>("lecture"), "keydown", move |event| {
+            let Some(event) = event.dyn_ref::<KeyboardEvent>() else { return };
+            // The keys point where the pictures go: the other way round where one reads from the right.
+            let forward = if dom::reads_from_the_right() { -1 } else { 1 };
+            match event.key().as_str() {
+                "ArrowRight" => stage.turn(forward),
+                "ArrowLeft" => stage.turn(-forward),
+                "PageDown" => stage.turn(1),
+                "PageUp" => stage.turn(-1),
+                _ => {}
+            }
+        })
+        .forget();
+        dom::on("lecture-full-screen", "click", |_| {
+            // A browser that refuses leaves the page as it is.
+            let _ = match document().fullscreen_element() {
+                Some(_) => {
+                    document().exit_fullscreen();
+                    Ok(())
+                }
+                None => dom::get::<Element>("lecture").request_fullscreen(),
+            };
+        });
+    }
+
+    fn turn(&self, step: isize) {
+        if let Some(Lecture::Pictures { addresses }) = &*self.lecture.borrow() {
+            let last = addresses.len().saturating_sub(1);
+            self.picture.set(self.picture.get().saturating_add_signed(step).min(last));
+        }
+        self.show_picture();
+    }
+
+    fn show_picture(&self) {
+        let lecture = self.lecture.borrow();
+        let Some(Lecture::Pictures { addresses }) = &*lecture else { return };
+        let (index, count) = (self.picture.get(), addresses.len());
+        let Some(address) = addresses.get(index) else { return };
+        let picture: HtmlImageElement = dom::get("lecture-picture");
+        picture.set_src(address);
+        picture.set_alt(&words::picture(index + 1, count));
+        dom::say("picture-count", move || words::picture(index + 1, count));
+    }
+}
+
+fn video(address: &str) -> Element {
+    let video = dom::element("video", "");
+    let media: &HtmlMediaElement = video.unchecked_ref();
+    media.set_src(address);
+    media.set_controls(true);
+    media.set_preload("metadata");
+    for (name, value) in [("id", "lecture-video"), ("playsinline", ""), ("data-l10n-id", "lecture-video")] {
+        // The names are constants, and valid.
+        let _ = video.set_attribute(name, value);
+    }
+    dom::localise(&video);
+    video
+}
+
+fn frame(address: &str, title: &'static str, permissions: Option<&str>) -> Element {
+    let frame = dom::element("iframe", "");
+    let inner: &HtmlIFrameElement = frame.unchecked_ref();
+    inner.set_referrer_policy("no-referrer");
+    if let Some(permissions) = permissions {
+        inner.set_allow(permissions);
+    }
+    inner.set_allow_fullscreen(true);
+    for (name, value) in [("id", "lecture-frame"), ("data-l10n-id", title)] {
+        // The names are constants, and valid.
+        let _ = frame.set_attribute(name, value);
+    }
+    dom::localise(&frame);
+    inner.set_src(address);
+    frame
+}
+
+fn picture() -> Element {
+    let picture = dom::element("img", "");
+    // The name is a constant, and valid.
+    let _ = picture.set_attribute("id", "lecture-picture");
+    picture
+}
