@@ -17,8 +17,8 @@ pub use clips::{
 };
 pub use problem::{ModelWorkerFailure, ProblemReport, Refusal, SessionProblem};
 pub use report::{
-    Backend, BackendReason, BackendReport, ConnectionReport, FaceBox, FrameReport, TrainingPause, TrainingReport,
-    UploadReport, UploadState, VideoModelReason, VideoModelReport,
+    Backend, BackendReason, BackendReport, ConnectionReport, FaceBox, FrameReport, HoldOutEffect, TrainingPause,
+    TrainingReport, UploadReport, UploadState, VideoModelReason, VideoModelReport,
 };
 
 use serde::{Deserialize, Serialize};
@@ -169,6 +169,8 @@ pub enum FromWorker {
     Adopted {
         /// The version.
         version: u64,
+        /// What that means on this tab's hold-out, if it has one and a version was in use before.
+        effect: Option<HoldOutEffect>,
     },
     /// Whether the aggregator responds.
     Connection(ConnectionReport),

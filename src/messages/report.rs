@@ -160,6 +160,17 @@ impl FrameReport {
     }
 }
 
+/// Mean losses of two global models on the clips that the tab has set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HoldOutEffect {
+    /// Number of clips.
+    pub clips: usize,
+    /// Of the version before, in nats.
+    pub loss_before: f64,
+    /// Of this version, in nats.
+    pub loss_after: f64,
+}
+
 /// Progress of local fine-tuning.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainingReport {

@@ -16,6 +16,7 @@ use crate::messages::ledger::{Payload, SentTensor, SentUpdate, TensorFigures};
 use crate::protocol::{
     BlobRef, ClientUpdate, JoinRequest, JoinResponse, Manifest, PROTOCOL, SAFETENSORS, UpdateReceipt, path,
 };
+use crate::weights::Tensor;
 
 /// The aggregator.
 pub struct Aggregator {

@@ -9,6 +9,7 @@
 mod assets;
 mod contribute;
 mod decisions;
+mod effect;
 mod frames;
 mod inbox;
 mod keep;
@@ -272,8 +273,12 @@ impl Session {
         let version = manifest.model.version;
         if self.global_model.borrow().as_ref().is_none_or(|global| global.version != version) {
             let global = self.load_global_model(&manifest).await?;
-            *self.global_model.borrow_mut() = Some(global);
-            post(&FromWorker::Adopted { version });
+            let before = self.global_model.replace(Some(global.clone()));
+            let effect = match before.filter(|_| fits) {
+                Some(before) => self.effect_on_hold_out(&before, &global).await,
+                None => None,
+            };
+            post(&FromWorker::Adopted { version, effect });
             self.delete_unused_blobs(&manifest).await;
         }
         Ok(())
