@@ -157,7 +157,10 @@ fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
     }
     let film_seconds = arguments.film_seconds.unwrap_or(FILM_SECONDS);
     if !(0.0..=600.0).contains(&film_seconds) {
-        return Err(Failure::new(format!("a still image cannot become a video of {film_seconds} s"), "choose 0 to 600"));
+        return Err(Failure::new(
+            format!("a still image cannot become a video of {film_seconds} s"),
+            "choose 0 to 600",
+        ));
     }
     let crop = match arguments.crop {
         Some(CropArgument::LargestFace) => Crop::LargestFace,
