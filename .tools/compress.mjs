@@ -5,7 +5,7 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 
 const folder = process.argv[2];
 for (const name of readdirSync(folder, { recursive: true })) {
-  if (!/\.(wasm|js|html|css|svg|json)$/.test(name)) continue;
+  if (!/\.(wasm|js|html|css|svg|json|ftl)$/.test(name)) continue;
   const path = join(folder, name);
   const raw = readFileSync(path);
   const br = brotliCompressSync(raw, {

@@ -14,7 +14,9 @@ pub mod emotion;
 pub mod learning;
 pub mod messages;
 pub mod model;
-#[cfg(all(target_arch = "wasm32", feature = "page"))]
+// Natively only its words are compiled, for the tests of the catalogues.
+#[cfg(any(test, all(target_arch = "wasm32", feature = "page")))]
+#[cfg_attr(not(target_arch = "wasm32"), allow(dead_code))]
 pub mod page;
 pub mod protocol;
 pub mod random;

@@ -169,10 +169,19 @@ impl Response {
     /// # Errors
     /// The body does not arrive, or is of another shape.
     pub async fn json<T: DeserializeOwned>(&self) -> Result<T, RequestError> {
-        let malformed = |detail: String| RequestError::Malformed { detail };
-        let text = self.response.text().map_err(|error| malformed(js::error_message(&error)))?;
+        let malformed = |error: serde_json::Error| RequestError::Malformed { detail: error.to_string() };
+        serde_json::from_str(&self.text().await?).map_err(malformed)
+    }
+
+    /// Reads a text body.
+    ///
+    /// # Errors
+    /// The body does not arrive, or was read before.
+    pub async fn text(&self) -> Result<String, RequestError> {
+        let malformed = |error: JsValue| RequestError::Malformed { detail: js::error_message(&error) };
+        let text = self.response.text().map_err(malformed)?;
         let text = JsFuture::from(text).await.map_err(|error| interrupted(&self.timeout, &error))?;
-        serde_json::from_str(&text.as_string().unwrap_or_default()).map_err(|error| malformed(error.to_string()))
+        Ok(text.as_string().unwrap_or_default())
     }
 
     /// Reads a body of `size` bytes chunk by chunk and reports progress. The timeout restarts with each chunk: a slow

@@ -2,12 +2,11 @@
 
 use gloo::events::{EventListener, EventListenerOptions};
 use gloo::utils::{document, window};
-use js_sys::{Array, Date, Intl, Object};
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsCast;
 use web_sys::{Element, Event, HtmlElement, Storage};
 
+use super::l10n;
 use super::words::Notice;
-use crate::browser::js;
 
 /// The element with this id, as the type it has in `www/`.
 pub fn get<T: JsCast>(id: &str) -> T {
@@ -33,9 +32,27 @@ pub fn has_focus(id: &str) -> bool {
     document().active_element().is_some_and(|element| element.id() == id)
 }
 
-/// Sets the text of the element with this id, unless it says that already: a status is read out only when it changes.
+/// Sets the text of the element with this id, unless it says that already: a status is read out only when it changes. It is
+/// the same in every language; [`say`] is for what is not.
 pub fn text(id: &str, text: &str) {
+    l10n::forget(id);
+    set_text(id, text);
+}
+
+/// Shows what `words` say in the element with this id, now and after the language has changed.
+pub fn say(id: &'static str, words: impl Fn() -> String + 'static) {
+    say_these(id, Box::new(words));
+}
+
+fn say_these(id: &'static str, words: Box<dyn Fn() -> String>) {
+    l10n::keep(id, move || set_text(id, &words()));
+}
+
+/// Sets the text of the element with this id until something else is shown, or the language changes.
+pub fn set_text(id: &str, text: &str) {
     let element: Element = get(id);
+    // It says something else than in the markup from now on.
+    let _ = element.remove_attribute("data-l10n-id");
     if element.text_content().as_deref() != Some(text) {
         element.set_text_content(Some(text));
     }
@@ -61,9 +78,20 @@ pub fn append(parent: &Element, children: &[&Element]) {
     }
 }
 
-/// A term and its description in a list of facts.
+/// A new element with the text of a message, in whatever language the page is.
+pub fn message(tag: &str, id: &str) -> Element {
+    let element = element(tag, &l10n::text(id));
+    // The name is a constant, and valid.
+    let _ = element.set_attribute("data-l10n-id", id);
+    element
+}
+
+/// A term, by its message, and its description in a list of facts.
 pub fn fact(list: &Element, term: &str, description: &str) {
-    append(list, &[&element("dt", term), &element("dd", description)]);
+    let description = element("dd", description);
+    // It is the operator's, in the operator's language.
+    let _ = description.set_attribute("dir", "auto");
+    append(list, &[&message("dt", term), &description]);
 }
 
 /// Calls `action` at each `event` on the element with this id. It cannot prevent the browser's default action;
@@ -95,25 +123,17 @@ pub fn fragment(name: &str) -> Option<String> {
 }
 
 /// Shows a problem and the way out.
-pub fn problem(notice: &Notice) {
-    text("problem-message", &notice.message);
-    text("problem-way-out", &notice.way_out);
-    show("problem", true);
+pub fn problem(words: impl Fn() -> Notice + 'static) {
+    show_problem(Box::new(words));
 }
 
-/// Milliseconds since 1970 as date and time, in the page's language and the browser's time zone.
-pub fn date_time(at_ms: f64) -> String {
-    let language = document().document_element().and_then(|html| html.get_attribute("lang"));
-    let locales = language.map_or_else(Array::new, |language| Array::of1(&language.into()));
-    let options = Object::new();
-    js::set(&options, "dateStyle", &"medium".into());
-    js::set(&options, "timeStyle", &"short".into());
-    let formatted = Intl::DateTimeFormat::new(&locales, &options)
-        .format()
-        .call1(&JsValue::UNDEFINED, &Date::new(&at_ms.into()))
-        .ok()
-        .and_then(|text| text.as_string());
-    formatted.unwrap_or_default()
+fn show_problem(words: Box<dyn Fn() -> Notice>) {
+    l10n::keep("problem", move || {
+        let notice = words();
+        set_text("problem-message", &notice.message);
+        set_text("problem-way-out", &notice.way_out);
+    });
+    show("problem", true);
 }
 
 /// Wires up the buttons beside a problem.

@@ -2,17 +2,22 @@
 //!
 //! Data flows one way: a message changes the state, and the state is shown. Models never run on this thread.
 
+#[cfg(target_arch = "wasm32")]
 mod dom;
 mod instructor;
+mod l10n;
+#[cfg(target_arch = "wasm32")]
 mod status;
+#[cfg(target_arch = "wasm32")]
 mod student;
 mod words;
 
-/// Starts the page that the document is.
+/// Starts the page that the document is, once its language is loaded.
+#[cfg(target_arch = "wasm32")]
 pub fn run() {
     console_error_panic_hook::set_once();
-    match gloo::utils::body().get_attribute("data-page").as_deref() {
+    l10n::start(|| match gloo::utils::body().get_attribute("data-page").as_deref() {
         Some("instructor") => instructor::run(),
         _ => student::run(),
-    }
+    });
 }

@@ -143,9 +143,17 @@ fn parse_range(range: &str, length: u64) -> Option<Option<(u64, u64)>> {
 
 /// The built page: pre-compressed where there is such a file, revalidated at each use since names have no hash.
 pub(super) fn page(dist: &FilePath) -> Router {
-    let files = ServeDir::new(dist).precompressed_br().precompressed_gzip();
+    let files = |folder: &FilePath| ServeDir::new(folder).precompressed_br().precompressed_gzip();
     let revalidate = HeaderValue::from_static("no-cache");
-    Router::new().fallback_service(files).layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, revalidate))
+    // Catalogues of messages have an ending that stands for no media type.
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    let locales = Router::new()
+        .fallback_service(files(&dist.join("locales")))
+        .layer(SetResponseHeaderLayer::overriding(header::CONTENT_TYPE, text));
+    Router::new()
+        .nest("/locales", locales)
+        .fallback_service(files(dist))
+        .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, revalidate))
 }
 
 /// The lecture's files, for frames and pictures of this origin alone. Scripts in them do not run: they would have the

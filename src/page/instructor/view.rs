@@ -3,7 +3,7 @@
 use wasm_bindgen::JsCast as _;
 use web_sys::{Element, Event, HtmlButtonElement, HtmlElement, HtmlInputElement, HtmlProgressElement};
 
-use crate::page::words::{instructor as words, model as model_words};
+use crate::page::words::{self as common, instructor as words, model as model_words};
 use crate::page::{dom, status};
 use crate::protocol::{FederationStatus, MINIMUM_CONTRIBUTORS, ModelVersion, ParticipantSummary, RoundSettings};
 
@@ -14,14 +14,14 @@ const ROUNDS_SHOWN: usize = 20;
 pub fn status(status: &FederationStatus, student_link: &str) {
     dom::text("federation-name", &words::heading(&status.name));
     dom::text("join-code", &status.join_code);
-    let end = status.join_code_expires_at_s.map(|end_s| words::joining_ends(&time(end_s)));
+    let end = status.join_code_expires_at_s.map(words::joining_ends);
     dom::text("join-code-end", &end.unwrap_or_default());
     dom::get::<HtmlInputElement>("student-link").set_value(student_link);
     dom::show("few-contributors", status.few_contributors);
     let fewest = if status.few_contributors { 1 } else { MINIMUM_CONTRIBUTORS };
     dom::get::<HtmlInputElement>("minimum-clients").set_min(&fewest.to_string());
-    dom::text("connected", &status.connected.to_string());
-    dom::text("participants", &status.participants.to_string());
+    dom::text("connected", &common::whole(status.connected));
+    dom::text("participants", &common::whole(status.participants));
     let progress: HtmlProgressElement = dom::get("round-progress");
     progress.set_hidden(status.round.is_none());
     match &status.round {
@@ -35,8 +35,8 @@ pub fn status(status: &FederationStatus, student_link: &str) {
             let _ = dom::get::<Element>("round").remove_attribute("data-round");
         }
     }
-    let round = status.round.as_ref().map(|round| (round, time(round.deadline_s)));
-    status::show("round", &words::round(round));
+    let round = status.round.clone();
+    status::show("round", move || words::round(round.as_ref()));
     dom::get::<HtmlButtonElement>("open-round").set_disabled(status.round.is_some());
     // The aggregator refuses to publish what so few contributed; a round without any update may end.
     let too_few = status.round.as_ref().is_none_or(|round| (1..fewest).contains(&round.received));
@@ -51,24 +51,25 @@ pub fn status(status: &FederationStatus, student_link: &str) {
         .take(ROUNDS_SHOWN)
         .map(|round| {
             let (id, base) = (round.id.to_string(), round.base_version.to_string());
-            row(&[&id, &base, &round.received.to_string(), &time(round.opened_at_s), &words::phase(&round.phase)])
+            let (received, opened) = (common::whole(round.received), common::time(round.opened_at_s));
+            row(&[&id, &base, &received, &opened, &words::phase(&round.phase)])
         })
         .collect();
     fill("rounds", &rounds);
 }
 
 fn model_row(model: &ModelVersion, current: Option<u64>) -> Element {
-    let parent = model.parent.map_or_else(|| "–".to_owned(), |parent| parent.to_string());
+    let parent = model.parent.map_or_else(common::no_value, |parent| parent.to_string());
     let row = row(&[
         &model.version.to_string(),
         &parent,
         &model_words::origin(model),
-        &model.num_clients.to_string(),
+        &common::whole(model.num_clients),
         &model_words::clips(model),
         &model_words::held_out(model),
-        &time(model.published_at_s),
+        &common::time(model.published_at_s),
     ]);
-    let action = dom::element("td", if current == Some(model.version) { words::CURRENT } else { "" });
+    let action = dom::element("td", &if current == Some(model.version) { words::current() } else { String::new() });
     if current != Some(model.version) {
         let button = row_button(&words::restore_button(model.version), "data-version", &model.version.to_string());
         dom::append(&action, &[&button]);
@@ -97,7 +98,7 @@ pub fn participants(participants: &[ParticipantSummary]) {
     let rows: Vec<Element> = participants
         .iter()
         .map(|participant| {
-            let joined = participant.joined_at_s.map_or_else(|| "–".to_owned(), time);
+            let joined = participant.joined_at_s.map_or_else(common::no_value, common::time);
             let row = row(&[&participant.id, &joined]);
             let action = dom::element("td", "");
             let label = words::revoke_button(&participant.id);
@@ -161,9 +162,4 @@ pub fn wanted_settings() -> Option<RoundSettings> {
         duration_s: number("duration")?.checked_mul(60)?,
         continuous: dom::get::<HtmlInputElement>("continuous").checked(),
     })
-}
-
-/// Seconds since 1970 as date and time.
-fn time(at_s: u64) -> String {
-    dom::date_time(at_s as f64 * 1_000.0)
 }

@@ -5,6 +5,7 @@ use wasm_bindgen::JsCast as _;
 use web_sys::{Element, HtmlElement};
 
 use crate::emotion::{EMOTIONS, Emotion};
+use crate::page::words::no_value;
 use crate::page::{dom, words};
 
 /// The bars of one emotion.
@@ -29,7 +30,7 @@ impl Bars {
         for (row, probabilities) in [image, video].iter().enumerate() {
             for (bar, index) in self.0.iter().zip(0..EMOTIONS) {
                 let probability = probabilities.map(|probabilities| probabilities[index]);
-                let text = probability.map_or_else(|| "–".to_owned(), |p| format!("{:.0} %", 100.0 * p));
+                let text = probability.map_or_else(no_value, words::percent);
                 bar.values[row].set_text_content(Some(&text));
                 // A transform needs neither layout nor paint.
                 let scale = format!("scaleX({:.3})", probability.unwrap_or(0.0));
@@ -43,20 +44,21 @@ fn bar(parent: &Element, emotion: Emotion) -> Bar {
     let row = dom::element("div", "");
     row.set_class_name("emotion");
     let _ = row.set_attribute("data-emotion", emotion.name());
-    let name = dom::element("span", emotion.name());
+    let name = dom::message("span", words::emotion::message(emotion));
     name.set_class_name("name");
     let tracks = dom::element("div", "");
     tracks.set_class_name("tracks");
     dom::append(&row, &[&name, &tracks]);
-    let parts = ["image", "video"].map(|model| {
+    let [image, video] = words::session::BARS;
+    let parts = [("image", image), ("video", video)].map(|(model, message)| {
         let track = dom::element("div", "");
         track.set_class_name("track");
         let rail = document().create_element("div").expect("a constant tag");
         rail.set_class_name("rail");
         let fill = dom::element("div", "");
         fill.set_class_name(&format!("fill {model}"));
-        let value = dom::element("span", "–");
-        let hidden = dom::element("span", &words::session::bar_of(model));
+        let value = dom::element("span", &no_value());
+        let hidden = dom::message("span", message);
         hidden.set_class_name("hidden-text");
         dom::append(&rail, &[&fill]);
         let cell = dom::element("span", "");

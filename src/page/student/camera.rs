@@ -16,8 +16,8 @@ use web_sys::{
 use super::Student;
 use crate::browser::js;
 use crate::messages::ToWorker;
-use crate::page::dom;
 use crate::page::words::camera::{self as words, CameraProblem, FaceStatus};
+use crate::page::{dom, l10n};
 
 /// The only owner of the camera's stream. Each start and each stop begins a new generation; a stream that was requested in an
 /// earlier generation is stopped when it arrives.
@@ -156,7 +156,7 @@ impl Student {
         self.camera.stop();
         self.post(&ToWorker::CameraPaused);
         self.view.borrow_mut().no_picture(FaceStatus::CameraOff);
-        dom::text("camera-problem-text", words::problem(problem));
+        dom::say("camera-problem-text", move || words::problem(problem));
         dom::show("camera-problem", true);
     }
 }
@@ -203,17 +203,26 @@ async fn list_devices(camera: &Camera, generation: u64) {
     let tracks = camera.stream.borrow().as_ref().map(MediaStream::get_video_tracks).unwrap_or_default();
     let current = tracks.get(0).dyn_into::<MediaStreamTrack>().ok().map(|track| track.label());
     picker.set_text_content(None);
+    let mut unnamed = Vec::new();
     let cameras = listed.unchecked_into::<Array>();
     let cameras = cameras.iter().map(|device| device.unchecked_into::<MediaDeviceInfo>());
     for (number, device) in cameras.filter(|device| device.kind() == MediaDeviceKind::Videoinput).enumerate() {
         let label = if device.label().is_empty() { words::unnamed(number + 1) } else { device.label() };
         let option = dom::element("option", &label);
+        if device.label().is_empty() {
+            unnamed.push((option.clone(), number + 1));
+        }
         let _ = option.set_attribute("value", &device.device_id());
         if current.as_deref() == Some(label.as_str()) {
             let _ = option.set_attribute("selected", "");
         }
         dom::append(&picker, &[&option]);
     }
+    l10n::keep("device", move || {
+        for (option, number) in &unnamed {
+            option.set_text_content(Some(&words::unnamed(*number)));
+        }
+    });
 }
 
 /// The problem behind an error of `getUserMedia`.

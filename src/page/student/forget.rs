@@ -13,7 +13,7 @@ use crate::browser::storage::Storage;
 use crate::messages::ToWorker;
 use crate::messages::device::{self, StoredSession};
 use crate::page::words::session::{Ending, TokenState};
-use crate::page::{dom, words};
+use crate::page::{dom, l10n, words};
 use crate::protocol::{ProblemCode, path};
 
 /// How long to wait for the session worker, in milliseconds. It may be busy with a step of training.
@@ -29,6 +29,7 @@ impl Student {
         self.camera.stop();
         self.choice.take();
         SessionChoices::delete();
+        l10n::forget_choice();
         self.notify_forgotten();
         if self.worker.borrow().is_none() {
             return self.forget_here();
@@ -55,7 +56,7 @@ impl Student {
             let token = end_token(session.map(|session| session.token)).await;
             student.leave(Ending::Forgotten { is_deleted, token });
             if !is_deleted {
-                dom::problem(&words::problem::storage_not_deleted());
+                dom::problem(words::problem::storage_not_deleted);
             }
         });
     }

@@ -137,7 +137,8 @@ impl Student {
         let count = self.frames.unreadable.get() + 1;
         self.frames.unreadable.set(count);
         if count == MAX_UNREADABLE {
-            dom::problem(&words::problem::frames_unreadable(&js::error_message(error)));
+            let detail = js::error_message(error);
+            dom::problem(move || words::problem::frames_unreadable(&detail));
         }
     }
 }

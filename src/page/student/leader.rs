@@ -186,7 +186,7 @@ impl Student {
         } else if self.choice.borrow().is_some() {
             drop(lock);
             self.back_to_consent();
-            dom::text("consent-reason", words::nothing_left_to_resume());
+            dom::say("consent-reason", words::nothing_left_to_resume);
             dom::show("consent-reason", true);
         }
     }
@@ -289,7 +289,7 @@ impl Student {
         for section in ["starting", "session", "connection", "model-version"] {
             dom::show(section, false);
         }
-        dom::text("elsewhere-text", words::elsewhere(state));
+        dom::say("elsewhere-text", move || words::elsewhere(state));
         dom::show("elsewhere", true);
     }
 }

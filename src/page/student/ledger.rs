@@ -4,11 +4,15 @@ use gloo::utils::document;
 use web_sys::Element;
 
 use crate::messages::ledger::{Entry, Ledger, Outcome, SentUpdate};
-use crate::page::{dom, words};
+use crate::page::{dom, l10n, words};
 
 /// Replaces what is shown.
-pub fn show(ledger: &Ledger) {
-    dom::text("ledger-count", &ledger.requests.to_string());
+pub fn show(ledger: Ledger) {
+    l10n::keep("ledger", move || list(&ledger));
+}
+
+fn list(ledger: &Ledger) {
+    dom::text("ledger-count", &words::whole(ledger.requests));
     dom::text("ledger-totals", &words::ledger::totals(ledger));
     let list: Element = dom::get("ledger-list");
     list.set_text_content(None);
@@ -23,7 +27,7 @@ pub fn show(ledger: &Ledger) {
 
 fn item(entry: &Entry) -> Element {
     let Entry { method, path, bytes, outcome, .. } = entry;
-    let item = dom::element("li", &words::ledger::entry(entry, &dom::date_time(entry.at_ms)));
+    let item = dom::element("li", &words::ledger::entry(entry));
     let (name, status) = facts(*outcome);
     for (key, value) in
         [("method", method), ("path", path), ("bytes", &bytes.to_string()), ("outcome", &name.to_owned())]
@@ -53,7 +57,10 @@ fn facts(outcome: Outcome) -> (&'static str, Option<u16>) {
 fn tensors(update: &SentUpdate) -> Element {
     let list = dom::element("ul", "");
     for (name, shape) in &update.tensors {
-        dom::append(&list, &[&dom::element("li", &words::ledger::tensor(name, shape))]);
+        let item = dom::element("li", &words::ledger::tensor(name, shape));
+        // A name and numbers read from left to right everywhere.
+        let _ = item.set_attribute("dir", "ltr");
+        dom::append(&list, &[&item]);
     }
     list
 }

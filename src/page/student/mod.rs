@@ -117,7 +117,7 @@ impl Student {
             dom::show(section, shown);
         }
         dom::show("model-version", false);
-        dom::text("left-text", &session_words::ended(ending));
+        dom::say("left-text", move || session_words::ended(ending));
         dom::focus("left-title");
     }
 
@@ -247,7 +247,7 @@ impl Student {
         let has_key = self.choice.borrow().as_ref().is_none_or(|choice| choice.pause_key);
         dom::get::<HtmlInputElement>("pause-key").set_checked(has_key);
         dom::attribute("pause", "aria-keyshortcuts", if has_key { "p" } else { "" });
-        dom::text("pause", &camera_words::pause_button(paused, has_key));
+        dom::say("pause", move || camera_words::pause_button(paused, has_key));
     }
 
     fn update_choices(&self, change: impl FnOnce(&mut SessionChoices)) {

@@ -25,13 +25,13 @@ impl Progress {
     }
 
     /// Local fine-tuning progresses.
-    pub fn training(&mut self, report: &TrainingReport) {
+    pub fn training(&mut self, report: TrainingReport) {
         self.round = Some(report.round);
         dom::show("training", true);
         let progress: HtmlProgressElement = dom::get("training-progress");
         progress.set_max(report.steps as f64);
         progress.set_value(report.step as f64);
-        dom::text("training-text", &words::training(report));
+        dom::say("training-text", move || words::training(&report));
         dom::attribute("training", "data-paused", "");
     }
 
@@ -39,7 +39,7 @@ impl Progress {
     pub fn training_paused(&mut self, round: u64, reason: TrainingPause) {
         self.round = Some(round);
         dom::show("training", true);
-        dom::text("training-text", words::training_paused(reason));
+        dom::say("training-text", move || words::training_paused(reason));
         let code = match reason {
             TrainingPause::Hidden => "hidden",
             TrainingPause::BatteryLow => "battery-low",
@@ -53,20 +53,25 @@ impl Progress {
     }
 
     /// The upload's state changed.
-    pub fn upload(&mut self, report: &UploadReport) {
+    pub fn upload(&mut self, report: UploadReport) {
         self.training_over();
-        let UploadReport { round, bytes, clips, .. } = *report;
-        let (state, text) = match &report.state {
-            UploadState::Sending => ("sending", words::sending(round, bytes)),
-            UploadState::Withheld { held_out_clips, loss_before, loss_after } => {
-                ("withheld", words::withheld(round, *held_out_clips, *loss_before, *loss_after))
-            }
-            UploadState::Acknowledged => ("acknowledged", words::acknowledged(round, bytes, clips)),
-            UploadState::Refused { refusal } => ("refused", words::refused(round, refusal)),
+        let UploadReport { round, bytes, clips, state } = report;
+        let name = match state {
+            UploadState::Sending => "sending",
+            UploadState::Withheld { .. } => "withheld",
+            UploadState::Acknowledged => "acknowledged",
+            UploadState::Refused { .. } => "refused",
         };
-        let is_withheld = state == "withheld";
-        self.round = (is_withheld || state == "sending").then_some(round);
-        self.show(state, &text);
+        let is_withheld = name == "withheld";
+        self.round = (is_withheld || name == "sending").then_some(round);
+        self.show(name, move || match &state {
+            UploadState::Sending => words::sending(round, bytes),
+            UploadState::Withheld { held_out_clips, loss_before, loss_after } => {
+                words::withheld(round, *held_out_clips, *loss_before, *loss_after)
+            }
+            UploadState::Acknowledged => words::acknowledged(round, bytes, clips),
+            UploadState::Refused { refusal } => words::refused(round, refusal),
+        });
         dom::show("withheld", is_withheld);
     }
 
@@ -79,8 +84,8 @@ impl Progress {
     /// Shows the collapse, if there is one and the student contributes.
     pub fn show_collapse(&self) {
         let contributes = dom::get::<HtmlInputElement>("contribute").checked();
-        let collapse = self.collapse.as_ref().filter(|_| contributes);
-        status::show("collapse-text", &collapse.map_or_else(String::new, words::collapse));
+        let collapse = self.collapse.filter(|_| contributes);
+        status::show("collapse-text", move || collapse.as_ref().map_or_else(String::new, words::collapse));
         dom::show("collapse", collapse.is_some());
     }
 
@@ -101,7 +106,7 @@ impl Progress {
         self.training_over();
         self.round = None;
         dom::show("withheld", false);
-        self.show("withdrawn", &words::withdrawn(round, may_have_arrived));
+        self.show("withdrawn", move || words::withdrawn(round, may_have_arrived));
     }
 
     /// The student opted in: the text about opting out is removed.
@@ -128,16 +133,16 @@ impl Progress {
         }
     }
 
-    fn show(&mut self, state: &'static str, text: &str) {
+    fn show(&mut self, state: &'static str, words: impl Fn() -> String + 'static) {
         self.state = Some(state);
         dom::attribute("upload", "data-state", state);
-        status::show("upload", text);
+        status::show("upload", words);
     }
 
     fn clear(&mut self) {
         self.state = None;
         // An element that does not have the attribute has nothing to remove.
         let _ = dom::get::<Element>("upload").remove_attribute("data-state");
-        status::show("upload", "");
+        status::clear("upload");
     }
 }

@@ -30,7 +30,7 @@ pub struct View {
 impl View {
     /// Nothing reported yet.
     pub fn new() -> Self {
-        ledger::show(&Ledger::default());
+        ledger::show(Ledger::default());
         let (bars, clips, progress) = (Bars::new(), ClipList::new(), Progress::new());
         let view = Self { bars, clips, progress, manifest: None, adopted: None, personal_head_clips: None };
         view.face_box(None);
@@ -45,7 +45,8 @@ impl View {
         if let Some(round) = &manifest.round {
             dom::attribute("round", "data-round", &round.id.to_string());
         }
-        status::show("round", &words::contribution::round(manifest.round.as_ref(), manifest.learning.minimum_clips));
+        let (round, minimum_clips) = (manifest.round.clone(), manifest.learning.minimum_clips);
+        status::show("round", move || words::contribution::round(round.as_ref(), minimum_clips));
         self.manifest = Some(manifest);
         self.model();
     }
@@ -64,21 +65,22 @@ impl View {
             },
         });
         if report.frames_per_second > 0.0 {
-            dom::text("fps", &format!("{:.1}", report.frames_per_second));
+            let frames_per_second = report.frames_per_second;
+            dom::say("fps", move || words::tenths(frames_per_second));
         }
         self.bars.show(report.image, report.video);
     }
 
     /// Shows what is known of the face.
     pub fn face_status(&self, status: FaceStatus) {
-        status::show("face-status", words::camera::face(status));
+        status::show("face-status", move || words::camera::face(status));
     }
 
     /// There is no picture, for the reason in `status`.
     pub fn no_picture(&mut self, status: FaceStatus) {
         self.face_box(None);
         self.bars.show(None, None);
-        dom::text("fps", "–");
+        dom::say("fps", words::no_value);
         self.face_status(status);
     }
 
@@ -86,25 +88,25 @@ impl View {
     pub fn other(&mut self, message: FromWorker) {
         match message {
             FromWorker::Loading { asset, received, total } => loading(asset, received, total),
-            FromWorker::Backend(report) => backend(&report),
-            FromWorker::VideoModel(report) => video_model(&report),
+            FromWorker::Backend(report) => backend(report),
+            FromWorker::VideoModel(report) => video_model(report),
             FromWorker::Clip(report) => {
                 if self.personal_head_clips != report.personal_head_clips {
                     self.personal_head_clips = report.personal_head_clips;
                     self.model();
                 }
-                self.clips.add(&report);
+                self.clips.add(report);
             }
-            FromWorker::Dropped(counts) => self.clips.drops(&counts),
+            FromWorker::Dropped(counts) => self.clips.drops(counts),
             FromWorker::LabelHealth(report) => {
-                self.clips.health(&report);
+                self.clips.health(report);
                 self.progress.collapse(report.collapse);
             }
-            FromWorker::KeptClips(report) => self.clips.restored(&report),
-            FromWorker::Training(report) => self.progress.training(&report),
+            FromWorker::KeptClips(report) => self.clips.restored(report),
+            FromWorker::Training(report) => self.progress.training(report),
             FromWorker::TrainingPaused { round, reason } => self.progress.training_paused(round, reason),
-            FromWorker::Upload(report) => self.progress.upload(&report),
-            FromWorker::Ledger { ledger } => ledger::show(&ledger),
+            FromWorker::Upload(report) => self.progress.upload(report),
+            FromWorker::Ledger { ledger } => ledger::show(ledger),
             FromWorker::Withdrawn { round, may_have_arrived } => {
                 self.progress.withdrawn(round, may_have_arrived);
             }
@@ -147,44 +149,48 @@ impl View {
     fn model(&self) {
         let (Some(manifest), Some(version)) = (&self.manifest, self.adopted) else { return };
         dom::attribute("model-version", "data-version", &version.to_string());
-        dom::text("model-version", &words::model::version(version));
+        dom::say("model-version", move || words::model::version(version));
         dom::show("model-version", true);
         if manifest.model.version == version {
-            dom::text("model-report", &words::model::report(&manifest.model, self.personal_head_clips));
+            let (model, clips) = (manifest.model.clone(), self.personal_head_clips);
+            dom::say("model-report", move || words::model::report(&model, clips));
         }
     }
 }
 
 fn loading(asset: Asset, received: u64, total: u64) {
-    status::show("starting-text", &words::session::loading(asset, total));
+    status::show("starting-text", move || words::session::loading(asset, total));
     let progress: HtmlProgressElement = dom::get("starting-progress");
     progress.set_max(total.max(1) as f64);
     progress.set_value(received as f64);
 }
 
-fn video_model(report: &VideoModelReport) {
+fn video_model(report: VideoModelReport) {
     let name = match report.backend {
         Backend::Webgpu => "webgpu",
         Backend::Cpu => "cpu",
     };
     dom::attribute("video-model-report", "data-backend", name);
-    dom::text("video-model-report", &words::backend::video_model(report));
+    dom::say("video-model-report", move || words::backend::video_model(&report));
 }
 
-fn backend(report: &BackendReport) {
+fn backend(report: BackendReport) {
     let name = match report.backend {
         Backend::Webgpu => "webgpu",
         Backend::Cpu => "cpu",
     };
     dom::attribute("backend-report", "data-backend", name);
-    dom::text("backend-report", &words::backend::report(report));
+    dom::say("backend-report", move || words::backend::report(&report));
 }
 
 fn connection(report: &ConnectionReport) {
     dom::attribute("connection", "data-online", if report.online { "true" } else { "false" });
     dom::show("connection", !report.online);
-    let retry = report.retry_in_ms.map_or_else(String::new, words::session::retry_in);
-    let text = if report.online { "" } else { words::session::offline() };
+    let ConnectionReport { online, retry_in_ms } = *report;
     // The delay changes with every attempt: it is shown, and not announced.
-    status::show_as("connection", &format!("{text}{retry}"), text);
+    status::show_as("connection", move || {
+        let text = if online { String::new() } else { words::session::offline() };
+        let retry = retry_in_ms.map_or_else(String::new, words::session::retry_in);
+        (format!("{text}{retry}"), text)
+    });
 }

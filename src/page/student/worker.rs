@@ -70,7 +70,7 @@ impl Student {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         let Ok(worker) = Worker::new_with_options(SCRIPT, &options) else {
-            dom::problem(&words::no_workers());
+            dom::problem(words::no_workers);
             return;
         };
         let student = Rc::downgrade(self);
@@ -122,13 +122,15 @@ impl Student {
             self.start_worker();
         } else {
             self.frames.stop();
-            dom::problem(&words::worker_stopped_twice(failure));
+            let failure = failure.clone();
+            dom::problem(move || words::worker_stopped_twice(&failure));
         }
     }
 
     fn start_worker_later(self: &Rc<Self>, failure: &WorkerFailure) {
         let delay_ms = self.health.backoff.borrow_mut().next_ms(js_sys::Math::random(), None);
-        dom::problem(&words::worker_not_loaded(failure, delay_ms.div_ceil(1_000)));
+        let failure = failure.clone();
+        dom::problem(move || words::worker_not_loaded(&failure, delay_ms.div_ceil(1_000)));
         let student = self.clone();
         Timeout::new(u32::try_from(delay_ms).unwrap_or(u32::MAX), move || {
             if student.leadership.is_held() && student.worker.borrow().is_none() {
@@ -207,7 +209,8 @@ impl Student {
     }
 
     fn show_problem(&self, report: &ProblemReport) {
-        dom::problem(&words::session(&report.problem));
+        let problem = report.problem.clone();
+        dom::problem(move || words::session(&problem));
         self.health.transient_problem.set(report.is_transient);
         self.view.borrow().progress.training_over();
         let is_starting = !dom::get::<web_sys::HtmlElement>("starting").hidden();

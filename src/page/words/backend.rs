@@ -1,76 +1,81 @@
 //! Where the backbone runs, and why.
 
-use super::bracketed;
+use super::{bracketed, text, text_with};
 use crate::messages::{Backend, BackendReason, BackendReport, ModelWorkerFailure, VideoModelReason, VideoModelReport};
 
 /// A report, in two sentences.
 pub fn report(report: &BackendReport) -> String {
     let place = match (report.backend, &report.adapter) {
-        (Backend::Webgpu, Some(adapter)) => format!("WebGPU ({adapter})"),
-        (Backend::Webgpu, None) => "WebGPU".to_owned(),
-        (Backend::Cpu, _) if report.workers > 1 => format!("the CPU, with SIMD on {} cores", report.workers),
-        (Backend::Cpu, _) => "the CPU, with SIMD".to_owned(),
+        (Backend::Webgpu, Some(adapter)) => text_with("place-webgpu-adapter", &[("adapter", adapter.into())]),
+        (Backend::Webgpu, None) => text("place-webgpu"),
+        (Backend::Cpu, _) if report.workers > 1 => text_with("place-cpu-cores", &[("cores", report.workers.into())]),
+        (Backend::Cpu, _) => text("place-cpu-simd"),
     };
-    format!("{place}: {}. One frame takes {:.0} ms.", reason(report), report.frame_ms)
+    let (reason, ms) = (reason(report), report.frame_ms);
+    text_with("backend-report", &[("place", place.into()), ("reason", reason.into()), ("ms", ms.into())])
 }
 
 /// Where the video model is trained, and why, in a sentence.
 pub fn video_model(report: &VideoModelReport) -> String {
     let place = match report.backend {
-        Backend::Webgpu => "WebGPU",
-        Backend::Cpu => "the CPU",
+        Backend::Webgpu => text("place-webgpu"),
+        Backend::Cpu => text("place-cpu"),
     };
     let reason = match &report.reason {
-        VideoModelReason::NoWebgpu => "the backbone does not run on WebGPU".to_owned(),
+        VideoModelReason::NoWebgpu => text("video-no-webgpu"),
         VideoModelReason::Measured { webgpu_step_ms, cpu_step_ms } => {
-            format!("{webgpu_step_ms:.0} ms a training step on WebGPU, {cpu_step_ms:.0} ms on the CPU")
+            text_with("video-measured", &[("webgpu", (*webgpu_step_ms).into()), ("cpu", (*cpu_step_ms).into())])
         }
         VideoModelReason::Deviates { deviation: Some(deviation) } => {
-            format!("WebGPU computes wrong here, by up to {:.1} %", 100.0 * deviation)
+            text_with("video-deviates-by", &[("deviation", (*deviation).into())])
         }
-        VideoModelReason::Deviates { deviation: None } => "WebGPU computes wrong here".to_owned(),
-        VideoModelReason::Architecture => "its architecture runs beside the backbone".to_owned(),
-        VideoModelReason::Failed { failure } => format!("WebGPU failed ({})", self::failure(failure)),
+        VideoModelReason::Deviates { deviation: None } => text("video-deviates"),
+        VideoModelReason::Architecture => text("video-architecture"),
+        VideoModelReason::Failed { failure } => {
+            text_with("video-failed", &[("failure", self::failure(failure).into())])
+        }
     };
-    format!("{place}: {reason}.")
+    text_with("video-model-report", &[("place", place.into()), ("reason", reason.into())])
 }
 
 fn reason(report: &BackendReport) -> String {
     match &report.reason {
         BackendReason::Chosen => match report.backend {
-            Backend::Webgpu => "WebGPU was chosen".to_owned(),
-            Backend::Cpu => "the CPU was chosen".to_owned(),
+            Backend::Webgpu => text("backend-chosen-webgpu"),
+            Backend::Cpu => text("backend-chosen-cpu"),
         },
-        BackendReason::NoWebgpu => "this browser has no WebGPU".to_owned(),
-        BackendReason::NoAdapter => "WebGPU finds no adapter".to_owned(),
-        BackendReason::AdapterLimits { adapter } => {
-            format!("the limits of {} are below WebGPU's defaults", name(adapter.as_deref()))
+        BackendReason::NoWebgpu => text("backend-no-webgpu"),
+        BackendReason::NoAdapter => text("backend-no-adapter"),
+        BackendReason::AdapterLimits { adapter: Some(adapter) } => {
+            text_with("backend-limits-named", &[("adapter", adapter.into())])
         }
-        BackendReason::SoftwareAdapter { adapter } => format!("{} is software", name(adapter.as_deref())),
+        BackendReason::AdapterLimits { adapter: None } => text("backend-limits"),
+        BackendReason::SoftwareAdapter { adapter: Some(adapter) } => {
+            text_with("backend-software-named", &[("adapter", adapter.into())])
+        }
+        BackendReason::SoftwareAdapter { adapter: None } => text("backend-software"),
+        BackendReason::Measured { webgpu_ms, cpu_ms } if report.backend == Backend::Webgpu => {
+            text_with("backend-measured-webgpu", &[("webgpu", (*webgpu_ms).into()), ("cpu", (*cpu_ms).into())])
+        }
         BackendReason::Measured { webgpu_ms, cpu_ms } => {
-            let faster = if report.backend == Backend::Webgpu { "WebGPU" } else { "the CPU" };
-            format!("{faster} is faster: {webgpu_ms:.0} ms a frame on WebGPU, {cpu_ms:.0} ms on the CPU")
+            text_with("backend-measured-cpu", &[("webgpu", (*webgpu_ms).into()), ("cpu", (*cpu_ms).into())])
         }
         BackendReason::LoadFailed { failure } => {
-            format!("the backbone does not load on WebGPU: {}", self::failure(failure))
+            text_with("backend-load-failed", &[("failure", self::failure(failure).into())])
         }
         BackendReason::Lost { failure } => {
-            format!("WebGPU was lost ({}), and the CPU has taken over", self::failure(failure))
+            text_with("backend-webgpu-lost", &[("failure", self::failure(failure).into())])
         }
     }
-}
-
-fn name(adapter: Option<&str>) -> String {
-    adapter.map_or_else(|| "the adapter".to_owned(), |name| format!("the adapter {name}"))
 }
 
 /// How a worker that runs models failed, as part of a sentence.
 pub fn failure(failure: &ModelWorkerFailure) -> String {
     match failure {
-        ModelWorkerFailure::ScriptNotLoaded => "its script does not load".to_owned(),
-        ModelWorkerFailure::Stopped { detail } => format!("its worker stopped{}", bracketed(detail)),
-        ModelWorkerFailure::Silent { timeout_s } => format!("no answer for {timeout_s} s"),
-        ModelWorkerFailure::DeviceLost { detail } => format!("its device is gone{}", bracketed(detail)),
-        ModelWorkerFailure::Failed { detail } => format!("its worker failed{}", bracketed(detail)),
+        ModelWorkerFailure::ScriptNotLoaded => text("failure-script"),
+        ModelWorkerFailure::Stopped { detail } => text_with("failure-stopped", &[("detail", bracketed(detail))]),
+        ModelWorkerFailure::Silent { timeout_s } => text_with("failure-silent", &[("seconds", (*timeout_s).into())]),
+        ModelWorkerFailure::DeviceLost { detail } => text_with("failure-device-lost", &[("detail", bracketed(detail))]),
+        ModelWorkerFailure::Failed { detail } => text_with("failure-failed", &[("detail", bracketed(detail))]),
     }
 }

@@ -1,5 +1,6 @@
 //! The camera and the face in its picture.
 
+use super::{text, text_with};
 use crate::messages::FrameDropReason;
 
 /// Why there is no camera.
@@ -18,18 +19,14 @@ pub enum CameraProblem {
 }
 
 /// Why there is no camera, and what to do.
-pub fn problem(problem: CameraProblem) -> &'static str {
-    match problem {
-        CameraProblem::NotAllowed => {
-            "The browser may not use the camera. Allow it for this page (the camera sign near the address), then try again."
-        }
-        CameraProblem::NotFound => "There is no camera. Connect one, then try again.",
-        CameraProblem::InUse => "Another program uses the camera. Close it there, then try again.",
-        CameraProblem::Unavailable => {
-            "This browser gives no camera to this page. Use a current browser, and the address that your instructor handed out."
-        }
-        CameraProblem::Lost => "The camera was unplugged, or another program took it.",
-    }
+pub fn problem(problem: CameraProblem) -> String {
+    text(match problem {
+        CameraProblem::NotAllowed => "camera-not-allowed",
+        CameraProblem::NotFound => "camera-not-found",
+        CameraProblem::InUse => "camera-in-use",
+        CameraProblem::Unavailable => "camera-unavailable",
+        CameraProblem::Lost => "camera-lost",
+    })
 }
 
 /// What is known of the face in the camera's picture.
@@ -58,44 +55,40 @@ pub enum FaceStatus {
 }
 
 /// What is known of the face, and what to do.
-pub fn face(status: FaceStatus) -> &'static str {
-    match status {
-        FaceStatus::Looking => "Looking for a face …",
-        FaceStatus::NoFace => "No face. Move into the picture.",
-        FaceStatus::OneFace => "Your face is in the picture.",
-        FaceStatus::SeveralFaces => "Several faces: the largest is used.",
-        FaceStatus::Dark => "It is too dark to see anything. Turn on a light, or uncover the camera.",
-        FaceStatus::TooSlow => {
-            "Your face is in the picture, but too few frames a second are looked at: no clips come of it."
-        }
+pub fn face(status: FaceStatus) -> String {
+    text(match status {
+        FaceStatus::Looking => "face-looking",
+        FaceStatus::NoFace => "face-none",
+        FaceStatus::OneFace => "face-one",
+        FaceStatus::SeveralFaces => "face-several",
+        FaceStatus::Dark => "face-dark",
+        FaceStatus::TooSlow => "face-too-slow",
         FaceStatus::Dropped(reason) => match reason {
-            FrameDropReason::FaceTooSmall => "Your face is too small in the picture for clips. Move closer.",
-            FrameDropReason::FaceCut => {
-                "Too much of your face is outside of the picture for clips. Move to the middle."
-            }
-            FrameDropReason::FaceTurned => "Your face is turned too far for clips. Look towards the camera.",
-            FrameDropReason::TooDark => "Your face is too dark for clips. Turn on a light.",
-            FrameDropReason::TooBright => "Your face is too bright for clips. Turn the light down.",
-            FrameDropReason::LowContrast => "Your face has too little contrast for clips. Change the light.",
-            FrameDropReason::Blurred => "Your face is blurred: no clips come of it. Hold still, or clean the lens.",
+            FrameDropReason::FaceTooSmall => "face-too-small",
+            FrameDropReason::FaceCut => "face-cut",
+            FrameDropReason::FaceTurned => "face-turned",
+            FrameDropReason::TooDark => "face-too-dark",
+            FrameDropReason::TooBright => "face-too-bright",
+            FrameDropReason::LowContrast => "face-low-contrast",
+            FrameDropReason::Blurred => "face-blurred",
         },
-        FaceStatus::CameraOff => "The camera is off.",
-        FaceStatus::Muted => {
-            "The camera gives no picture: its switch or cover, or another program, holds it back. It goes on by itself."
-        }
-        FaceStatus::Frozen => {
-            "The camera's picture stands still. If it stays so, choose another camera, or pause and resume."
-        }
-    }
+        FaceStatus::CameraOff => "face-camera-off",
+        FaceStatus::Muted => "face-muted",
+        FaceStatus::Frozen => "face-frozen",
+    })
 }
 
 /// The label of the pause button. `has_key` says whether the key P does the same.
 pub fn pause_button(is_paused: bool, has_key: bool) -> String {
-    let verb = if is_paused { "Resume" } else { "Pause" };
-    format!("{verb} camera{}", if has_key { " (P)" } else { "" })
+    text(match (is_paused, has_key) {
+        (false, false) => "camera-pause",
+        (false, true) => "camera-pause-key",
+        (true, false) => "camera-resume",
+        (true, true) => "camera-resume-key",
+    })
 }
 
 /// A camera whose name the browser does not tell.
 pub fn unnamed(number: usize) -> String {
-    format!("Camera {number}")
+    text_with("camera-unnamed", &[("number", number.into())])
 }

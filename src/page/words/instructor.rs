@@ -1,114 +1,125 @@
 //! The instructor's page.
 
+#[cfg(target_arch = "wasm32")]
 use super::Notice;
+use super::{id, milliseconds, text, text_with};
+#[cfg(target_arch = "wasm32")]
 use crate::browser::request::RequestError;
 use crate::page::instructor::Command;
-use crate::protocol::{OpenRound, ProblemCode, Rejection, RoundPhase};
+#[cfg(target_arch = "wasm32")]
+use crate::protocol::ProblemCode;
+use crate::protocol::{OpenRound, Rejection, RoundPhase};
 
 /// A request of the instructor's that failed. The aggregator's own words are shown: they say which value or state it is.
+#[cfg(target_arch = "wasm32")]
 pub fn failed(error: &RequestError) -> Notice {
     match error {
         RequestError::Refused(problem) if problem.code == ProblemCode::Unauthorized => {
-            Notice::new(&problem.detail, "Open the instructor's link that the aggregator printed when it started.")
+            Notice::new(&problem.detail, text("desk-unauthorized-way"))
         }
-        RequestError::Refused(problem) => Notice::new(&problem.detail, "Nothing was changed."),
-        _ => Notice::new("The aggregator does not answer.", "Start the aggregator again; this page goes on by itself."),
+        RequestError::Refused(problem) => Notice::new(&problem.detail, text("desk-nothing-changed")),
+        _ => Notice::new(text("desk-no-answer"), text("desk-no-answer-way")),
     }
 }
 
 /// The aggregator does not respond.
-pub fn offline() -> &'static str {
-    "The aggregator does not answer. This page keeps trying."
+pub fn offline() -> String {
+    text("desk-offline")
 }
 
 /// The page's heading; `federation` is its name.
 pub fn heading(federation: &str) -> String {
-    format!("{federation}: instructor")
+    text_with("desk-federation", &[("federation", federation.into())])
 }
 
-/// Until when students can join; `time` is in the page's language.
-pub fn joining_ends(time: &str) -> String {
-    format!("Students can join with it until {time}.")
+/// Until when students can join, in seconds since 1970.
+pub fn joining_ends(end_s: u64) -> String {
+    text_with("desk-joining-ends", &[("time", milliseconds(end_s))])
 }
 
-/// The round that is open, if any; `deadline` is in the page's language.
-pub fn round(round: Option<(&OpenRound, String)>) -> String {
-    match round {
-        Some((OpenRound { id, base_version, received, minimum_clients, .. }, deadline)) => format!(
-            "Round {id} is open on version {base_version}: {received} of {minimum_clients} updates are in. It ends at \
-             {deadline} at the latest."
-        ),
-        None => "No round is open.".to_owned(),
-    }
+/// The round that is open, if any.
+pub fn round(round: Option<&OpenRound>) -> String {
+    let Some(round) = round else { return text("round-none") };
+    text_with(
+        "desk-round",
+        &[
+            ("round", id(round.id)),
+            ("version", id(round.base_version)),
+            ("received", round.received.into()),
+            ("needed", round.minimum_clients.into()),
+            ("deadline", milliseconds(round.deadline_s)),
+        ],
+    )
 }
 
 /// Asks before a command that cannot be undone; `None` for one that is done at once.
 pub fn question(command: &Command) -> Option<String> {
     match command {
         Command::OpenRound => None,
-        Command::CloseRound(round) => {
-            Some(format!("Close round {round} now? The updates that are in are averaged and published."))
-        }
-        Command::Restore(version) => Some(format!(
-            "Make version {version} the global model again? Every tab switches to it; an open round is abandoned."
-        )),
-        Command::RenewCode => Some(
-            "Make a new join code? The old one and its links let nobody join any more; who has joined stays."
-                .to_owned(),
-        ),
-        Command::Revoke(id) => Some(format!(
-            "Revoke participant {id}? Its tab can send nothing more unless it joins again with the join code."
-        )),
+        Command::CloseRound(round) => Some(text_with("ask-close", &[("round", id(*round))])),
+        Command::Restore(version) => Some(text_with("ask-restore", &[("version", id(*version))])),
+        Command::RenewCode => Some(text("ask-renew")),
+        Command::Revoke(participant) => Some(text_with("ask-revoke", &[("id", participant.into())])),
     }
 }
 
 /// The button that restores a version.
 pub fn restore_button(version: u64) -> String {
-    format!("Roll back to version {version}")
+    text_with("desk-restore", &[("version", id(version))])
 }
 
 /// The version that is the global model now.
-pub const CURRENT: &str = "current";
-
-/// The button that revokes a participant.
-pub fn revoke_button(id: &str) -> String {
-    format!("Revoke {id}")
+pub fn current() -> String {
+    text("desk-current")
 }
 
-/// The copy button, and the same after it was used.
-pub const COPY: &str = "Copy";
-/// See [`COPY`].
-pub const COPIED: &str = "Copied";
+/// The button that revokes a participant.
+pub fn revoke_button(participant: &str) -> String {
+    text_with("desk-revoke", &[("id", participant.into())])
+}
+
+/// The copy button, before and after it was used.
+pub fn copy_button(was_used: bool) -> String {
+    text(if was_used { "desk-copied" } else { "desk-copy" })
+}
 
 /// The settings are saved.
-pub const SAVED: &str = "Saved.";
+pub fn saved() -> String {
+    text("desk-saved")
+}
 
 /// Where a round stands.
 pub fn phase(phase: &RoundPhase) -> String {
     match phase {
-        RoundPhase::Open => "open".to_owned(),
-        RoundPhase::Aggregating => "aggregating".to_owned(),
-        RoundPhase::Evaluating => "evaluating".to_owned(),
-        RoundPhase::Published { version } => format!("published as version {version}"),
-        RoundPhase::Rejected { reason } => format!("rejected: {}", rejection(reason)),
-        RoundPhase::Abandoned => "abandoned".to_owned(),
-        RoundPhase::Unknown => "reload the page to see".to_owned(),
+        RoundPhase::Open => text("phase-open"),
+        RoundPhase::Aggregating => text("phase-aggregating"),
+        RoundPhase::Evaluating => text("phase-evaluating"),
+        RoundPhase::Published { version } => text_with("phase-published", &[("version", id(*version))]),
+        RoundPhase::Rejected { reason } => text_with("phase-rejected", &[("reason", rejection(reason).into())]),
+        RoundPhase::Abandoned => text("phase-abandoned"),
+        RoundPhase::Unknown => text("phase-unknown"),
     }
 }
 
 fn rejection(reason: &Rejection) -> String {
     match reason {
-        Rejection::Layout { .. } => "the aggregate does not fit the model".to_owned(),
-        Rejection::NotFinite { .. } => "the aggregate has values that are not numbers".to_owned(),
-        Rejection::Norm { found, limit } => format!("the model would move by {found:.3}, more than {limit:.3}"),
-        Rejection::MacroF1 { dataset, before, found, tolerance } => format!(
-            "macro F1 on the held-out clips of {dataset} would fall from {before:.3} to {found:.3}, by more than {tolerance:.3}"
-        ),
-        Rejection::Loss { dataset } => format!("the model fails on the held-out clips of {dataset}"),
-        Rejection::StorageDamaged { .. } => {
-            "what was stored of it is damaged; the aggregator's log says what".to_owned()
+        Rejection::Layout { .. } => text("rejected-layout"),
+        Rejection::NotFinite { .. } => text("rejected-not-finite"),
+        Rejection::Norm { found, limit } => {
+            text_with("rejected-norm", &[("found", (*found).into()), ("limit", (*limit).into())])
         }
-        Rejection::Unspecified => "by an earlier version of the aggregator, whose log says why".to_owned(),
-        Rejection::Unknown => "reload the page to see why".to_owned(),
+        Rejection::MacroF1 { dataset, before, found, tolerance } => text_with(
+            "rejected-macro-f1",
+            &[
+                ("dataset", dataset.into()),
+                ("before", (*before).into()),
+                ("found", (*found).into()),
+                ("tolerance", (*tolerance).into()),
+            ],
+        ),
+        Rejection::Loss { dataset } => text_with("rejected-loss", &[("dataset", dataset.into())]),
+        Rejection::StorageDamaged { .. } => text("rejected-damaged"),
+        Rejection::Unspecified => text("rejected-unspecified"),
+        Rejection::Unknown => text("rejected-unknown"),
     }
 }

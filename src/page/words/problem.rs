@@ -1,120 +1,116 @@
 //! Problems of the session worker and of the page.
 
-use super::{Notice, backend, bracketed};
+use super::{Notice, backend, bracketed, id, text, text_with};
 use crate::messages::{Asset, Refusal, SessionProblem};
 use crate::protocol::ProblemCode;
 
-const RELOAD: &str = "Reload the page; if that does not help, tell your instructor.";
-const KEEPS_TRYING: &str = "The page keeps trying by itself.";
-
 /// A problem that the session worker reports.
 pub fn session(problem: &SessionProblem) -> Notice {
-    match problem {
-        SessionProblem::StorageUnavailable => Notice::new(
-            "This browser keeps nothing on the device, so a reload starts over.",
-            "Leave private browsing if you want to go on after a reload.",
-        ),
-        SessionProblem::WorkerPanicked { detail } => {
-            Notice::new(format!("The session worker stopped{}.", bracketed(detail)), "Reload the page to go on.")
-        }
+    let message = match problem {
+        SessionProblem::StorageUnavailable => text("problem-storage"),
+        SessionProblem::WorkerPanicked { detail } => text_with("problem-panicked", &[("detail", bracketed(detail))]),
         SessionProblem::AggregatorUnreachable { detail } => {
-            Notice::new(format!("The aggregator does not answer{}.", bracketed(detail)), KEEPS_TRYING)
+            text_with("problem-unreachable", &[("detail", bracketed(detail))])
         }
         SessionProblem::AggregatorTimedOut { timeout_s } => {
-            Notice::new(format!("The aggregator did not answer within {timeout_s} s."), KEEPS_TRYING)
+            text_with("problem-timed-out", &[("seconds", (*timeout_s).into())])
         }
-        SessionProblem::Refused { refusal: reason } => Notice::new(refusal(reason), refusal_way_out(reason)),
+        SessionProblem::Refused { refusal: reason } => refusal(reason),
         SessionProblem::ResponseMalformed { detail } => {
-            Notice::new(format!("The aggregator's answer is not understood{}.", bracketed(detail)), RELOAD)
+            text_with("problem-malformed", &[("detail", bracketed(detail))])
         }
-        SessionProblem::ProtocolMismatch { aggregator, page } => Notice::new(
-            format!("The aggregator speaks version {aggregator} of the protocol, this page version {page}."),
-            "Reload the page to get the version that fits.",
-        ),
-        SessionProblem::AssetAltered { asset } => Notice::new(
-            format!("The file with the weights of {} arrived altered, twice.", self::asset(*asset)),
-            "Check the connection, then reload the page; if it stays, tell your instructor.",
-        ),
-        SessionProblem::WeightsUnusable { detail } => {
-            Notice::new(format!("The weights do not fit{}.", bracketed(detail)), RELOAD)
+        SessionProblem::ProtocolMismatch { aggregator, page } => {
+            let (aggregator, page) = (id((*aggregator).into()), id((*page).into()));
+            text_with("problem-protocol", &[("aggregator", aggregator), ("page", page)])
         }
-        SessionProblem::ModelFailed { detail } => Notice::new(format!("A model failed{}.", bracketed(detail)), RELOAD),
-        SessionProblem::TrainingFailed { detail } => {
-            Notice::new(format!("Training failed{}.", bracketed(detail)), RELOAD)
+        SessionProblem::AssetAltered { asset } => text(match asset {
+            Asset::Backbone => "problem-altered-backbone",
+            Asset::Detector => "problem-altered-detector",
+            Asset::Vfer => "problem-altered-vfer",
+        }),
+        SessionProblem::WeightsUnusable { detail } => text_with("problem-weights", &[("detail", bracketed(detail))]),
+        SessionProblem::ModelFailed { detail } => text_with("problem-model", &[("detail", bracketed(detail))]),
+        SessionProblem::TrainingFailed { detail } => text_with("problem-training", &[("detail", bracketed(detail))]),
+        SessionProblem::BackboneFailed { failure } => {
+            text_with("problem-backbone", &[("failure", backend::failure(failure).into())])
         }
-        SessionProblem::BackboneFailed { failure } => Notice::new(
-            format!("The backbone cannot be run: {}.", backend::failure(failure)),
-            "Close other tabs to free memory, then reload the page.",
+        SessionProblem::ExtractorNotLoaded { failure } => {
+            text_with("problem-extractor", &[("failure", backend::failure(failure).into())])
+        }
+        SessionProblem::VideoModelFailed { failure } => {
+            text_with("problem-video-model", &[("failure", backend::failure(failure).into())])
+        }
+        SessionProblem::ArchitectureUnsupported { detail } => {
+            text_with("problem-architecture", &[("detail", bracketed(detail))])
+        }
+        SessionProblem::FrameUnreadable { detail } => text_with("problem-frame", &[("detail", bracketed(detail))]),
+        SessionProblem::FrameTooSmall { width, height, minimum } => text_with(
+            "problem-frame-small",
+            &[("width", (*width).into()), ("height", (*height).into()), ("minimum", (*minimum).into())],
         ),
-        SessionProblem::ExtractorNotLoaded { failure } => Notice::new(
-            format!("The program that runs the models does not load: {}.", backend::failure(failure)),
-            KEEPS_TRYING,
-        ),
-        SessionProblem::VideoModelFailed { failure } => Notice::new(
-            format!("The video model cannot be run: {}.", backend::failure(failure)),
-            "Close other tabs to free memory, then reload the page.",
-        ),
-        SessionProblem::ArchitectureUnsupported { detail } => Notice::new(
-            format!("This page cannot run the federation's video model{}.", bracketed(detail)),
-            "Reload the page to get its newest version; if that does not help, tell your instructor.",
-        ),
-        SessionProblem::FrameUnreadable { detail } => Notice::new(
-            format!("The camera's picture cannot be read{}.", bracketed(detail)),
-            "Pause and resume the camera.",
-        ),
-        SessionProblem::FrameTooSmall { width, height, minimum } => Notice::new(
-            format!("The camera's picture is only {width} × {height} pixels, and {minimum} each way are needed."),
-            "Pause and resume the camera, or choose another one.",
-        ),
+    };
+    Notice::new(message, text(way_out(problem)))
+}
+
+fn way_out(problem: &SessionProblem) -> &'static str {
+    match problem {
+        SessionProblem::StorageUnavailable => "way-leave-private",
+        SessionProblem::WorkerPanicked { .. } => "way-reload-on",
+        SessionProblem::AggregatorUnreachable { .. }
+        | SessionProblem::AggregatorTimedOut { .. }
+        | SessionProblem::ExtractorNotLoaded { .. } => "way-keeps-trying",
+        SessionProblem::Refused { refusal } => refusal_way_out(refusal),
+        SessionProblem::ProtocolMismatch { .. } => "way-reload-fits",
+        SessionProblem::AssetAltered { .. } => "way-check-connection",
+        SessionProblem::ResponseMalformed { .. }
+        | SessionProblem::WeightsUnusable { .. }
+        | SessionProblem::ModelFailed { .. }
+        | SessionProblem::TrainingFailed { .. } => "way-reload",
+        SessionProblem::BackboneFailed { .. } | SessionProblem::VideoModelFailed { .. } => "way-close-tabs",
+        SessionProblem::ArchitectureUnsupported { .. } => "way-reload-newest",
+        SessionProblem::FrameUnreadable { .. } => "way-pause",
+        SessionProblem::FrameTooSmall { .. } => "way-pause-or-choose",
     }
 }
 
 /// Why the aggregator refused something, in a sentence.
 pub fn refusal(refusal: &Refusal) -> String {
     match refusal.problem {
-        ProblemCode::WrongJoinCode => "No class has this code.".to_owned(),
-        ProblemCode::Unauthorized => "The aggregator does not know this participant, or no longer.".to_owned(),
-        ProblemCode::StaleBase => "A newer model was published meanwhile.".to_owned(),
-        ProblemCode::RoundNotOpen => "The round takes no updates any more.".to_owned(),
-        ProblemCode::AlreadyReceived => "Another update of this participant already counts in this round.".to_owned(),
-        ProblemCode::TooLarge => "The update is larger than any update of this model.".to_owned(),
+        ProblemCode::WrongJoinCode => text("refusal-join-code"),
+        ProblemCode::Unauthorized => text("refusal-unauthorized"),
+        ProblemCode::StaleBase => text("refusal-stale"),
+        ProblemCode::RoundNotOpen => text("refusal-no-round"),
+        ProblemCode::AlreadyReceived => text("refusal-received"),
+        ProblemCode::TooLarge => text("refusal-too-large"),
         ProblemCode::BadUpdate => match &refusal.tensor {
-            Some(tensor) => format!("The update is not one of this model, or is too large a change (at {tensor})."),
-            None => "The update is not one of this model, or is too large a change.".to_owned(),
+            Some(tensor) => text_with("refusal-bad-update-at", &[("tensor", tensor.into())]),
+            None => text("refusal-bad-update"),
         },
-        ProblemCode::BadRequest => "The aggregator does not understand what this page asks.".to_owned(),
+        ProblemCode::BadRequest => text("refusal-bad-request"),
         ProblemCode::RateLimited => match refusal.retry_after_s {
-            Some(wait_s) => format!("Too many requests came from here; the aggregator asks to wait {wait_s} s."),
-            None => "Too many requests came from here.".to_owned(),
+            Some(wait_s) => text_with("refusal-rate-wait", &[("seconds", wait_s.into())]),
+            None => text("refusal-rate"),
         },
-        ProblemCode::NotFound => "The aggregator does not have what this page asks for.".to_owned(),
-        ProblemCode::Conflict => "The aggregator cannot do this now: the class may be full.".to_owned(),
-        ProblemCode::StorageUnavailable => "The aggregator cannot store anything at the moment.".to_owned(),
-        ProblemCode::StorageDamaged => "A file is damaged on the aggregator's disk.".to_owned(),
-        ProblemCode::Internal => "The aggregator failed.".to_owned(),
+        ProblemCode::NotFound => text("refusal-not-found"),
+        ProblemCode::Conflict => text("refusal-conflict"),
+        ProblemCode::StorageUnavailable => text("refusal-storage"),
+        ProblemCode::StorageDamaged => text("refusal-damaged"),
+        ProblemCode::Internal => text("refusal-internal"),
     }
 }
 
 fn refusal_way_out(refusal: &Refusal) -> &'static str {
     match refusal.problem {
-        ProblemCode::WrongJoinCode => "Check the code with your instructor and enter it again.",
-        ProblemCode::Unauthorized => "Reload the page and join again.",
-        ProblemCode::RateLimited | ProblemCode::StorageUnavailable | ProblemCode::Internal => KEEPS_TRYING,
-        ProblemCode::StorageDamaged => "Tell your instructor. The page keeps trying by itself.",
-        _ => RELOAD,
-    }
-}
-
-/// A model's name.
-pub fn asset(asset: Asset) -> &'static str {
-    match asset {
-        Asset::Backbone => "the backbone",
-        Asset::Detector => "the face detector",
-        Asset::Vfer => "the video model",
+        ProblemCode::WrongJoinCode => "way-check-code",
+        ProblemCode::Unauthorized => "way-join-again",
+        ProblemCode::RateLimited | ProblemCode::StorageUnavailable | ProblemCode::Internal => "way-keeps-trying",
+        ProblemCode::StorageDamaged => "way-tell-instructor",
+        _ => "way-reload",
     }
 }
 
 /// Why the page's session worker failed. The detail is the browser's.
+#[derive(Clone)]
 pub enum WorkerFailure {
     /// Its script did not load.
     ScriptNotLoaded,
@@ -127,43 +123,37 @@ pub enum WorkerFailure {
 impl WorkerFailure {
     fn words(&self) -> String {
         match self {
-            Self::ScriptNotLoaded => "its script does not load".to_owned(),
+            Self::ScriptNotLoaded => text("failure-script"),
             Self::Stopped(detail) => detail.clone(),
-            Self::Silent(timeout_s) => format!("no answer for {timeout_s} s"),
+            Self::Silent(timeout_s) => text_with("failure-silent", &[("seconds", (*timeout_s).into())]),
         }
     }
 }
 
 /// The browser cannot start a module worker.
 pub fn no_workers() -> Notice {
-    Notice::new("This browser starts no worker for the page.", "Use a current browser.")
+    Notice::new(text("problem-no-workers"), text("way-current-browser"))
 }
 
 /// The session worker stopped again after it was restarted.
 pub fn worker_stopped_twice(failure: &WorkerFailure) -> Notice {
-    Notice::new(format!("The models stopped twice ({}).", failure.words()), "Reload the page to go on.")
+    let message = text_with("problem-stopped-twice", &[("failure", failure.words().into())]);
+    Notice::new(message, text("way-reload-on"))
 }
 
 /// The session worker does not load, and is started again in `delay_s` seconds.
 pub fn worker_not_loaded(failure: &WorkerFailure, delay_s: u64) -> Notice {
-    Notice::new(
-        format!("The program that runs the models does not load ({}).", failure.words()),
-        format!("The page tries again by itself, in {delay_s} s."),
-    )
+    let message = text_with("problem-not-loaded", &[("failure", failure.words().into())]);
+    Notice::new(message, text_with("way-retries-in", &[("seconds", delay_s.into())]))
 }
 
 /// Many frames in a row could not be read.
 pub fn frames_unreadable(detail: &str) -> Notice {
-    Notice::new(
-        format!("The camera's pictures cannot be read{}.", bracketed(detail)),
-        "Pause and resume the camera, or choose another one.",
-    )
+    let message = text_with("problem-frames", &[("detail", bracketed(detail))]);
+    Notice::new(message, text("way-pause-or-choose"))
 }
 
 /// The browser refuses to delete the page's storage.
 pub fn storage_not_deleted() -> Notice {
-    Notice::new(
-        "The browser would not delete what this page has stored on the device.",
-        "Clear this site's data in the browser's settings.",
-    )
+    Notice::new(text("problem-not-deleted"), text("way-clear-data"))
 }

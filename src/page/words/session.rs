@@ -1,21 +1,27 @@
 //! Joining, leaving, other tabs, and the connection to the aggregator.
 
-use super::problem;
+use super::{text, text_with};
 use crate::messages::Asset;
+use crate::page::l10n::Value;
 
 /// Progress of loading models.
 pub fn loading(asset: Asset, total_bytes: u64) -> String {
-    format!("Loading {} ({:.1} MB) …", problem::asset(asset), total_bytes as f64 / 1e6)
+    let megabytes = Value::Number(total_bytes as f64 / 1e6);
+    match asset {
+        Asset::Backbone => text_with("loading-backbone", &[("megabytes", megabytes)]),
+        Asset::Detector => text_with("loading-detector", &[("megabytes", megabytes)]),
+        Asset::Vfer => text_with("loading-vfer", &[("megabytes", megabytes)]),
+    }
 }
 
 /// The aggregator does not respond.
-pub fn offline() -> &'static str {
-    "The aggregator does not answer. The models go on working here, and nothing is lost."
+pub fn offline() -> String {
+    text("connection-offline")
 }
 
 /// When the next attempt is made, after [`offline`].
 pub fn retry_in(delay_ms: u64) -> String {
-    format!(" Trying again in {:.0} s.", (delay_ms as f64 / 1_000.0).ceil())
+    text_with("connection-retry", &[("seconds", delay_ms.div_ceil(1_000).into())])
 }
 
 /// Why this tab does not have the camera.
@@ -30,18 +36,17 @@ pub enum Elsewhere {
 }
 
 /// Why this tab does not have the camera.
-pub fn elsewhere(state: Elsewhere) -> &'static str {
-    match state {
-        Elsewhere::OtherTabLeads => "Another tab of this browser is in the class, with the camera and the models.",
-        Elsewhere::WaitingForLeader => "Waiting for the other tab to finish what it sends …",
-        Elsewhere::HandingOver => "This tab is handing over to another one …",
-    }
+pub fn elsewhere(state: Elsewhere) -> String {
+    text(match state {
+        Elsewhere::OtherTabLeads => "tab-follows",
+        Elsewhere::WaitingForLeader => "tab-waits",
+        Elsewhere::HandingOver => "tab-hands-over",
+    })
 }
 
 /// Why the student is asked for consent again after another tab was the leader.
-pub fn nothing_left_to_resume() -> &'static str {
-    "The other tab is closed and has left nothing on this device: it had not joined yet, or you wanted to be forgotten there. \
-     So this tab asks you again."
+pub fn nothing_left_to_resume() -> String {
+    text("tab-nothing-left")
 }
 
 /// What happened to the participant's token.
@@ -76,37 +81,25 @@ pub enum Ending {
 /// How the session ended.
 pub fn ended(ending: Ending) -> String {
     match ending {
-        Ending::Left => "The camera is off. Nothing more is computed or sent.".to_owned(),
-        Ending::LeftFollower => "Nothing is computed or sent in this tab.".to_owned(),
-        Ending::ForgottenElsewhere => {
-            "You wanted to be forgotten, in another tab. Nothing is computed or sent here any more.".to_owned()
-        }
-        Ending::Forgotten { is_deleted: true, token } => {
-            format!(
-                "Everything this page had stored on the device is deleted, and the camera is off.{}",
-                ended_token(token)
-            )
-        }
-        Ending::Forgotten { is_deleted: false, token } => {
-            format!("The camera is off. Nothing more is computed or sent.{}", ended_token(token))
-        }
+        Ending::Left => text("ended-left"),
+        Ending::LeftFollower => text("ended-follower"),
+        Ending::ForgottenElsewhere => text("ended-elsewhere"),
+        Ending::Forgotten { is_deleted: true, token } => text("ended-deleted") + &ended_token(token),
+        Ending::Forgotten { is_deleted: false, token } => text("ended-left") + &ended_token(token),
     }
 }
 
-fn ended_token(token: TokenState) -> &'static str {
+fn ended_token(token: TokenState) -> String {
     match token {
-        TokenState::None => "",
-        TokenState::Ended => " The aggregator has ended this participant's token.",
-        TokenState::Lost => {
-            " The aggregator did not answer, and still has this participant's token; nobody can use it any more."
-        }
+        TokenState::None => String::new(),
+        TokenState::Ended => text("token-ended"),
+        TokenState::Lost => text("token-lost"),
     }
 }
 
-/// The terms of the deployment statement on the consent screen: purpose, jurisdiction, legal basis, contact.
-pub const DEPLOYMENT_TERMS: [&str; 4] = ["Purpose", "Jurisdiction", "Legal basis", "Contact"];
+/// The messages of the terms of the deployment statement on the consent screen.
+pub const DEPLOYMENT_TERMS: [&str; 4] =
+    ["deployment-purpose", "deployment-jurisdiction", "deployment-legal-basis", "deployment-contact"];
 
-/// A bar's model, for screen readers.
-pub fn bar_of(model: &str) -> String {
-    format!("{model} model: ")
-}
+/// The messages of the bars' models, for screen readers: image model and video model.
+pub const BARS: [&str; 2] = ["bar-of-image", "bar-of-video"];
