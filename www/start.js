@@ -3,6 +3,13 @@ const longestWaitMs = 30_000;
 // The smallest module with an instruction of SIMD.
 const simd = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
 const { classList } = document.body;
+// Before anything is shown: page/student/layout.rs stores it.
+try {
+  const theme = localStorage.getItem('emofed.theme');
+  if (theme) document.documentElement.dataset.theme = theme;
+} catch {
+  // A browser that stores nothing shows what the device does.
+}
 
 async function start() {
   if (typeof WebAssembly !== 'object' || !WebAssembly.validate(new Uint8Array(simd))) throw new Error('no WebAssembly');

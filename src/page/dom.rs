@@ -3,7 +3,7 @@
 use gloo::events::{EventListener, EventListenerOptions};
 use gloo::utils::{document, window};
 use wasm_bindgen::JsCast;
-use web_sys::{Element, Event, HtmlElement, Storage};
+use web_sys::{Element, Event, HtmlElement, KeyboardEvent, Storage};
 
 use super::l10n;
 use super::words::Notice;
@@ -84,6 +84,27 @@ pub fn message(tag: &str, id: &str) -> Element {
     // The name is a constant, and valid.
     let _ = element.set_attribute("data-l10n-id", id);
     element
+}
+
+/// Sets the attributes of an element's message, such as its label, in whatever language the page is.
+pub fn localise_attributes(element: &Element) {
+    l10n::translate_attributes(element);
+}
+
+/// The element that has the focus.
+pub fn focused() -> Option<web_sys::Node> {
+    document().active_element().map(Into::into)
+}
+
+/// Calls `action` at each key on the element with this id. Where it returns true, the browser does nothing by itself.
+pub fn on_handled_key(id: &str, mut action: impl FnMut(&KeyboardEvent) -> bool + 'static) {
+    let options = EventListenerOptions::enable_prevent_default();
+    EventListener::new_with_options(&get::<Element>(id), "keydown", options, move |event| {
+        if event.dyn_ref::<KeyboardEvent>().is_some_and(&mut action) {
+            event.prevent_default();
+        }
+    })
+    .forget();
 }
 
 /// A term, by its message, and its description in a list of facts.

@@ -10,6 +10,7 @@ mod l10n;
 mod status;
 #[cfg(target_arch = "wasm32")]
 mod student;
+mod timeline;
 mod words;
 
 /// Starts the page that the document is, once its language is loaded.

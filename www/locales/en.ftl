@@ -47,7 +47,7 @@ consent-join-what = The join code. A random token comes back, which goes with wh
 consent-contribute = Is sent, only if you choose to contribute
 consent-contribute-what = How the weights of a small model changed when it was trained on your clips, and the number of clips. The page lists each sending.
 consent-kept = Is kept on this device
-consent-kept-what = The models in use; the join code and a random token for this class; an update until it is settled; the list of what was sent; the language that you choose; and, for this tab until it is closed, what you chose here. No picture and no prediction, and no label unless you let clips be kept below. <forget>Forget me</forget> deletes all of it, and ends the token.
+consent-kept-what = The models in use; the join code and a random token for this class; an update until it is settled; the list of what was sent, and the last five updates; the language that you choose; and, for this tab until it is closed, what you chose here. No picture and no prediction, and no label unless you let clips be kept below. <forget>Forget me</forget> deletes all of it, and ends the token.
 deployment-title = Who runs this, and why
 deployment-purpose = Purpose
 deployment-jurisdiction = Jurisdiction
@@ -77,7 +77,7 @@ elsewhere-title = Open in another tab
 elsewhere-help = Here the camera is off, and nothing is computed or sent. When the other tab is closed, this one goes on. Clips that the other tab has kept stay there.
 elsewhere-take-over = Use this tab instead
 
-stage-title = Camera
+tile-title = Camera
 camera-on = on
 camera-picture =
     .aria-label = Your camera, seen only by you
@@ -440,3 +440,92 @@ rejected-loss = the model fails on the held-out clips of { $dataset }
 rejected-damaged = what was stored of it is damaged; the aggregator's log says what
 rejected-unspecified = by an earlier version of the aggregator, whose log says why
 rejected-unknown = reload the page to see why
+
+## The student's page: the stage, the tile and the panel
+
+lecture-title = Lecture
+lecture-open = Open in a tab of its own
+lecture-full-screen = Full screen
+lecture-video =
+    .aria-label = Video of the lecture
+lecture-document =
+    .title = Document of the lecture
+lecture-page =
+    .title = Page of the lecture
+lecture-not-loaded = The lecture does not load. Ask your instructor; the rest of this page works without it.
+picture-previous = Back
+picture-next = Next
+picture-count = Picture { $number } of { $count }
+tile-fold = Fold away
+tile-unfold = Show
+panel-toggle = Models and privacy
+panel-title = Models and privacy
+panel-close = Close
+
+## The student's page: the timeline
+
+timeline-title = Your timeline
+timeline-help = What the models said in this session. It is in this page's memory alone: nobody else sees it, and it is gone when the page closes.
+timeline-model = Model
+timeline-image = image model, by frame
+timeline-video = video model, by clip
+timeline-window = Time shown
+timeline-2-minutes = the last 2 minutes
+timeline-15-minutes = the last 15 minutes
+timeline-all = the whole session
+timeline-empty = Nothing yet: it begins with the first face.
+timeline-cursor =
+    .aria-label = Point in time
+timeline-table = As a table
+timeline-table-region =
+    .aria-label = Table of the timeline
+timeline-time = Time
+timeline-record = Keep a timeline
+timeline-export = Export as CSV
+timeline-clear = Clear
+clock-time = { DATETIME($time, timeStyle: "medium") }
+timeline-read-out = { $time }: { $emotions }. { $clip }
+timeline-no-face = { $time }: no face. { $clip }
+timeline-emotion = { $emotion } { $share }
+timeline-clip-kept = Clip: { $label }.
+timeline-clip-dropped = Clip: { $label }, dropped.
+timeline-clip-struck-out = Clip: { $label }, struck out.
+
+## The student's page: clips that the student edits, settings, the round's time
+
+clips-help = The labels are what the image model says. Before a clip is learned from you can correct its label or strike it out.
+clip-label =
+    .aria-label = Label of this clip
+clip-strike-out = Strike out
+clip-corrected = Corrected to { $label }.
+clip-struck-out = Struck out: it is not used.
+clip-not-edited = Too late: this clip is in an update that was sent, or is gone.
+label-counts = Kept by label: { $counts }.
+label-count = { $label } { $count }
+settings-title = Settings
+frame-rate-label = Frames a second
+frame-rate-class = as the class asks
+frame-rate-5 = at most 5
+frame-rate-2 = at most 2
+theme-label = Appearance
+theme-device = as on this device
+theme-light = light
+theme-dark = dark
+theme-contrast = high contrast
+round-ends-soon = The round ends in less than a minute.
+round-time-left = { $minutes ->
+        [one] The round ends in { $minutes } minute.
+       *[other] The round ends in { $minutes } minutes.
+    }
+training-time-left = { $seconds ->
+        [one] About { $seconds } second left.
+       *[other] About { $seconds } seconds left.
+    }
+effect-better = Version { $version } fits your { $clips } set-aside clips better than the one before: loss { NUMBER($before, maximumFractionDigits: 3) } → { NUMBER($after, maximumFractionDigits: 3) }.
+effect-worse = Version { $version } fits your { $clips } set-aside clips worse than the one before: loss { NUMBER($before, maximumFractionDigits: 3) } → { NUMBER($after, maximumFractionDigits: 3) }.
+ledger-look-inside = What was in it
+ledger-download = Download it as it was sent
+ledger-no-body = It is not kept any more: only the newest five are.
+ledger-tensor-figures = { $name }, { $shape }: norm { NUMBER($norm, maximumFractionDigits: 4) }, largest { NUMBER($largest, maximumFractionDigits: 4) }
+ledger-histogram =
+    .aria-label = Histogram of its values, from the most negative to the most positive

@@ -28,14 +28,20 @@ pub fn translate(language: Language) {
     }
 }
 
-/// Translates one element.
-pub fn translate_element(element: &Element) {
+/// Translates one element's attributes.
+pub fn translate_attributes(element: &Element) {
     let Some(id) = element.get_attribute("data-l10n-id") else { return };
     for (name, text) in attributes(&id) {
         if ATTRIBUTES.contains(&name.as_str()) {
             let _ = element.set_attribute(&name, &text);
         }
     }
+}
+
+/// Translates one element.
+pub fn translate_element(element: &Element) {
+    let Some(id) = element.get_attribute("data-l10n-id") else { return };
+    translate_attributes(element);
     let Some(text) = value(&id) else { return };
     if element.child_element_count() == 0 {
         // A status is read out only when it changes.

@@ -23,6 +23,8 @@ use self::catalogue::{Arguments, Catalogue};
 pub use self::live::{forget, keep};
 #[cfg(target_arch = "wasm32")]
 pub use self::loading::{forget_choice, start};
+#[cfg(target_arch = "wasm32")]
+pub use self::markup::translate_attributes;
 
 thread_local! {
     /// The catalogues in the order in which they are asked: the page's language, and English.

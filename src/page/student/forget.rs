@@ -7,6 +7,7 @@ use gloo::timers::callback::Timeout;
 use wasm_bindgen_futures::spawn_local;
 
 use super::Student;
+use super::layout;
 use super::tab_storage::SessionChoices;
 use crate::browser::request::{Request, RequestError};
 use crate::browser::storage::Storage;
@@ -30,6 +31,7 @@ impl Student {
         self.choice.take();
         SessionChoices::delete();
         l10n::forget_choice();
+        layout::forget();
         self.notify_forgotten();
         if self.worker.borrow().is_none() {
             return self.forget_here();

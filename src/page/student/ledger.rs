@@ -1,8 +1,14 @@
 //! Shows the ledger, newest entry first.
 
+use gloo::events::EventListener;
 use gloo::utils::document;
-use web_sys::Element;
+use wasm_bindgen::JsCast as _;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{Element, HtmlElement};
 
+use super::timeline;
+use crate::browser::storage::Storage;
+use crate::messages::device;
 use crate::messages::ledger::{Entry, Ledger, Outcome, SentUpdate};
 use crate::page::{dom, l10n, words};
 
@@ -39,7 +45,7 @@ fn item(entry: &Entry) -> Element {
         let _ = item.set_attribute("data-status", &status.to_string());
     }
     if let Some(update) = &entry.payload.update {
-        dom::append(&item, &[&tensors(update)]);
+        dom::append(&item, &[&inside(entry.id, update)]);
     }
     item
 }
@@ -54,13 +60,52 @@ fn facts(outcome: Outcome) -> (&'static str, Option<u16>) {
     }
 }
 
-fn tensors(update: &SentUpdate) -> Element {
+/// What was in an update: its tensors, and the whole of it to download.
+fn inside(id: u64, update: &SentUpdate) -> Element {
+    let details = dom::element("details", "");
     let list = dom::element("ul", "");
-    for (name, shape) in &update.tensors {
-        let item = dom::element("li", &words::ledger::tensor(name, shape));
+    for tensor in &update.tensors {
+        let item = dom::element("li", &words::ledger::tensor(tensor));
         // A name and numbers read from left to right everywhere.
         let _ = item.set_attribute("dir", "ltr");
+        if let Some(figures) = &tensor.figures {
+            dom::append(&item, &[&histogram(&figures.histogram)]);
+        }
         dom::append(&list, &[&item]);
     }
-    list
+    let download = dom::message("button", words::ledger::DOWNLOAD);
+    download.set_class_name("compact");
+    let _ = download.set_attribute("type", "button");
+    let button = download.clone();
+    let name = format!("emofed-update-round-{}.safetensors", update.round);
+    EventListener::new(&download, "click", move |_| {
+        let (button, name) = (button.clone(), name.clone());
+        spawn_local(async move {
+            match Storage::open().await.get(&device::sent_update(id)).await {
+                Some(body) => timeline::download(&name, &body),
+                None => button.set_text_content(Some(&words::ledger::not_kept())),
+            }
+        });
+    })
+    .forget();
+    dom::append(&details, &[&dom::message("summary", words::ledger::LOOK_INSIDE), &list, &download]);
+    details
+}
+
+fn histogram(counts: &[u32]) -> Element {
+    let most = counts.iter().copied().max().unwrap_or_default().max(1);
+    let histogram = dom::element("div", "");
+    histogram.set_class_name("histogram");
+    for (name, value) in [("role", "img"), ("data-l10n-id", words::ledger::HISTOGRAM)] {
+        let _ = histogram.set_attribute(name, value);
+    }
+    for count in counts {
+        let bar = dom::element("i", "");
+        let bar: &HtmlElement = bar.unchecked_ref();
+        // A fixed property and a number.
+        let _ = bar.style().set_property("height", &format!("{:.1}%", 100.0 * f64::from(*count) / f64::from(most)));
+        dom::append(&histogram, &[bar]);
+    }
+    dom::localise_attributes(&histogram);
+    histogram
 }

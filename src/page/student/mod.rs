@@ -6,16 +6,19 @@ mod clip_list;
 mod consent;
 mod forget;
 mod frames;
+mod layout;
 mod leader;
 mod ledger;
 mod pictures;
 mod progress;
+mod stage;
 mod tab_storage;
+mod timeline;
 mod view;
 mod worker;
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use gloo::events::EventListener;
 use gloo::utils::{document, window};
@@ -24,6 +27,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::{HtmlDialogElement, HtmlInputElement, KeyboardEvent};
 
 use self::camera::Camera;
+use self::clip_list::OnEdit;
 use self::tab_storage::SessionChoices;
 use self::view::View;
 use self::worker::SessionWorker;
@@ -45,15 +49,26 @@ struct Student {
     camera: Camera,
     frames: frames::Pump,
     pictures: pictures::Pictures,
+    stage: Rc<stage::Stage>,
     /// The device's battery, where the browser tells of it.
     battery: Cell<Option<BatteryReport>>,
     view: RefCell<View>,
+    this: Weak<Student>,
+}
+
+/// Passes the student's edits of clips on to the session worker.
+fn on_edit(student: Weak<Student>) -> OnEdit {
+    Rc::new(move |id, edit| {
+        if let Some(student) = student.upgrade() {
+            student.post(&ToWorker::EditClip { id, edit });
+        }
+    })
 }
 
 /// Wires up the page.
 pub fn run() {
     dom::wire_problem();
-    let student = Rc::new(Student {
+    let student = Rc::new_cyclic(|student: &Weak<Student>| Student {
         choice: RefCell::default(),
         worker: RefCell::default(),
         health: worker::Health::default(),
@@ -63,8 +78,13 @@ pub fn run() {
         frames: frames::Pump::default(),
         pictures: pictures::Pictures::default(),
         battery: Cell::default(),
-        view: RefCell::new(View::new()),
+        stage: Rc::default(),
+        view: RefCell::new(View::new(on_edit(student.clone()))),
+        this: student.clone(),
     });
+    student.stage.wire();
+    student.wire_layout();
+    student.wire_timeline();
     student.wire_consent();
     student.wire_session();
     student.wire_leadership();
@@ -92,10 +112,11 @@ impl Student {
 
     /// Starts the models and the camera: this tab is the leader.
     fn start(self: &Rc<Self>) {
-        *self.view.borrow_mut() = View::new();
+        *self.view.borrow_mut() = View::new(on_edit(self.this.clone()));
         dom::show("elsewhere", false);
         dom::show("starting", true);
         dom::show("session", true);
+        self.show_layout();
         dom::focus("starting-title");
         self.show_pause();
         self.start_worker();
@@ -110,13 +131,14 @@ impl Student {
         self.choice.take();
         self.leadership.release();
         SessionChoices::delete();
-        *self.view.borrow_mut() = View::new();
+        *self.view.borrow_mut() = View::new(on_edit(self.this.clone()));
         for (section, shown) in
             [("starting", false), ("session", false), ("elsewhere", false), ("connection", false), ("left", true)]
         {
             dom::show(section, shown);
         }
         dom::show("model-version", false);
+        self.stage.clear();
         dom::say("left-text", move || session_words::ended(ending));
         dom::focus("left-title");
     }

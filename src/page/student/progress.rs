@@ -1,10 +1,18 @@
 //! Progress of this tab's own update.
 
+use gloo::timers::callback::Interval;
 use web_sys::{Element, HtmlInputElement, HtmlProgressElement};
 
-use crate::messages::{CollapseReport, ToWorker, TrainingPause, TrainingReport, UploadReport, UploadState};
+use crate::browser::js;
+use crate::messages::{
+    CollapseReport, HoldOutEffect, ToWorker, TrainingPause, TrainingReport, UploadReport, UploadState,
+};
 use crate::page::words::contribution as words;
 use crate::page::{dom, status};
+use crate::protocol::OpenRound;
+
+/// How often the time that a round is still open is shown anew, in milliseconds.
+const COUNTDOWN_MS: u32 = 10_000;
 
 /// The update under way, if any. Its text is removed when it is over, however it ended.
 #[derive(Default)]
@@ -13,6 +21,10 @@ pub struct Progress {
     state: Option<&'static str>,
     /// The labels have collapsed to one emotion.
     collapse: Option<CollapseReport>,
+    /// When training began, at which step, in milliseconds on the page's clock.
+    training_since: Option<(usize, f64)>,
+    /// Shows how long the open round still takes.
+    countdown: Option<Interval>,
 }
 
 impl Progress {
@@ -33,12 +45,26 @@ impl Progress {
         progress.set_value(report.step as f64);
         dom::say("training-text", move || words::training(&report));
         dom::attribute("training", "data-paused", "");
+        let now_ms = js::now_ms();
+        match self.training_since {
+            Some((first, since_ms)) if report.step > first => {
+                let step_ms = (now_ms - since_ms) / (report.step - first) as f64;
+                let seconds = (step_ms * (report.steps - report.step) as f64 / 1_000.0) as u64;
+                dom::say("training-time", move || words::training_time(seconds));
+            }
+            _ => {
+                self.training_since = Some((report.step, now_ms));
+                dom::text("training-time", "");
+            }
+        }
     }
 
     /// Local fine-tuning is paused. When it goes on, its next step says so.
     pub fn training_paused(&mut self, round: u64, reason: TrainingPause) {
         self.round = Some(round);
+        self.training_since = None;
         dom::show("training", true);
+        dom::text("training-time", "");
         dom::say("training-text", move || words::training_paused(reason));
         let code = match reason {
             TrainingPause::Hidden => "hidden",
@@ -117,9 +143,23 @@ impl Progress {
     }
 
     /// The manifest says which round is open: an update for another one is no longer under way.
-    pub fn open_round(&mut self, open: Option<u64>) {
-        if self.round.is_some() && self.round != open {
+    pub fn open_round(&mut self, open: Option<&OpenRound>) {
+        if self.round.is_some() && self.round != open.map(|round| round.id) {
             self.interrupted();
+        }
+        self.countdown = open.map(|round| {
+            let deadline_s = round.deadline_s;
+            show_time_left(deadline_s);
+            Interval::new(COUNTDOWN_MS, move || show_time_left(deadline_s))
+        });
+        dom::show("round-time", open.is_some());
+    }
+
+    /// A version is in use from now on, with this effect on the hold-out.
+    pub fn effect(&self, version: u64, effect: Option<HoldOutEffect>) {
+        match effect {
+            Some(effect) => dom::say("effect", move || words::effect(version, &effect)),
+            None => dom::text("effect", ""),
         }
     }
 
@@ -145,4 +185,10 @@ impl Progress {
         let _ = dom::get::<Element>("upload").remove_attribute("data-state");
         status::clear("upload");
     }
+}
+
+/// The aggregator's clock and this device's are taken for the same, but for seconds.
+fn show_time_left(deadline_s: u64) {
+    let seconds = (deadline_s as f64 - js_sys::Date::now() / 1_000.0).max(0.0) as u64;
+    dom::say("round-time", move || words::round_time(seconds));
 }

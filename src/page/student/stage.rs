@@ -6,8 +6,9 @@ use std::rc::Rc;
 use gloo::events::EventListener;
 use gloo::utils::document;
 use wasm_bindgen::JsCast as _;
-use web_sys::{Element, HtmlIFrameElement, HtmlImageElement, HtmlMediaElement, KeyboardEvent};
+use web_sys::{Element, HtmlMediaElement, KeyboardEvent};
 
+use super::layout;
 use crate::page::dom;
 use crate::page::words::stage as words;
 use crate::protocol::Lecture;
@@ -45,7 +46,8 @@ impl Stage {
         // The layout depends on it.
         dom::attribute("session", "data-lecture", kind);
         dom::show("lecture", content.is_some());
-        let link = lecture.addresses().first().filter(|_| matches!(lecture, Lecture::Document { .. } | Lecture::Page { .. }));
+        let link =
+            lecture.addresses().first().filter(|_| matches!(lecture, Lecture::Document { .. } | Lecture::Page { .. }));
         dom::show("lecture-open", link.is_some());
         dom::attribute("lecture-open", "href", link.map_or("", String::as_str));
         let Some(content) = content else { return };
@@ -74,7 +76,7 @@ impl Stage {
         EventListener::new(&dom::get::<Element>("lecture"), "keydown", move |event| {
             let Some(event) = event.dyn_ref::<KeyboardEvent>() else { return };
             // The keys point where the pictures go: the other way round where one reads from the right.
-            let forward = if dom::reads_from_the_right() { -1 } else { 1 };
+            let forward = if layout::reads_from_the_right() { -1 } else { 1 };
             match event.key().as_str() {
                 "ArrowRight" => stage.turn(forward),
                 "ArrowLeft" => stage.turn(-forward),
@@ -109,10 +111,12 @@ impl Stage {
         let Some(Lecture::Pictures { addresses }) = &*lecture else { return };
         let (index, count) = (self.picture.get(), addresses.len());
         let Some(address) = addresses.get(index) else { return };
-        let picture: HtmlImageElement = dom::get("lecture-picture");
-        picture.set_src(address);
-        picture.set_alt(&words::picture(index + 1, count));
-        dom::say("picture-count", move || words::picture(index + 1, count));
+        dom::attribute("lecture-picture", "src", address);
+        dom::say("picture-count", move || {
+            let text = words::picture(index + 1, count);
+            dom::attribute("lecture-picture", "alt", &text);
+            text
+        });
     }
 }
 
@@ -122,34 +126,34 @@ fn video(address: &str) -> Element {
     media.set_src(address);
     media.set_controls(true);
     media.set_preload("metadata");
-    for (name, value) in [("id", "lecture-video"), ("playsinline", ""), ("data-l10n-id", "lecture-video")] {
-        // The names are constants, and valid.
-        let _ = video.set_attribute(name, value);
-    }
-    dom::localise(&video);
+    set(&video, &[("id", "lecture-video"), ("playsinline", ""), ("data-l10n-id", "lecture-video")]);
+    dom::localise_attributes(&video);
     video
 }
 
 fn frame(address: &str, title: &'static str, permissions: Option<&str>) -> Element {
     let frame = dom::element("iframe", "");
-    let inner: &HtmlIFrameElement = frame.unchecked_ref();
-    inner.set_referrer_policy("no-referrer");
+    set(
+        &frame,
+        &[("id", "lecture-frame"), ("data-l10n-id", title), ("referrerpolicy", "no-referrer"), ("allowfullscreen", "")],
+    );
     if let Some(permissions) = permissions {
-        inner.set_allow(permissions);
+        set(&frame, &[("allow", permissions)]);
     }
-    inner.set_allow_fullscreen(true);
-    for (name, value) in [("id", "lecture-frame"), ("data-l10n-id", title)] {
-        // The names are constants, and valid.
-        let _ = frame.set_attribute(name, value);
-    }
-    dom::localise(&frame);
-    inner.set_src(address);
+    dom::localise_attributes(&frame);
+    set(&frame, &[("src", address)]);
     frame
+}
+
+/// Sets attributes, whose names are constants, and valid.
+fn set(element: &Element, attributes: &[(&str, &str)]) {
+    for (name, value) in attributes {
+        let _ = element.set_attribute(name, value);
+    }
 }
 
 fn picture() -> Element {
     let picture = dom::element("img", "");
-    // The name is a constant, and valid.
-    let _ = picture.set_attribute("id", "lecture-picture");
+    set(&picture, &[("id", "lecture-picture")]);
     picture
 }

@@ -4,12 +4,12 @@
 use std::rc::Rc;
 
 use gloo::events::EventListener;
+use gloo::timers::callback::Timeout;
 use gloo::utils::document;
-use js_sys::{Array, Date};
+use js_sys::{Array, Date, Uint8Array};
 use wasm_bindgen::JsCast as _;
 use web_sys::{
-    Blob, BlobPropertyBag, Element, HtmlAnchorElement, HtmlButtonElement, HtmlDetailsElement, HtmlElement, HtmlInputElement,
-    HtmlSelectElement, KeyboardEvent, MouseEvent, Url,
+    Blob, Element, HtmlButtonElement, HtmlElement, HtmlInputElement, HtmlSelectElement, KeyboardEvent, MouseEvent, Url,
 };
 
 use super::Student;
@@ -19,7 +19,7 @@ use crate::messages::{ClipEditReport, ClipReport, FrameReport};
 use crate::page::dom;
 use crate::page::timeline::chart::{HEIGHT, WIDTH, areas};
 use crate::page::timeline::series::{ClipState, Model, Series};
-use crate::page::words::timeline as words;
+use crate::page::words::{percent, timeline as words};
 
 /// Columns of the chart.
 const COLUMNS: usize = 200;
@@ -120,7 +120,7 @@ impl Timeline {
         }
         self.draw_clips(from_s, to_s);
         self.read_out(&columns, from_s, to_s);
-        if dom::get::<HtmlDetailsElement>("timeline-table").open() {
+        if dom::get::<Element>("timeline-table").has_attribute("open") {
             self.tabulate(from_s, to_s);
         }
         let (from, to) = (self.series.epoch_ms(from_s), self.series.epoch_ms(to_s));
@@ -184,7 +184,7 @@ impl Timeline {
             let _ = time.set_attribute("scope", "row");
             dom::append(&row, &[&time]);
             for probability in probabilities {
-                dom::append(&row, &[&dom::element("td", &crate::page::words::percent(*probability))]);
+                dom::append(&row, &[&dom::element("td", &percent(*probability))]);
             }
             dom::append(&body, &[&row]);
         }
@@ -243,7 +243,7 @@ impl Student {
         });
         let student = self.clone();
         dom::on("timeline-export", "click", move |_| {
-            download("emofed-timeline.csv", "text/csv", student.view.borrow().timeline.csv().as_bytes());
+            download("emofed-timeline.csv", student.view.borrow().timeline.csv().as_bytes());
         });
         let student = self.clone();
         dom::on_handled_key("timeline-cursor", move |event: &KeyboardEvent| {
@@ -264,18 +264,17 @@ impl Student {
 }
 
 /// Gives the student a file. Nothing leaves the device.
-pub(super) fn download(name: &str, media_type: &str, bytes: &[u8]) {
-    let options = BlobPropertyBag::new();
-    options.set_type(media_type);
-    let parts = Array::of1(&js_sys::Uint8Array::from(bytes));
-    let blob = Blob::new_with_u8_array_sequence_and_options(&parts, &options);
+pub(super) fn download(name: &str, bytes: &[u8]) {
+    let blob = Blob::new_with_u8_slice_sequence(&Array::of1(&Uint8Array::from(bytes)));
     let Some(address) = blob.ok().and_then(|blob| Url::create_object_url_with_blob(&blob).ok()) else { return };
-    let link: HtmlAnchorElement = dom::element("a", "").unchecked_into();
-    link.set_href(&address);
-    link.set_download(name);
-    link.click();
+    let link = dom::element("a", "");
+    for (attribute, value) in [("href", address.as_str()), ("download", name)] {
+        // The names are constants, and valid.
+        let _ = link.set_attribute(attribute, value);
+    }
+    link.unchecked_ref::<HtmlElement>().click();
     // The browser has taken the address over by then.
-    gloo::timers::callback::Timeout::new(10_000, move || {
+    Timeout::new(10_000, move || {
         let _ = Url::revoke_object_url(&address);
     })
     .forget();

@@ -4,9 +4,10 @@ use wasm_bindgen::JsCast as _;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, HtmlProgressElement, HtmlVideoElement};
 
 use super::bars::Bars;
-use super::clip_list::ClipList;
+use super::clip_list::{ClipList, OnEdit};
 use super::ledger;
 use super::progress::Progress;
+use super::timeline::Timeline;
 use crate::messages::ledger::Ledger;
 use crate::messages::{
     Asset, Backend, BackendReport, ConnectionReport, FaceBox, FrameReport, FromWorker, VideoModelReport,
@@ -21,6 +22,8 @@ pub struct View {
     clips: ClipList,
     /// Progress of this tab's own update.
     pub progress: Progress,
+    /// The student's own timeline.
+    pub timeline: Timeline,
     manifest: Option<Manifest>,
     adopted: Option<u64>,
     /// Clips that the personalised head was tuned on, if there is one.
@@ -29,10 +32,11 @@ pub struct View {
 
 impl View {
     /// Nothing reported yet.
-    pub fn new() -> Self {
+    pub fn new(on_edit: OnEdit) -> Self {
         ledger::show(Ledger::default());
-        let (bars, clips, progress) = (Bars::new(), ClipList::new(), Progress::new());
-        let view = Self { bars, clips, progress, manifest: None, adopted: None, personal_head_clips: None };
+        let (bars, clips, progress) = (Bars::new(), ClipList::new(on_edit), Progress::new());
+        let timeline = Timeline::new();
+        let view = Self { bars, clips, progress, timeline, manifest: None, adopted: None, personal_head_clips: None };
         view.face_box(None);
         view
     }
@@ -41,7 +45,7 @@ impl View {
     pub fn manifest(&mut self, manifest: Manifest) {
         dom::text("federation-name", &manifest.name);
         dom::show("few-contributors", manifest.few_contributors);
-        self.progress.open_round(manifest.round.as_ref().map(|round| round.id));
+        self.progress.open_round(manifest.round.as_ref());
         if let Some(round) = &manifest.round {
             dom::attribute("round", "data-round", &round.id.to_string());
         }
@@ -49,6 +53,17 @@ impl View {
         status::show("round", move || words::contribution::round(round.as_ref(), minimum_clips));
         self.manifest = Some(manifest);
         self.model();
+    }
+
+    /// Most frames a second that the manifest asks for, once it is there.
+    pub fn max_frames_per_second(&self) -> Option<f64> {
+        self.manifest.as_ref().map(|manifest| manifest.capture.max_frames_per_second)
+    }
+
+    /// The worker was replaced: clips that are shown cannot be edited any more.
+    pub fn worker_replaced(&mut self) {
+        self.clips.forget_ids();
+        self.timeline.forget_ids();
     }
 
     /// The result of a frame.
@@ -69,6 +84,7 @@ impl View {
             dom::say("fps", move || words::tenths(frames_per_second));
         }
         self.bars.show(report.image, report.video);
+        self.timeline.frame(report);
     }
 
     /// Shows what is known of the face.
@@ -95,7 +111,12 @@ impl View {
                     self.personal_head_clips = report.personal_head_clips;
                     self.model();
                 }
+                self.timeline.clip(&report);
                 self.clips.add(report);
+            }
+            FromWorker::ClipEdited(report) => {
+                self.timeline.edited(&report);
+                self.clips.edited(&report);
             }
             FromWorker::Dropped(counts) => self.clips.drops(counts),
             FromWorker::LabelHealth(report) => {
@@ -110,8 +131,9 @@ impl View {
             FromWorker::Withdrawn { round, may_have_arrived } => {
                 self.progress.withdrawn(round, may_have_arrived);
             }
-            FromWorker::Adopted { version } => {
+            FromWorker::Adopted { version, effect } => {
                 self.adopted = Some(version);
+                self.progress.effect(version, effect);
                 self.model();
             }
             FromWorker::Connection(report) => connection(&report),

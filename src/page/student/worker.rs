@@ -67,6 +67,7 @@ impl Student {
     pub(super) fn start_worker(self: &Rc<Self>) {
         self.frames.stop();
         self.health.ready.set(false);
+        self.view.borrow_mut().worker_replaced();
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         let Ok(worker) = Worker::new_with_options(SCRIPT, &options) else {
@@ -168,15 +169,16 @@ impl Student {
                 }
             }
             FromWorker::Manifest { manifest } => {
-                self.frames.pace(1_000.0 / manifest.capture.max_frames_per_second.max(0.1));
+                self.stage.show(&manifest.lecture);
                 self.view.borrow_mut().manifest(*manifest);
+                self.pace();
             }
             FromWorker::FramesWanted => {
                 // Moves the focus on only if it is still at the heading of the section that is hidden now.
                 let waited = dom::has_focus("starting-title");
                 dom::show("starting", false);
                 if waited {
-                    dom::focus("stage-title");
+                    dom::focus("tile-title");
                 }
                 self.frames.want();
                 self.pump();

@@ -1,10 +1,10 @@
 //! Clips, the round, and this tab's own update.
 
 use super::{emotion, id, problem, text, text_with};
-use crate::emotion::Emotion;
+use crate::emotion::{EMOTIONS, Emotion};
 use crate::messages::{
-    ClipDropReason, ClipOutcome, ClipReport, CollapseReport, DropCounts, FrameDropReason, KeptClipsLoss,
-    KeptClipsReport, LabelHealthReport, Refusal, TrainingPause, TrainingReport,
+    ClipDropReason, ClipEdit, ClipEditReport, ClipOutcome, ClipReport, CollapseReport, DropCounts, FrameDropReason,
+    HoldOutEffect, KeptClipsLoss, KeptClipsReport, LabelHealthReport, Refusal, TrainingPause, TrainingReport,
 };
 use crate::page::l10n::Value;
 use crate::protocol::OpenRound;
@@ -26,6 +26,59 @@ pub fn clip(report: &ClipReport) -> String {
         ClipOutcome::Dropped { reason: ClipDropReason::LowConfidence } => text_with("clip-low-confidence", &arguments),
         ClipOutcome::Dropped { reason: ClipDropReason::Disagreement } => text_with("clip-disagreement", &arguments),
         ClipOutcome::Dropped { reason: ClipDropReason::TooShort } => text_with("clip-too-short", &arguments),
+    }
+}
+
+/// The message that says what a clip's choice of labels is.
+pub const CLIP_LABEL: &str = "clip-label";
+/// The message of the button that strikes a clip out.
+pub const CLIP_STRIKE_OUT: &str = "clip-strike-out";
+
+/// What became of a change of a clip.
+pub fn clip_edit(report: &ClipEditReport) -> String {
+    match report.edit {
+        _ if !report.done => text("clip-not-edited"),
+        ClipEdit::Relabel { emotion } => text_with("clip-corrected", &[("label", emotion::name(emotion).into())]),
+        ClipEdit::StrikeOut => text("clip-struck-out"),
+    }
+}
+
+/// Kept clips by label, if there are any.
+pub fn label_counts(counts: &[u32; EMOTIONS]) -> String {
+    let named = Emotion::ALL.into_iter().zip(counts).filter(|(_, count)| **count > 0);
+    let named = named.map(|(label, count)| {
+        text_with("label-count", &[("label", emotion::name(label).into()), ("count", (*count).into())])
+    });
+    match named.collect::<Vec<_>>() {
+        none if none.is_empty() => String::new(),
+        named => text_with("label-counts", &[("counts", named.join(&text("list-separator")).into())]),
+    }
+}
+
+/// How long the round is still open.
+pub fn round_time(seconds: u64) -> String {
+    match seconds / 60 {
+        0 => text("round-ends-soon"),
+        minutes => text_with("round-time-left", &[("minutes", minutes.into())]),
+    }
+}
+
+/// How long training still takes.
+pub fn training_time(seconds: u64) -> String {
+    text_with("training-time-left", &[("seconds", seconds.max(1).into())])
+}
+
+/// What a new version means for the clips that were set aside.
+pub fn effect(version: u64, effect: &HoldOutEffect) -> String {
+    let arguments = [
+        ("version", id(version)),
+        ("clips", effect.clips.into()),
+        ("before", effect.loss_before.into()),
+        ("after", effect.loss_after.into()),
+    ];
+    match effect.loss_after <= effect.loss_before {
+        true => text_with("effect-better", &arguments),
+        false => text_with("effect-worse", &arguments),
     }
 }
 

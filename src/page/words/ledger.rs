@@ -1,7 +1,7 @@
 //! The list of everything that left the tab.
 
 use super::{id, text, text_with};
-use crate::messages::ledger::{Entry, Ledger, Outcome, Payload};
+use crate::messages::ledger::{Entry, Ledger, Outcome, Payload, SentTensor, TensorFigures};
 use crate::page::l10n::Value;
 
 /// The totals over the list.
@@ -53,8 +53,26 @@ fn outcome(outcome: Outcome) -> String {
     }
 }
 
-/// A tensor in an update: its name and shape, which are the same in every language.
-pub fn tensor(name: &str, shape: &[usize]) -> String {
-    let shape: Vec<String> = shape.iter().map(usize::to_string).collect();
-    format!("{name}, {}", shape.join(" × "))
+/// The message above what was in an update.
+pub const LOOK_INSIDE: &str = "ledger-look-inside";
+/// The message of the button that gives the student an update as it was sent.
+pub const DOWNLOAD: &str = "ledger-download";
+/// The message of a tensor's histogram.
+pub const HISTOGRAM: &str = "ledger-histogram";
+
+/// An update that is not kept any more.
+pub fn not_kept() -> String {
+    text("ledger-no-body")
+}
+
+/// A tensor in an update: its name and shape, which are the same in every language, and figures of its values.
+pub fn tensor(SentTensor { name, shape, figures }: &SentTensor) -> String {
+    let shape = shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" × ");
+    match figures {
+        None => format!("{name}, {shape}"),
+        Some(TensorFigures { norm, largest, .. }) => text_with(
+            "ledger-tensor-figures",
+            &[("name", name.into()), ("shape", shape.into()), ("norm", (*norm).into()), ("largest", (*largest).into())],
+        ),
+    }
 }

@@ -13,6 +13,8 @@ pub mod ledger;
 pub mod model;
 pub mod problem;
 pub mod session;
+pub mod stage;
+pub mod timeline;
 
 use super::l10n::{Value, text, text_with};
 

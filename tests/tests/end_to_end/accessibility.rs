@@ -19,7 +19,7 @@ async fn every_page_is_accessible_and_the_focus_goes_along() {
 
     student.consent().await;
     student.wait_for_expressions().await;
-    student.assert_focus("stage-title").await;
+    student.assert_focus("tile-title").await;
     assert_eq!(student.browser().script::<String>("return location.href").await, address, "no form navigates");
     assert_accessible(student.browser(), "session").await;
     student.wait_for_clips(2).await;
