@@ -5,9 +5,12 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+/// Shows something in the language of the moment.
+type Show = Rc<dyn Fn()>;
+
 thread_local! {
     /// By key, mostly the id of the element that shows it.
-    static SHOWN: RefCell<BTreeMap<&'static str, Rc<dyn Fn()>>> = RefCell::default();
+    static SHOWN: RefCell<BTreeMap<&'static str, Show>> = RefCell::default();
 }
 
 /// Calls `show` now, and again whenever the language changes, until something else is kept under this key.
@@ -15,7 +18,7 @@ pub fn keep(key: &'static str, show: impl Fn() + 'static) {
     keep_this(key, Rc::new(show));
 }
 
-fn keep_this(key: &'static str, show: Rc<dyn Fn()>) {
+fn keep_this(key: &'static str, show: Show) {
     SHOWN.with_borrow_mut(|shown| shown.insert(key, show.clone()));
     show();
 }
@@ -28,6 +31,6 @@ pub fn forget(key: &str) {
 /// The language has changed.
 pub(super) fn show_again() {
     // Nothing is borrowed while they run: they may keep something themselves.
-    let shown: Vec<Rc<dyn Fn()>> = SHOWN.with_borrow(|shown| shown.values().cloned().collect());
+    let shown: Vec<Show> = SHOWN.with_borrow(|shown| shown.values().cloned().collect());
     shown.iter().for_each(|show| show());
 }

@@ -13,6 +13,7 @@ mod forgetting;
 mod harness;
 mod instructor;
 mod kept_clips;
+mod languages;
 mod ledger;
 mod loading;
 mod network;
