@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use emofed::learning::LearningSettings;
+use emofed::learning::{LearningSettings, Strategy};
 use emofed::model::BackboneKind;
 use emofed::model::vfer::VferArchitecture;
 use emofed::protocol::{
@@ -142,12 +142,32 @@ impl TestServer {
         Self::start_over(store, rounds, few_contributors, bounds).await
     }
 
+    /// A demonstration under another strategy, written as in a configuration's section, and another limit of updates' norms.
+    pub async fn start_strategy(folder: &Path, rounds: RoundSettings, strategy: &str, max_norm: f64) -> Self {
+        let limits = UpdateLimits { max_norm, ..UpdateLimits::default() };
+        let bounds = FederationBounds { shortest_round_s: 0, ..FederationBounds::default() };
+        let store = Arc::new(EmbeddedStore::open(folder).unwrap());
+        Self::start_configured(store, rounds, true, bounds, limits, toml::from_str(strategy).unwrap()).await
+    }
+
     /// An aggregator over any store.
     pub async fn start_over(
         store: Arc<dyn Store>,
         rounds: RoundSettings,
         few_contributors: bool,
         bounds: FederationBounds,
+    ) -> Self {
+        let (limits, strategy) = (UpdateLimits::default(), Strategy::default());
+        Self::start_configured(store, rounds, few_contributors, bounds, limits, strategy).await
+    }
+
+    async fn start_configured(
+        store: Arc<dyn Store>,
+        rounds: RoundSettings,
+        few_contributors: bool,
+        bounds: FederationBounds,
+        limits: UpdateLimits,
+        strategy: Strategy,
     ) -> Self {
         let clock = Arc::new(TestClock(AtomicU64::new(1_000)));
         let config = FederationConfig {
@@ -156,12 +176,12 @@ impl TestServer {
             learning: LearningSettings::default(),
             capture: CaptureSettings::default(),
             rounds,
-            limits: UpdateLimits::default(),
-            strategy: emofed::learning::Strategy::FedAvg,
+            limits,
+            strategy,
             few_contributors,
             bounds,
         };
-        let acceptance = Box::new(SanityCheck::for_federation(&config));
+        let acceptance = Box::new(SanityCheck { max_norm: config.limits.max_norm });
         let federation =
             Arc::new(Federation::open(Records::open(store).unwrap(), clock.clone(), config, acceptance).unwrap());
         let (stopping, receiver) = watch::channel(false);

@@ -10,4 +10,5 @@ mod files;
 mod harness;
 mod instructor;
 mod program;
+mod strategies;
 mod updates;

@@ -3,7 +3,7 @@
 use super::Notice;
 use crate::browser::request::RequestError;
 use crate::page::instructor::Command;
-use crate::protocol::{OpenRound, ProblemCode, Rejection, RoundPhase};
+use crate::protocol::{AbandonReason, OpenRound, ProblemCode, Rejection, RoundPhase};
 
 /// A request of the instructor's that failed. The aggregator's own words are shown: they say which value or state it is.
 pub fn failed(error: &RequestError) -> Notice {
@@ -91,8 +91,20 @@ pub fn phase(phase: &RoundPhase) -> String {
         RoundPhase::Evaluating => "evaluating".to_owned(),
         RoundPhase::Published { version } => format!("published as version {version}"),
         RoundPhase::Rejected { reason } => format!("rejected: {}", rejection(reason)),
-        RoundPhase::Abandoned => "abandoned".to_owned(),
+        RoundPhase::Abandoned { reason } => format!("abandoned{}", abandonment(reason)),
         RoundPhase::Unknown => "reload the page to see".to_owned(),
+    }
+}
+
+fn abandonment(reason: &AbandonReason) -> String {
+    match reason {
+        AbandonReason::TooFewUpdates { found, needed } => format!(": {found} of the {needed} updates that it needed"),
+        AbandonReason::TooFewForStrategy { strategy, found, needed } => {
+            format!(": {found} of the {needed} updates that the strategy {strategy} needs")
+        }
+        AbandonReason::BaseReplaced => ": another model became the global model".to_owned(),
+        AbandonReason::Unspecified => String::new(),
+        AbandonReason::Unknown => ": reload the page to see why".to_owned(),
     }
 }
 
