@@ -26,6 +26,14 @@ fn moved(step: f64) -> Weights {
     moved
 }
 
+/// That every value has moved by `step`, to rounding.
+fn assert_moved(found: &Weights, step: f64) {
+    for ((_, found), (_, expected)) in found.iter().zip(moved(step).iter()) {
+        let pairs = found.values.iter().zip(&expected.values);
+        pairs.for_each(|(found, expected)| assert!((found - expected).abs() < 1e-6, "{found} for {expected}"));
+    }
+}
+
 async fn contribute(server: &TestServer, steps: &[f32]) {
     for step in steps {
         let one = server.join().await;
@@ -56,15 +64,11 @@ async fn an_attacker_decides_a_mean_and_not_what_is_robust() {
     let krum = after_a_round("name = 'krum'\nbyzantine = 1").await;
     assert!([moved(0.25), moved(0.375)].contains(&krum));
     assert_eq!(after_a_round("name = 'multi-krum'\nbyzantine = 1\nselected = 4").await, moved(0.3125));
-    // All deltas but the smallest are longer than 0.5: the others count with this norm.
+    // All deltas but the smallest are longer than 0.5 and count with this norm.
     let clipped = after_a_round("name = 'fedavg'\nweighted = false\nclip_norm = 0.5").await;
-    let farthest = clipped
-        .iter()
-        .zip(model().iter())
-        .flat_map(|((_, a), (_, b))| a.values.iter().zip(&b.values).map(|(a, b)| f64::from(a - b)).collect::<Vec<_>>());
     let clip = 0.5 / 7.0_f64.sqrt();
     let expected = (4.0 * clip + 0.125) / 5.0;
-    farthest.for_each(|step| assert!((step - expected).abs() < 1e-6, "{step} for {expected}"));
+    assert_moved(&clipped, expected);
     // And it can be combined: of two middle values, one clipped.
     assert_eq!(after_a_round("name = 'median'\nclip_norm = 1e3").await, moved(0.375));
 }
@@ -78,10 +82,7 @@ async fn an_optimizer_goes_on_from_the_last_rounds_state() {
     server.wait_for_version(2).await;
     contribute(&server, &[0.0; 5]).await;
     server.wait_for_version(3).await;
-    for ((_, found), (_, base)) in server.vfer().await.iter().zip(model().iter()) {
-        let steps = found.values.iter().zip(&base.values).map(|(found, base)| found - base);
-        steps.for_each(|step| assert!((step - (0.375 + 0.1875)).abs() < 1e-6, "{step}"));
-    }
+    assert_moved(&server.vfer().await, 0.375 + 0.1875);
 }
 
 #[tokio::test]
