@@ -192,3 +192,22 @@ pub enum Rejection {
 fn at(tensor: Option<&str>) -> String {
     tensor.map_or_else(String::new, |tensor| format!(" at tensor `{tensor}`"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_abandoned_round_is_read_with_and_without_a_reason() {
+        let read = |json: &str| match serde_json::from_str(json).unwrap() {
+            RoundPhase::Abandoned { reason } => reason,
+            phase => panic!("{phase:?}"),
+        };
+        assert_eq!(read(r#"{"name":"abandoned"}"#), AbandonReason::Unspecified);
+        let newer = r#"{"name":"abandoned","reason":{"code":"weather","degrees":40}}"#;
+        assert_eq!(read(newer), AbandonReason::Unknown);
+        let reason = AbandonReason::TooFewForStrategy { strategy: "krum".into(), found: 4, needed: 5 };
+        let phase = RoundPhase::Abandoned { reason: reason.clone() };
+        assert_eq!(read(&serde_json::to_string(&phase).unwrap()), reason);
+    }
+}

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use emofed::protocol::{AbandonReason, CloseReason, RoundPhase, RoundSettings};
+use emofed::protocol::{AbandonReason, CloseReason, RoundPhase, RoundSettings, RoundSettingsChange};
 use emofed::weights::Weights;
+use emofed_server::round::{Refusal, RoundError};
 use emofed_server::store::{EmbeddedStore, Phase, Records, RoundRecord};
 
 use super::harness::{TestServer, delta, fresh, model};
@@ -129,6 +130,10 @@ async fn fewer_updates_than_a_strategy_needs_abandon_the_round_and_say_so() {
     let server = TestServer::start_strategy(folder.path(), few, strategy, MAX_NORM).await;
     // The minimum is raised to what the strategy takes.
     assert_eq!(server.federation.settings().minimum_clients, 5);
+    let lower = RoundSettingsChange { minimum_clients: Some(4), ..RoundSettingsChange::default() };
+    let refused = server.federation.change_settings(lower).unwrap_err();
+    let expected = Refusal::MinimumClientsBelowStrategy { found: 4, limit: 5, strategy: "krum" };
+    assert!(matches!(&refused, RoundError::Refused(refusal) if *refusal == expected), "{refused}");
     server.federation.open_round().unwrap();
     contribute(&server, &[0.5, 0.25, 0.375, 0.125]).await;
     server.federation.close_round(1).unwrap();

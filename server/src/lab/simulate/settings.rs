@@ -170,7 +170,8 @@ mod tests {
             b.strategy,
             Strategy { optimizer: ServerOptimizer::Momentum { momentum: 0.9 }, ..Strategy::default() }
         );
-        for wrong in ["students = 0", "unknown = 1", "[[variant]]\ndrop_out = 2.0", "variant = 3"] {
+        const FEW: &str = "students = 4\nstrategy = { name = 'krum', byzantine = 1 }";
+        for wrong in ["students = 0", "unknown = 1", "[[variant]]\ndrop_out = 2.0", "variant = 3", FEW] {
             std::fs::write(&file, wrong).unwrap();
             assert!(matches!(SimulationSettings::read_sweep(&file), Err(LabError::Malformed { .. })), "{wrong}");
         }
