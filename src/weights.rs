@@ -2,6 +2,7 @@
 
 mod header;
 mod int8;
+mod value_ranges;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,6 +10,7 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use self::header::{check_unique_keys, shown};
 pub use self::int8::{Int8Weights, Scales};
+pub use self::value_ranges::ValueRanges;
 
 /// A dense row-major `f32` tensor.
 #[derive(Clone, Debug, PartialEq)]
@@ -162,6 +164,14 @@ impl Weights {
     /// The Euclidean norm over all values.
     pub fn norm(&self) -> f64 {
         self.0.values().flat_map(|tensor| &tensor.values).map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt()
+    }
+
+    /// Multiplies every value by `factor`, in `f64`.
+    pub fn scale(&mut self, factor: f64) {
+        if factor != 1.0 {
+            let values = self.0.values_mut().flat_map(|tensor| &mut tensor.values);
+            values.for_each(|value| *value = (f64::from(*value) * factor) as f32);
+        }
     }
 
     /// Checks that `self` has exactly the names and shapes of `model`.

@@ -1,4 +1,4 @@
-//! FedAvg (McMahan et al. 2017): the mean of clients' models, weighted by their numbers of examples.
+//! FedAvg (McMahan et al. 2017): the mean of clients' models, weighted by their numbers of examples or not.
 
 use crate::weights::{Weights, WeightsError};
 
@@ -25,13 +25,19 @@ pub struct FedAvg {
     sums: Vec<Vec<f64>>,
     num_examples: u64,
     num_clients: u32,
+    is_weighted: bool,
 }
 
 impl FedAvg {
     /// Nothing added yet; updates are relative to `base`.
     pub fn new(base: Weights) -> Self {
         let sums = base.iter().map(|(_, tensor)| vec![0.0; tensor.values.len()]).collect();
-        Self { base, sums, num_examples: 0, num_clients: 0 }
+        Self { base, sums, num_examples: 0, num_clients: 0, is_weighted: true }
+    }
+
+    /// The same, but each client that has examples counts once, however many they are.
+    pub fn unweighted(base: Weights) -> Self {
+        Self { is_weighted: false, ..Self::new(base) }
     }
 
     /// Adds a client's `delta`, weighted by `num_examples`. A client without examples does not count.
@@ -44,9 +50,10 @@ impl FedAvg {
         if num_examples == 0 {
             return Ok(());
         }
+        let weight = if self.is_weighted { f64::from(num_examples) } else { 1.0 };
         for (sums, (_, tensor)) in self.sums.iter_mut().zip(delta.iter()) {
             for (sum, &value) in sums.iter_mut().zip(&tensor.values) {
-                *sum += f64::from(num_examples) * f64::from(value);
+                *sum += weight * f64::from(value);
             }
         }
         self.num_examples += u64::from(num_examples);
@@ -64,12 +71,12 @@ impl FedAvg {
         self.num_clients
     }
 
-    /// Base plus the weighted mean; `None` if no client counted.
+    /// Base plus the mean; `None` if no client counted.
     pub fn finish(mut self) -> Option<Weights> {
         if self.num_examples == 0 {
             return None;
         }
-        let total = self.num_examples as f64;
+        let total = if self.is_weighted { self.num_examples as f64 } else { f64::from(self.num_clients) };
         for ((_, tensor), sums) in self.base.iter_mut().zip(&self.sums) {
             for (value, sum) in tensor.values.iter_mut().zip(sums) {
                 *value = (f64::from(*value) + sum / total) as f32;

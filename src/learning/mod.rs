@@ -1,4 +1,4 @@
-//! The learning rules: vote distributions, pseudo labels, loss, Adam, fine-tuning, FedAvg. No I/O.
+//! The learning rules: vote distributions, pseudo labels, loss, Adam, fine-tuning, aggregation strategies. No I/O.
 //!
 //! The same code runs in the tab, in the aggregator and in the lab.
 
@@ -16,6 +16,8 @@ mod personal_head;
 mod pseudo_label;
 mod pseudo_labeller;
 mod quality_gate;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod robust;
 mod settings;
 mod strategy;
 mod trainer;
@@ -38,7 +40,7 @@ pub use pseudo_label::{LabelRejection, PseudoLabel, pseudo_label};
 pub use pseudo_labeller::PseudoLabeller;
 pub use quality_gate::{QualityRejection, quality_rejection};
 pub use settings::{LearningSettings, Recipe, UpdateEncoding};
-pub use strategy::Strategy;
+pub use strategy::{Aggregation, ServerOptimizer, Strategy, StrategyError};
 pub use trainer::Trainer;
 #[cfg(feature = "burn")]
 pub use video_model_trainer::{VideoModelFineTune, VideoModelTrainer};

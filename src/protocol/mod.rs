@@ -21,7 +21,9 @@ pub use manifest::{
     ModelOrigin, ModelVersion,
 };
 pub use problem::{Problem, ProblemCode};
-pub use round::{CloseReason, EndedRound, OpenRound, RECENT_ROUNDS, Rejection, RoundOutcome, RoundPhase};
+pub use round::{
+    AbandonReason, CloseReason, EndedRound, OpenRound, RECENT_ROUNDS, Rejection, RoundOutcome, RoundPhase,
+};
 pub use update::{ClientUpdate, MAX_EXAMPLES, UpdateError, UpdateLimits};
 
 use serde::{Deserialize, Serialize};

@@ -88,9 +88,43 @@ pub enum RoundPhase {
         /// Why.
         reason: Rejection,
     },
-    /// Ended without one: too few updates, or its base was replaced.
-    Abandoned,
+    /// Ended without one, before there was a candidate.
+    Abandoned {
+        /// Why.
+        #[serde(default)]
+        reason: AbandonReason,
+    },
     /// A phase of a newer protocol.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Why a round ended without a candidate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "kebab-case")]
+pub enum AbandonReason {
+    /// Too few updates came, or too few went into the candidate.
+    TooFewUpdates {
+        /// How many.
+        found: u32,
+        /// Fewest that may be published, or that the round waited for.
+        needed: u32,
+    },
+    /// The round was closed with fewer updates than its aggregation strategy is defined for.
+    TooFewForStrategy {
+        /// The strategy's name.
+        strategy: String,
+        /// How many came.
+        found: u32,
+        /// Fewest that the strategy takes.
+        needed: u32,
+    },
+    /// The model that its updates are relative to is no longer the global model.
+    BaseReplaced,
+    /// Recorded by an earlier version, without a reason.
+    #[default]
+    Unspecified,
+    /// A reason of a newer protocol.
     #[serde(other)]
     Unknown,
 }
@@ -157,4 +191,23 @@ pub enum Rejection {
 
 fn at(tensor: Option<&str>) -> String {
     tensor.map_or_else(String::new, |tensor| format!(" at tensor `{tensor}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_abandoned_round_is_read_with_and_without_a_reason() {
+        let read = |json: &str| match serde_json::from_str(json).unwrap() {
+            RoundPhase::Abandoned { reason } => reason,
+            phase => panic!("{phase:?}"),
+        };
+        assert_eq!(read(r#"{"name":"abandoned"}"#), AbandonReason::Unspecified);
+        let newer = r#"{"name":"abandoned","reason":{"code":"weather","degrees":40}}"#;
+        assert_eq!(read(newer), AbandonReason::Unknown);
+        let reason = AbandonReason::TooFewForStrategy { strategy: "krum".into(), found: 4, needed: 5 };
+        let phase = RoundPhase::Abandoned { reason: reason.clone() };
+        assert_eq!(read(&serde_json::to_string(&phase).unwrap()), reason);
+    }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::learning::{LearningSettings, UpdateEncoding};
 use crate::random::SplitMix64;
-use crate::weights::{Int8Weights, Scales, Weights, WeightsError};
+use crate::weights::{Int8Weights, Scales, ValueRanges, Weights, WeightsError};
 
 /// The one metadata entry of an update; its value is [`Header`] as JSON.
 const METADATA_KEY: &str = "emofed.update";
@@ -54,6 +54,18 @@ struct Header {
     /// Of tensors in eight bits; absent with others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     scales: Option<Scales>,
+}
+
+impl Header {
+    fn of(body: &[u8]) -> Result<Self, UpdateError> {
+        let metadata = Weights::metadata(body)?;
+        let json = metadata.get(METADATA_KEY).ok_or_else(|| UpdateError::Header("it is missing".into()))?;
+        let header = serde_json::from_str(json).map_err(|error| UpdateError::Header(error.to_string()))?;
+        if metadata.len() > 1 {
+            return Err(UpdateError::Header("there is other metadata beside it".into()));
+        }
+        Ok(header)
+    }
 }
 
 /// Most clips that a tab keeps, and so most examples of an update. 200 clips of 30 frames are 6 MB.
@@ -143,17 +155,20 @@ impl ClientUpdate {
     /// # Errors
     /// [`UpdateError::Weights`] or [`UpdateError::Header`].
     pub fn decode(body: &[u8]) -> Result<Self, UpdateError> {
-        let metadata = Weights::metadata(body)?;
-        let json = metadata.get(METADATA_KEY).ok_or_else(|| UpdateError::Header("it is missing".into()))?;
-        let header: Header = serde_json::from_str(json).map_err(|error| UpdateError::Header(error.to_string()))?;
-        if metadata.len() > 1 {
-            return Err(UpdateError::Header("there is other metadata beside it".into()));
-        }
+        let header = Header::of(body)?;
         let delta = match &header.scales {
             Some(scales) => Weights::from_int8(body, scales)?,
             None => Weights::from_safetensors(body)?,
         };
         Ok(Self { round: header.round, base_version: header.base_version, num_examples: header.num_examples, delta })
+    }
+
+    /// Where the values of a body are, in any encoding.
+    ///
+    /// # Errors
+    /// As [`Self::decode`].
+    pub fn value_ranges(body: &[u8]) -> Result<ValueRanges, UpdateError> {
+        Ok(ValueRanges::of(body, Header::of(body)?.scales.as_ref())?)
     }
 
     /// Checks the update against the model it claims to move.

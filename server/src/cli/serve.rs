@@ -110,7 +110,7 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
         records.put_settings(&change.or(&records.settings()?))?;
     }
     let federation_config = config.federation_config(model_values(&records)?);
-    let sanity = SanityCheck::for_federation(&federation_config);
+    let sanity = SanityCheck { max_norm: federation_config.limits.max_norm };
     let acceptance: Box<dyn AcceptanceCheck> = match held_out {
         Some(dataset) => Box::new(HeldOutCheck::new(dataset, arguments.held_out_tolerance, sanity)),
         None => Box::new(sanity),

@@ -24,7 +24,11 @@ A sweep is TOML: settings that hold for all, and a [[variant]] with what differs
   skew = 0.3
   learning.update_encoding = 'int8'  # or 'f16', 'f32'
   transport = 'http'       # over HTTP on loopback, as tabs do, instead of 'in-process'
-  strategy = { name = 'fedadam', learning_rate = 1e-4, beta1 = 0.9, beta2 = 0.99, epsilon = 1e-6 }")]
+  strategy = { name = 'fedadam', learning_rate = 1e-4, beta1 = 0.9, beta2 = 0.99, epsilon = 1e-6 }
+  [[variant]]
+  name = 'a tenth is hostile, trimmed mean'
+  hostile = 0.1
+  strategy = { name = 'trimmed-mean', trim = 0.2 }")]
 pub struct Arguments {
     /// The report's folder
     #[arg(long, value_name = "DIR")]

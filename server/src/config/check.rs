@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use emofed::learning::StrategyError;
 use emofed::protocol::MINIMUM_CONTRIBUTORS;
 
 use super::{Config, DeploymentConfig};
@@ -25,6 +26,34 @@ pub enum ConfigError {
     /// The configured lecture may not be on the stage.
     #[error("stage.lecture: {0}")]
     Lecture(#[from] Refusal),
+    /// The strategy cannot be used.
+    #[error("the configuration: strategy: {0}")]
+    Strategy(#[from] StrategyError),
+    /// Rounds may close with fewer updates than the strategy takes.
+    #[error(
+        "rounds.minimum_clients is {found}, and the strategy {strategy} with these parameters needs at least {needed} clients: \
+         raise one or change the other"
+    )]
+    TooFewForStrategy {
+        /// The strategy's name.
+        strategy: &'static str,
+        /// The configured minimum.
+        found: u32,
+        /// The strategy's.
+        needed: u32,
+    },
+    /// The model would be made of so few updates that it gives them away.
+    #[error(
+        "the strategy {strategy} makes a model of {found} of the updates, and fewer than {MINIMUM_CONTRIBUTORS} give single \
+         updates away: use multi-krum with selected = {MINIMUM_CONTRIBUTORS} or more (a demonstration on loopback may go below \
+         with --allow-few-contributors)"
+    )]
+    StrategyDiscloses {
+        /// The strategy's name.
+        strategy: &'static str,
+        /// Updates that it selects.
+        found: u32,
+    },
     /// Few contributors, and others are served.
     #[error(
         "--allow-few-contributors is for demonstrations on loopback: with fewer than {MINIMUM_CONTRIBUTORS} contributors a \
@@ -122,10 +151,6 @@ impl Config {
                 "capture.minimum_frames is more than capture.max_frames_per_second gives in capture.clip_ms: no clip \
                  would be kept",
             ),
-            (
-                self.strategy.is_usable(),
-                "strategy has a value out of range: momenta and decays are in 0..1, the rest above 0",
-            ),
             (limits.max_norm.is_none_or(positive), "limits.max_norm must be above 0 and finite"),
             (limits.max_examples > 0, "limits.max_examples must be at least 1"),
             (limits.max_participants > 0, "limits.max_participants must be at least 1"),
@@ -147,6 +172,7 @@ impl Config {
         }
         let stage = Stage::from(self.stage.clone());
         stage.check(&stage.lecture)?;
+        self.check_strategy(fewest)?;
         if !address.ip().is_loopback() || self.trusted_proxy || self.public_origin.is_some() {
             if self.few_contributors {
                 return Err(ConfigError::FewBeyondLoopback);
@@ -160,6 +186,21 @@ impl Config {
             if self.public_origin.is_none() {
                 return Err(ConfigError::NoPublicOrigin);
             }
+        }
+        Ok(())
+    }
+
+    /// Checks the strategy by itself, and against the rounds, in which `fewest` updates may become a model.
+    fn check_strategy(&self, fewest: u32) -> Result<(), ConfigError> {
+        let (strategy, found) = (self.strategy.name(), self.rounds.minimum_clients);
+        self.strategy.check()?;
+        let needed = self.strategy.minimum_clients();
+        if found < needed {
+            return Err(ConfigError::TooFewForStrategy { strategy, found, needed });
+        }
+        let in_model = self.strategy.updates_in_model(found);
+        if in_model < fewest {
+            return Err(ConfigError::StrategyDiscloses { strategy, found: in_model });
         }
         Ok(())
     }

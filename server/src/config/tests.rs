@@ -49,6 +49,7 @@ fn the_documentation_has_every_key_and_the_defaults() {
         UpdateLimits::reachable(&config.learning.clone().into(), config.limits.max_examples, 200_000).max_norm;
     assert!((reachable - config.limits.max_norm.unwrap()).abs() < 0.01, "{reachable}");
     let limits = LimitsConfig { max_norm: None, joins_per_address_per_hour: None, ..config.limits };
+    let strategy = Strategy { clip_norm: None, ..config.strategy };
     let without_options = Config {
         name: None,
         stage: StageConfig::default(),
@@ -56,6 +57,7 @@ fn the_documentation_has_every_key_and_the_defaults() {
         public_origin: None,
         deployment: None,
         limits,
+        strategy,
         ..config
     };
     assert_eq!(without_options, Config::default());
@@ -81,6 +83,14 @@ fn mistakes_are_found_and_named() {
     ] {
         assert!(toml::from_str::<Config>(unknown).is_err(), "{unknown}");
     }
+    for (text, words) in [
+        ("[strategy]\nname = 'mean'", "there is no strategy"),
+        ("[strategy]\nname = 'fedavgm'", "needs the parameter momentum"),
+        ("[strategy]\nname = 'median'\ntrim = 0.1", "trim is no parameter of median"),
+    ] {
+        let error = toml::from_str::<Config>(text).unwrap_err().to_string();
+        assert!(error.contains(words), "{text}: {error}");
+    }
     for unknown in ["[learning]\nrecipe = 'adapters'", "[learning]\nupdate_encoding = 'int4'"] {
         assert!(toml::from_str::<Config>(unknown).is_err(), "{unknown}");
     }
@@ -104,8 +114,20 @@ fn mistakes_are_found_and_named() {
         ("[rounds]\nduration_s = 5", "limits.shortest_round_s"),
         ("[limits]\nmax_norm = inf", "limits.max_norm"),
         ("public_origin = 'class.example.org'", "public_origin"),
+        ("[strategy]\nname = 'trimmed-mean'\ntrim = 0.6", "trim must be above 0 and below 0.5"),
+        ("[strategy]\nname = 'fedavg'\nclip_norm = inf", "clip_norm must be above 0 and finite"),
+        ("[strategy]\nname = 'trimmed-mean'\ntrim = 0.1", "rounds.minimum_clients is 3"),
+        ("[strategy]\nname = 'multi-krum'\nbyzantine = 1\nselected = 3", "at least 5 clients"),
+        ("rounds.minimum_clients = 9\n[strategy]\nname = 'krum'\nbyzantine = 1", "give single updates away"),
     ] {
         let error = check(text, "127.0.0.1:1").unwrap_err().to_string();
         assert!(error.contains(key), "{text}: {error}");
     }
+}
+
+#[test]
+fn a_demonstration_may_select_a_single_update() {
+    let text = "[rounds]\nminimum_clients = 5\n[strategy]\nname = 'krum'\nbyzantine = 1";
+    let demonstration = Config { few_contributors: true, ..toml::from_str(text).unwrap() };
+    assert!(demonstration.check("127.0.0.1:1".parse().unwrap()).is_ok());
 }

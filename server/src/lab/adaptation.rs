@@ -155,7 +155,7 @@ pub fn papers_method() -> Method {
     Method {
         name: "paper".into(),
         learning: LearningSettings::default(),
-        strategy: Strategy::FedAvg,
+        strategy: Strategy::default(),
         rounds: 1,
         personal: None,
     }
@@ -182,7 +182,9 @@ mod tests {
     fn every_built_in_method_can_be_used_and_differs_from_the_papers() {
         let methods = methods().unwrap();
         let is_usable = |method: &Method| {
-            (method.rounds > 0 || method.personal.is_some()) && method.strategy.is_usable() && !method.name.is_empty()
+            (method.rounds > 0 || method.personal.is_some())
+                && method.strategy.check().is_ok()
+                && !method.name.is_empty()
         };
         assert!(methods.len() > 10 && methods.iter().all(is_usable));
         let paper = papers_method();

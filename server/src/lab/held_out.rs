@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use emofed::learning::Strategy;
 use emofed::model::vfer::VferArchitecture;
 use emofed::protocol::{AcceptanceReport, Rejection};
 use emofed::weights::Weights;
@@ -44,8 +45,13 @@ impl HeldOutCheck {
 }
 
 impl AcceptanceCheck for HeldOutCheck {
-    fn check(&self, base: &Weights, candidate: &Weights) -> Result<Option<AcceptanceReport>, Rejection> {
-        self.sanity.check(base, candidate)?;
+    fn check(
+        &self,
+        base: &Weights,
+        candidate: &Weights,
+        strategy: &Strategy,
+    ) -> Result<Option<AcceptanceReport>, Rejection> {
+        self.sanity.check(base, candidate, strategy)?;
         let (before, after) = (self.measure(base)?, self.measure(candidate)?);
         let dataset = || self.dataset.clone();
         if !after.loss.is_finite() {
@@ -70,7 +76,6 @@ impl AcceptanceCheck for HeldOutCheck {
 #[cfg(test)]
 mod tests {
     use emofed::learning::LearningSettings;
-    use emofed::learning::Strategy;
     use emofed::model::vfer::Vfer;
     use emofed::protocol::UpdateLimits;
 
@@ -93,7 +98,8 @@ mod tests {
         let check = Box::new(HeldOutCheck::new(dataset.clone(), 1.0, SanityCheck { max_norm: 10.0 }));
         let weights = base.to_weights();
         let federation =
-            SimulatedFederation::with_acceptance_check(&weights, &learning, limits, Strategy::FedAvg, check).unwrap();
+            SimulatedFederation::with_acceptance_check(&weights, &learning, limits, Strategy::default(), check)
+                .unwrap();
         let clips: Vec<&RatedClip> = dataset.clips.iter().collect();
         federation.round(3, &|_, update| update.encode(), |_, base| fine_tune(base, &clips, &learning)).unwrap();
         let version = federation.version();
@@ -116,13 +122,13 @@ mod tests {
         let good = train(&clips, &clips, &settings, &Compute::Cpu, |_| {}).unwrap().weights;
         let fresh = Vfer::random(settings.seed).to_weights();
         let check = HeldOutCheck::new(dataset.clone(), 0.02, SanityCheck { max_norm: 1e6 });
-        let passed = check.check(&fresh, &good).unwrap().unwrap();
+        let passed = check.check(&fresh, &good, &Strategy::default()).unwrap().unwrap();
         assert!(
             passed.macro_f1_after > passed.macro_f1_before + 0.2 && passed.loss_after < passed.loss_before,
             "{passed:?}"
         );
         assert_eq!((passed.dataset.as_str(), passed.clips as usize), ("synthetic", dataset.clips.len()));
-        assert!(check.check(&good, &fresh).unwrap_err().to_string().contains("fall"));
-        assert!(check.check(&good, &good).is_ok());
+        assert!(check.check(&good, &fresh, &Strategy::default()).unwrap_err().to_string().contains("fall"));
+        assert!(check.check(&good, &good, &Strategy::default()).is_ok());
     }
 }

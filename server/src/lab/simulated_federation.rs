@@ -8,7 +8,7 @@ use emofed::learning::{Clip, FineTune, LearningSettings, PseudoLabel, PseudoLabe
 use emofed::model::BackboneKind;
 use emofed::model::vfer::{Vfer, VferArchitecture};
 use emofed::protocol::{
-    BackboneRef, CaptureSettings, ClientUpdate, ModelOrigin, ModelVersion, RoundSettings, UpdateLimits,
+    AbandonReason, BackboneRef, CaptureSettings, ClientUpdate, ModelOrigin, ModelVersion, RoundSettings, UpdateLimits,
 };
 use emofed::weights::Weights;
 use tempfile::TempDir;
@@ -176,7 +176,7 @@ impl SimulatedFederation {
             received: count(received),
             refused: count(refused),
             bytes: bytes.into_inner(),
-            phase: ended.map_or(Phase::Abandoned, |record| record.phase),
+            phase: ended.map_or(Phase::Abandoned { reason: AbandonReason::Unspecified }, |record| record.phase),
         })
     }
 }
@@ -254,7 +254,7 @@ mod tests {
         let students: Vec<Vec<&RatedClip>> = dataset.clips.chunks(6).map(|clips| clips.iter().collect()).collect();
         let run = || {
             let federation =
-                SimulatedFederation::new(&base.to_weights(), &learning, UpdateLimits::default(), Strategy::FedAvg)
+                SimulatedFederation::new(&base.to_weights(), &learning, UpdateLimits::default(), Strategy::default())
                     .unwrap();
             let outcome = federation
                 .round(students.len(), &|_, update| update.encode(), |student, base| {
@@ -280,7 +280,8 @@ mod tests {
         let base = Vfer::random(1);
         let learning = LearningSettings::default();
         let federation =
-            SimulatedFederation::new(&base.to_weights(), &learning, UpdateLimits::default(), Strategy::FedAvg).unwrap();
+            SimulatedFederation::new(&base.to_weights(), &learning, UpdateLimits::default(), Strategy::default())
+                .unwrap();
         let outcome = federation
             .round(4, &|_, update| update.encode(), |client, base| {
                 let mut delta = base.to_weights();

@@ -1,10 +1,26 @@
-//! Aggregating: from the stored updates to a candidate, one update in memory at a time.
+//! Aggregating: from the stored updates to a candidate.
+//!
+//! A mean has one update in memory at a time. Rules that compare updates read each twice: as a whole, to check it, and in blocks of
+//! coordinates. Peak memory beside the models is one update and a block (32 MiB, or 2 KiB an update where there are more than 16,384),
+//! and for Krum the distances of all pairs: 4 bytes · clients².
 
-use emofed::learning::{FedAvg, Strategy};
-use emofed::protocol::{ClientUpdate, CloseReason, Event};
+use emofed::learning::robust::{self, Blocks, CoordinateWise};
+use emofed::learning::{Aggregation, FedAvg, ServerOptimizer, Strategy};
+use emofed::protocol::{AbandonReason, ClientUpdate, CloseReason, Event, UpdateError};
+use emofed::weights::Weights;
 
+use super::stored_updates::StoredUpdates;
 use super::{Federation, RoundError, load};
-use crate::store::{ModelRecord, Phase, RoundRecord};
+use crate::store::{ModelRecord, Phase, RoundRecord, UpdateRecord};
+
+/// The base moved by the aggregated delta.
+struct Aggregate {
+    model: Weights,
+    /// Updates that it was made of.
+    num_clients: u32,
+    /// The sum of their `num_examples`.
+    num_examples: u64,
+}
 
 impl Federation {
     /// Notifies the tabs that a round takes no more updates. The manifest says so already.
@@ -12,6 +28,11 @@ impl Federation {
         if let Phase::Aggregating { reason } = round.phase {
             self.events.push(Event::RoundClosed { round: round.id, reason });
         }
+    }
+
+    /// The strategy that the round was opened with.
+    pub(super) fn strategy_of(&self, round: &RoundRecord) -> Strategy {
+        round.strategy.unwrap_or(self.config.strategy)
     }
 
     /// Aggregates the updates of `round` over `base_model` and stores the candidate.
@@ -22,31 +43,108 @@ impl Federation {
         reason: CloseReason,
     ) -> Result<Phase, RoundError> {
         let updates = self.records.updates(round.id)?;
-        let too_few = updates.len() < round.minimum_clients as usize;
-        // Asked here, too, whatever closed the round: it may have been another version of this program.
-        let discloses_one = updates.len() < self.fewest_contributors() as usize;
-        if discloses_one || (too_few && reason == CloseReason::Deadline) {
-            return Ok(Phase::Abandoned);
+        let strategy = self.strategy_of(round);
+        if let Some(reason) = self.reason_to_abandon(round, &strategy, updates.len(), reason) {
+            return Ok(Phase::Abandoned { reason });
         }
         let base = load(&self.records, &base_model.vfer)?;
-        let mut average = FedAvg::new(base.as_ref().clone());
-        for record in updates {
-            let update = ClientUpdate::decode(&self.records.update_body(round.id, &record)?)?;
-            average.add(&update.delta, update.num_examples)?;
-        }
-        let (num_clients, num_examples) = (average.num_clients(), average.num_examples());
-        let Some(mean) = average.finish() else { return Ok(Phase::Abandoned) };
+        let Aggregate { model, num_clients, num_examples } = if strategy.needs_single_updates() {
+            self.compared(&strategy, round.id, &updates, &base)
+        } else {
+            let weighted = strategy.aggregation == Aggregation::Mean { weighted: true };
+            self.mean(&strategy, round.id, updates.iter(), &base, weighted)
+        }?;
         let state = match &base_model.strategy_state {
-            Some(state) if self.config.strategy != Strategy::FedAvg => Some(load(&self.records, state)?),
+            Some(state) if strategy.optimizer != ServerOptimizer::None => Some(load(&self.records, state)?),
             _ => None,
         };
-        let (candidate, state) = match self.config.strategy.apply(&base, &mean, state.as_deref()) {
+        let (candidate, state) = match strategy.optimizer.apply(&base, &model, state.as_deref()) {
             // A state that another strategy left does not fit and is no reason to lose the round.
-            Err(_) if state.is_some() => self.config.strategy.apply(&base, &mean, None),
+            Err(_) if state.is_some() => strategy.optimizer.apply(&base, &model, None),
             applied => applied,
         }?;
         let candidate = self.records.put_blob(&candidate.to_safetensors(None))?;
         let strategy_state = state.map(|state| self.records.put_blob(&state.to_safetensors(None))).transpose()?;
         Ok(Phase::Evaluating { candidate, num_clients, num_examples, strategy_state })
+    }
+
+    /// Why `found` updates are not aggregated, if they are not. Asked here, too, whatever closed the round: it may have been
+    /// another version of this program, or under another configuration.
+    fn reason_to_abandon(
+        &self,
+        round: &RoundRecord,
+        strategy: &Strategy,
+        found: usize,
+        closed: CloseReason,
+    ) -> Option<AbandonReason> {
+        let found = u32::try_from(found).unwrap_or(u32::MAX);
+        let (fewest, minimum) = (self.fewest_contributors().max(1), strategy.minimum_clients());
+        let in_model = strategy.updates_in_model(found);
+        if in_model < fewest {
+            return Some(AbandonReason::TooFewUpdates { found: in_model, needed: fewest });
+        }
+        if found < round.minimum_clients && closed == CloseReason::Deadline {
+            return Some(AbandonReason::TooFewUpdates { found, needed: round.minimum_clients });
+        }
+        let strategy = strategy.name().to_owned();
+        (found < minimum).then_some(AbandonReason::TooFewForStrategy { strategy, found, needed: minimum })
+    }
+
+    /// The mean of `updates`, clipped as `strategy` says.
+    fn mean<'a>(
+        &self,
+        strategy: &Strategy,
+        round: u64,
+        updates: impl Iterator<Item = &'a UpdateRecord>,
+        base: &Weights,
+        weighted: bool,
+    ) -> Result<Aggregate, RoundError> {
+        let base = base.clone();
+        let mut mean = if weighted { FedAvg::new(base) } else { FedAvg::unweighted(base) };
+        for record in updates {
+            let mut update = ClientUpdate::decode(&self.records.update_body(round, record)?)?;
+            if strategy.clip_norm.is_some() {
+                let factor = strategy.clip_factor(update.delta.norm());
+                update.delta.scale(factor);
+            }
+            mean.add(&update.delta, update.num_examples)?;
+        }
+        let (num_clients, num_examples) = (mean.num_clients(), mean.num_examples());
+        // Every update that was acknowledged has examples.
+        let model =
+            mean.finish().ok_or(UpdateError::NumExamples { found: 0, limit: self.config.limits.max_examples })?;
+        Ok(Aggregate { model, num_clients, num_examples })
+    }
+
+    /// What a rule that compares updates makes of them.
+    fn compared(
+        &self,
+        strategy: &Strategy,
+        round: u64,
+        updates: &[UpdateRecord],
+        base: &Weights,
+    ) -> Result<Aggregate, RoundError> {
+        let stored = StoredUpdates::check(&self.records, round, updates, base, strategy)?;
+        let blocks = Blocks::on_all_cores();
+        let rule = match strategy.aggregation {
+            Aggregation::MultiKrum { byzantine, selected } => {
+                let distances = robust::squared_distances(&stored, blocks)?;
+                let nearest = robust::select(&distances, byzantine as usize, selected as usize);
+                return self.mean(strategy, round, nearest.into_iter().map(|index| &updates[index]), base, false);
+            }
+            Aggregation::TrimmedMean { trim } => CoordinateWise::TrimmedMean { trim },
+            Aggregation::Median | Aggregation::Mean { .. } => CoordinateWise::Median,
+        };
+        let mut values: Vec<f32> = base.iter().flat_map(|(_, tensor)| tensor.values.iter().copied()).collect();
+        robust::aggregate_coordinates(rule, &stored, blocks, &mut values)?;
+        let mut model = base.clone();
+        let mut rest = values.as_slice();
+        for (_, tensor) in model.iter_mut() {
+            let (own, others) = rest.split_at(tensor.values.len());
+            tensor.values.copy_from_slice(own);
+            rest = others;
+        }
+        let num_examples = updates.iter().map(|update| u64::from(update.num_examples)).sum();
+        Ok(Aggregate { model, num_clients: u32::try_from(updates.len()).unwrap_or(u32::MAX), num_examples })
     }
 }

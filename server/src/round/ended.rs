@@ -35,7 +35,7 @@ impl Federation {
             Phase::Rejected { .. } => {
                 self.events.push(Event::RoundClosed { round: round.id, reason: CloseReason::Rejected });
             }
-            Phase::Abandoned => {
+            Phase::Abandoned { .. } => {
                 self.events.push(Event::RoundClosed { round: round.id, reason: CloseReason::Abandoned });
             }
             Phase::Open | Phase::Aggregating { .. } | Phase::Evaluating { .. } => {}

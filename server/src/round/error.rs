@@ -153,6 +153,16 @@ pub enum Refusal {
         /// The smallest allowed.
         limit: u32,
     },
+    /// `minimum_clients` below the fewest that the aggregation strategy takes.
+    #[error("minimum_clients is at least {limit}: the strategy {strategy} needs so many.")]
+    MinimumClientsBelowStrategy {
+        /// The value that was asked for.
+        found: u32,
+        /// The smallest allowed.
+        limit: u32,
+        /// The strategy's name.
+        strategy: &'static str,
+    },
     /// `minimum_clients` above the number of participants that may join.
     #[error("minimum_clients is at most {limit}: no more participants may join.")]
     MinimumClientsTooLarge {

@@ -1,45 +1,48 @@
 //! Evaluating: the acceptance check that a candidate has to pass.
 
 use emofed::learning::Strategy;
-use emofed::protocol::{AcceptanceReport, BlobRef, MINIMUM_CONTRIBUTORS, ModelOrigin, Rejection};
+use emofed::protocol::{AbandonReason, AcceptanceReport, BlobRef, MINIMUM_CONTRIBUTORS, ModelOrigin, Rejection};
 use emofed::weights::{Weights, WeightsError};
 
 use super::state::State;
-use super::{Federation, FederationConfig, RoundError, load};
+use super::{Federation, RoundError, load};
 use crate::store::{ModelRecord, Phase, RoundRecord};
 
 /// Decides whether a candidate may become the global model.
 pub trait AcceptanceCheck: Send + Sync {
-    /// Compares a candidate with the model that it would replace; gives what was measured, if anything was.
+    /// Compares a candidate that `strategy` made with the model that it would replace; gives what was measured, if anything
+    /// was.
     ///
     /// # Errors
     /// Why it may not.
-    fn check(&self, base: &Weights, candidate: &Weights) -> Result<Option<AcceptanceReport>, Rejection>;
+    fn check(
+        &self,
+        base: &Weights,
+        candidate: &Weights,
+        strategy: &Strategy,
+    ) -> Result<Option<AcceptanceReport>, Rejection>;
 }
 
-/// Where there is no held-out set: finite, and not further from the base than a single update may be. A mean of updates that
-/// passed validation always is; a damaged disk or a mistake of ours is caught.
+/// Where there is no held-out set: finite, and not further from the base than the strategy can take it with updates that passed
+/// validation. A damaged disk or a mistake of ours is caught.
 #[derive(Clone, Copy, Debug)]
 pub struct SanityCheck {
-    /// Largest Euclidean norm of the change.
+    /// Largest Euclidean norm of an update.
     pub max_norm: f64,
 }
 
 impl SanityCheck {
-    /// Largest change that another strategy than FedAvg may make of updates within their limit.
-    const MAX_STRATEGY_NORM: f64 = 10.0;
-
-    /// The check for a federation without a held-out set.
-    pub fn for_federation(config: &FederationConfig) -> Self {
-        match config.strategy {
-            Strategy::FedAvg => Self { max_norm: config.limits.max_norm },
-            _ => Self { max_norm: config.limits.max_norm.max(Self::MAX_STRATEGY_NORM) },
-        }
-    }
+    /// Largest change that a server optimizer may make of updates within their limit, unless that is larger.
+    const MAX_OPTIMIZER_NORM: f64 = 10.0;
 }
 
 impl AcceptanceCheck for SanityCheck {
-    fn check(&self, base: &Weights, candidate: &Weights) -> Result<Option<AcceptanceReport>, Rejection> {
+    fn check(
+        &self,
+        base: &Weights,
+        candidate: &Weights,
+        strategy: &Strategy,
+    ) -> Result<Option<AcceptanceReport>, Rejection> {
         candidate.check_same_layout(base).map_err(|error| misfit(&error))?;
         candidate.check_finite().map_err(|error| misfit(&error))?;
         let mut change = candidate.clone();
@@ -47,7 +50,8 @@ impl AcceptanceCheck for SanityCheck {
             changed.values.iter_mut().zip(&base.values).for_each(|(changed, base)| *changed -= base);
         }
         // Rounding to f32 may add a little.
-        let (found, limit) = (change.norm(), self.max_norm * 1.001);
+        let largest = strategy.largest_change(self.max_norm).unwrap_or(self.max_norm.max(Self::MAX_OPTIMIZER_NORM));
+        let (found, limit) = (change.norm(), largest * 1.001);
         if found > limit {
             return Err(Rejection::Norm { found, limit });
         }
@@ -74,15 +78,17 @@ impl Federation {
         num_examples: u64,
         strategy_state: Option<&BlobRef>,
     ) -> Result<Phase, RoundError> {
-        if num_clients < self.fewest_contributors() {
-            return Ok(Phase::Abandoned);
+        let needed = self.fewest_contributors();
+        if num_clients < needed {
+            return Ok(Phase::Abandoned { reason: AbandonReason::TooFewUpdates { found: num_clients, needed } });
         }
         let base = state.latest_model.clone();
         let before = load(&self.records, &base.vfer)?;
-        let acceptance_report = match self.acceptance.check(&before, &*load(&self.records, candidate)?) {
-            Ok(report) => report,
-            Err(reason) => return Ok(Phase::Rejected { reason }),
-        };
+        let acceptance_report =
+            match self.acceptance.check(&before, &*load(&self.records, candidate)?, &self.strategy_of(round)) {
+                Ok(report) => report,
+                Err(reason) => return Ok(Phase::Rejected { reason }),
+            };
         let model = ModelRecord {
             version: state.newest_version + 1,
             parent: Some(base.version),
@@ -121,9 +127,22 @@ mod tests {
     #[test]
     fn only_a_finite_small_step_passes() {
         let check = SanityCheck { max_norm: 1.0 };
-        let base = weights([1.0, 1.0]);
-        assert_eq!(check.check(&base, &weights([1.5, 1.5])), Ok(None));
-        assert!(check.check(&base, &weights([3.0, 1.0])).unwrap_err().to_string().contains("move"));
-        assert!(check.check(&base, &weights([f32::NAN, 1.0])).unwrap_err().to_string().contains("`a`"));
+        let (base, mean) = (weights([1.0, 1.0]), Strategy::default());
+        assert_eq!(check.check(&base, &weights([1.5, 1.5]), &mean), Ok(None));
+        assert!(check.check(&base, &weights([3.0, 1.0]), &mean).unwrap_err().to_string().contains("move"));
+        assert!(check.check(&base, &weights([f32::NAN, 1.0]), &mean).unwrap_err().to_string().contains("`a`"));
+    }
+
+    #[test]
+    fn the_strategy_decides_how_far_a_model_may_move() {
+        let check = SanityCheck { max_norm: 1.0 };
+        let passes = |strategy: &str, step: f32| {
+            let strategy = serde_json::from_str(strategy).unwrap();
+            check.check(&weights([0.0, 0.0]), &weights([step, 0.0]), &strategy).is_ok()
+        };
+        assert!(passes(r#"{"name":"fedavgm","momentum":0.9}"#, 9.9) && !passes(r#"{"name":"fedavg"}"#, 1.1));
+        assert!(passes(r#"{"name":"median"}"#, 1.41) && !passes(r#"{"name":"median"}"#, 1.42));
+        let clipped = r#"{"name":"fedavg","clip_norm":0.5}"#;
+        assert!(passes(clipped, 0.5) && !passes(clipped, 0.51));
     }
 }

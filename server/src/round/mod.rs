@@ -15,6 +15,7 @@ mod open;
 mod settings;
 mod snapshot;
 mod state;
+mod stored_updates;
 
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -107,6 +108,7 @@ impl Federation {
                 federation.publish_again(state, &latest)?;
             }
             federation.abandon_stale_round(state)?;
+            federation.fix_strategy(state)?;
             federation.refresh(state)
         })?;
         federation.sweep()?;
@@ -210,7 +212,7 @@ impl Federation {
                 Phase::Evaluating { candidate, num_clients, num_examples, strategy_state } => {
                     self.evaluate(state, &round, candidate, *num_clients, *num_examples, strategy_state.as_ref())
                 }
-                Phase::Published { .. } | Phase::Rejected { .. } | Phase::Abandoned => {
+                Phase::Published { .. } | Phase::Rejected { .. } | Phase::Abandoned { .. } => {
                     self.clean_up(&round);
                     state.round = None;
                     state.remember_ended(&round);
@@ -268,5 +270,5 @@ fn count(records: &Records, round: u64) -> Result<u32, RoundError> {
 }
 
 fn is_over(phase: &Phase) -> bool {
-    matches!(phase, Phase::Published { .. } | Phase::Rejected { .. } | Phase::Abandoned)
+    matches!(phase, Phase::Published { .. } | Phase::Rejected { .. } | Phase::Abandoned { .. })
 }

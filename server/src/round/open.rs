@@ -1,6 +1,6 @@
 //! Open: takes updates, each validated and durable before it counts.
 
-use emofed::protocol::{ClientUpdate, CloseReason, Event, UpdateReceipt, sha256_hex};
+use emofed::protocol::{AbandonReason, ClientUpdate, CloseReason, Event, UpdateReceipt, sha256_hex};
 
 use super::state::State;
 use super::{Federation, Refusal, RoundError, is_over};
@@ -30,6 +30,7 @@ impl Federation {
             minimum_clients: settings.minimum_clients,
             opened_at_s: now_s,
             deadline_s: now_s.saturating_add(settings.duration_s),
+            strategy: Some(self.config.strategy),
             received: None,
             phase: Phase::Open,
         };
@@ -150,12 +151,23 @@ impl Federation {
         }
     }
 
+    /// Records the strategy of a round that an earlier version opened without: the one of the first start after that.
+    pub(super) fn fix_strategy(&self, state: &mut State) -> Result<(), RoundError> {
+        if let Some(round) = state.round.as_ref().filter(|round| round.strategy.is_none() && !is_over(&round.phase)) {
+            let round = RoundRecord { strategy: Some(self.config.strategy), ..round.clone() };
+            self.records.put_round(&round)?;
+            state.round = Some(round);
+        }
+        Ok(())
+    }
+
     /// Abandons an open round whose base is no longer the global model. Its tabs keep their clips.
     pub(super) fn abandon_stale_round(&self, state: &mut State) -> Result<(), RoundError> {
         let latest = state.latest_model.version;
         let Some(round) = state.round.clone() else { return Ok(()) };
         if round.base_version != latest && !matches!(round.phase, Phase::Published { .. }) {
-            let abandoned = RoundRecord { phase: Phase::Abandoned, received: Some(state.received), ..round };
+            let phase = Phase::Abandoned { reason: AbandonReason::BaseReplaced };
+            let abandoned = RoundRecord { phase, received: Some(state.received), ..round };
             self.records.put_round(&abandoned)?;
             let closed = Event::RoundClosed { round: abandoned.id, reason: CloseReason::Instructor };
             state.round = Some(abandoned);

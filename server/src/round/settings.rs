@@ -26,9 +26,14 @@ impl Federation {
     }
     fn check_change(&self, change: &RoundSettingsChange) -> Result<(), Refusal> {
         let (fewest, most) = (self.fewest_contributors(), self.config.bounds.max_participants);
+        let strategy = &self.config.strategy;
         let shortest_s = self.config.bounds.shortest_round_s;
         match change.minimum_clients {
             Some(found) if found < fewest => return Err(Refusal::MinimumClientsTooSmall { found, limit: fewest }),
+            Some(found) if found < strategy.minimum_clients() => {
+                let (limit, strategy) = (strategy.minimum_clients(), strategy.name());
+                return Err(Refusal::MinimumClientsBelowStrategy { found, limit, strategy });
+            }
             Some(found) if found > most => return Err(Refusal::MinimumClientsTooLarge { found, limit: most }),
             _ => {}
         }

@@ -69,7 +69,7 @@ fn ended(round: &RoundRecord) -> Option<EndedRound> {
     let (outcome, version) = match round.phase {
         Phase::Published { version } => (RoundOutcome::Published, Some(version)),
         Phase::Rejected { .. } => (RoundOutcome::Rejected, None),
-        Phase::Abandoned => (RoundOutcome::Abandoned, None),
+        Phase::Abandoned { .. } => (RoundOutcome::Abandoned, None),
         Phase::Open | Phase::Aggregating { .. } | Phase::Evaluating { .. } => return None,
     };
     Some(EndedRound { round: round.id, outcome, version })
@@ -95,7 +95,8 @@ impl Federation {
     /// How rounds go: as the instructor changed it, as configured otherwise, and never below the floor.
     pub(super) fn effective_settings(&self, state: &State) -> RoundSettings {
         let settings = state.changes.applied_to(&self.config.rounds);
-        let minimum_clients = settings.minimum_clients.max(self.fewest_contributors());
+        let fewest = self.fewest_contributors().max(self.config.strategy.minimum_clients());
+        let minimum_clients = settings.minimum_clients.max(fewest);
         RoundSettings { minimum_clients, ..settings }
     }
 }

@@ -102,6 +102,9 @@ fn of_refusal(refusal: &Refusal) -> Problem {
         R::MinimumClientsTooSmall { found, limit } | R::MinimumClientsTooLarge { found, limit } => {
             of(ProblemCode::BadRequest).with("found", *found).with("limit", *limit)
         }
+        R::MinimumClientsBelowStrategy { found, limit, strategy } => {
+            of(ProblemCode::BadRequest).with("found", *found).with("limit", *limit).with("strategy", *strategy)
+        }
         R::DurationOutOfRange { found, limit } | R::DurationTooShort { found, limit } => {
             of(ProblemCode::BadRequest).with("found", *found).with("limit", *limit)
         }

@@ -3,10 +3,11 @@
 //! Values without a life of their own (a blob's name, a model card, an acceptance report, why a round closed) are those of the
 //! wire: a test of stored records keeps their fields.
 
+use emofed::learning::Strategy;
 use emofed::model::vfer::VferArchitecture;
 use emofed::protocol::{
-    AcceptanceReport, BackboneRef, BlobRef, CloseReason, ModelCard, ModelOrigin, ModelVersion, Rejection, RoundPhase,
-    RoundSettingsChange,
+    AbandonReason, AcceptanceReport, BackboneRef, BlobRef, CloseReason, ModelCard, ModelOrigin, ModelVersion,
+    Rejection, RoundPhase, RoundSettingsChange,
 };
 use serde::{Deserialize, Serialize};
 
@@ -74,8 +75,11 @@ pub enum Phase {
         /// Why.
         reason: Rejection,
     },
-    /// Ended without: too few updates, or none.
-    Abandoned,
+    /// Ended without, before there was a candidate.
+    Abandoned {
+        /// Why.
+        reason: AbandonReason,
+    },
 }
 
 impl Phase {
@@ -87,7 +91,7 @@ impl Phase {
             Self::Evaluating { .. } => "evaluating",
             Self::Published { .. } => "published",
             Self::Rejected { .. } => "rejected",
-            Self::Abandoned => "abandoned",
+            Self::Abandoned { .. } => "abandoned",
         }
     }
 }
@@ -100,7 +104,7 @@ impl From<&Phase> for RoundPhase {
             Phase::Evaluating { .. } => Self::Evaluating,
             Phase::Published { version } => Self::Published { version: *version },
             Phase::Rejected { reason } => Self::Rejected { reason: reason.clone() },
-            Phase::Abandoned => Self::Abandoned,
+            Phase::Abandoned { reason } => Self::Abandoned { reason: reason.clone() },
         }
     }
 }
@@ -198,6 +202,9 @@ pub struct RoundRecord {
     pub opened_at_s: u64,
     /// When it ends at the latest, in seconds since 1970.
     pub deadline_s: u64,
+    /// How its updates are aggregated, whatever is configured by then; absent in rounds that ended before this was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<Strategy>,
     /// Updates that were in when it closed; absent before that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received: Option<u32>,

@@ -258,6 +258,17 @@ impl Records {
         self.checked(&update_name(round, &update.participant, &update.sha256), &update.sha256)
     }
 
+    /// A part of an update's body, whose hash is not checked.
+    pub fn update_body_part(
+        &self,
+        round: u64,
+        update: &UpdateRecord,
+        start: u64,
+        length: usize,
+    ) -> Result<Vec<u8>, StoreError> {
+        self.0.object_part(&update_name(round, &update.participant, &update.sha256), start, length)
+    }
+
     fn checked(&self, name: &str, sha256: &str) -> Result<Vec<u8>, StoreError> {
         let bytes = self.0.object(name)?;
         if sha256_hex(&bytes) != sha256 {

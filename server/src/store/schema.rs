@@ -1,14 +1,15 @@
 //! The version of stored records, and how those of earlier versions are brought up to it.
 //!
 //! Each record says its `schema_version`. The record `schema` says that of the whole store, so that a start need not look
-//! through all of them. Records of schema 1 (protocol 1) have no version.
+//! through all of them. Records of schema 1 (protocol 1) have no version. Schema 2 has no strategy with rounds and no reason why
+//! one was abandoned.
 
 use serde_json::{Map, Value};
 
 use super::{Store, StoreError, Write};
 
 /// Of the records that this program writes.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// The key of the store's own version.
 const SCHEMA: &str = "schema";
@@ -18,15 +19,29 @@ const FIELD: &str = "schema_version";
 /// Brings all records up to [`SCHEMA_VERSION`], in one transaction.
 ///
 /// # Errors
-/// [`StoreError::NewerSchema`], a record that is none of schema 1, or the store fails: then nothing has changed.
+/// [`StoreError::NewerSchema`], a record that is none of the store's schema, or the store fails: then nothing has changed.
 pub(super) fn migrate(store: &dyn Store) -> Result<(), StoreError> {
-    if let Some(value) = store.get(SCHEMA)? {
-        return unwrap(SCHEMA, &value).map(|_| ());
+    let version = match store.get(SCHEMA)? {
+        Some(value) => version_of(&mut object(SCHEMA, &value)?),
+        None => Some(1),
+    };
+    match version {
+        Some(1 | 2) => {}
+        Some(version) if version > u64::from(SCHEMA_VERSION) => {
+            return Err(StoreError::NewerSchema { found: version });
+        }
+        Some(version) if version == u64::from(SCHEMA_VERSION) => return Ok(()),
+        version => return Err(damaged(SCHEMA, format!("there is no schema version {version:?}"))),
     }
     let mut writes = vec![Write::Put { key: SCHEMA.to_owned(), value: wrap(Value::Object(Map::new())) }];
-    for (key, value) in store.scan("")? {
-        let record = object(&key, &value)?;
-        let (new_key, record) = from_version_1(&key, record)?;
+    for (key, value) in store.scan("")?.into_iter().filter(|(key, _)| key != SCHEMA) {
+        let mut record = object(&key, &value)?;
+        let (new_key, mut record) = match version {
+            Some(1) => from_version_1(&key, record)?,
+            _ if version_of(&mut record) == Some(2) => (key.clone(), record),
+            _ => return Err(damaged(&key, "it is none of schema 2".to_owned())),
+        };
+        from_version_2(&new_key, &mut record);
         if new_key != key {
             writes.push(Write::Delete { key });
         }
@@ -49,11 +64,16 @@ pub(super) fn wrap(mut record: Value) -> Vec<u8> {
 /// A record without its version, which is checked.
 pub(super) fn unwrap(key: &str, value: &[u8]) -> Result<Value, StoreError> {
     let mut fields = object(key, value)?;
-    match fields.remove(FIELD).and_then(|version| version.as_u64()) {
+    match version_of(&mut fields) {
         Some(version) if version == u64::from(SCHEMA_VERSION) => Ok(Value::Object(fields)),
         Some(version) if version > u64::from(SCHEMA_VERSION) => Err(StoreError::NewerSchema { found: version }),
         version => Err(damaged(key, format!("it has the schema version {version:?} in a store of {SCHEMA_VERSION}"))),
     }
+}
+
+/// The version of a record, which is taken out of it.
+fn version_of(record: &mut Map<String, Value>) -> Option<u64> {
+    record.remove(FIELD).and_then(|version| version.as_u64())
 }
 
 fn object(key: &str, value: &[u8]) -> Result<Map<String, Value>, StoreError> {
@@ -97,6 +117,14 @@ fn from_version_1(key: &str, mut fields: Map<String, Value>) -> Result<(String, 
     Ok((key.to_owned(), fields))
 }
 
+/// Makes a record of schema 2 one of schema 3. Which strategy a round that has not ended was meant for is not recorded: it gets the
+/// configured one when the federation opens.
+fn from_version_2(key: &str, fields: &mut Map<String, Value>) {
+    if key.starts_with("round/") && fields.get("phase").is_some_and(|phase| phase == "abandoned") {
+        fields.insert("reason".to_owned(), serde_json::json!({ "code": "unspecified" }));
+    }
+}
+
 fn rename(fields: &mut Map<String, Value>, names: &[(&str, &str)]) {
     for (old, new) in names {
         if let Some(value) = fields.remove(*old) {
@@ -109,7 +137,7 @@ fn rename(fields: &mut Map<String, Value>, names: &[(&str, &str)]) {
 mod tests {
     use std::sync::Arc;
 
-    use emofed::protocol::Rejection;
+    use emofed::protocol::{AbandonReason, Rejection};
 
     use super::*;
     use crate::store::{EmbeddedStore, Phase, Records};
@@ -180,10 +208,39 @@ mod tests {
     }
 
     #[test]
+    fn rounds_of_schema_2_have_no_strategy_and_say_that_no_reason_was_recorded() {
+        let round = |id: u64, phase: &str| {
+            let fields = r#""base_version":1,"minimum_clients":3,"opened_at_s":1,"deadline_s":2"#;
+            put(&format!("round/{id:020}"), &format!(r#"{{"id":{id},{fields},"phase":"{phase}","schema_version":2}}"#))
+        };
+        let writes = [
+            put(SCHEMA, r#"{"schema_version":2}"#),
+            put("detector", r#"{"sha256":"d","size":4,"schema_version":2}"#),
+            round(1, "abandoned"),
+            round(2, "open"),
+        ];
+        let (_folder, store) = stored(&writes);
+        for _ in 0..2 {
+            let records = Records::open(store.clone()).unwrap();
+            assert_eq!(records.detector().unwrap().unwrap().sha256, "d");
+            let [first, second] = &records.rounds().unwrap()[..] else { panic!("two rounds") };
+            assert_eq!(first.phase, Phase::Abandoned { reason: AbandonReason::Unspecified });
+            assert_eq!((&second.phase, second.strategy), (&Phase::Open, None));
+        }
+        for (key, value) in store.scan("").unwrap() {
+            assert_eq!(object(&key, &value).unwrap()[FIELD], SCHEMA_VERSION, "{key}");
+        }
+        // A record of another version among them is damage, and nothing changes.
+        let (_folder, store) = stored(&[&writes[..], &[put("settings", "{}")]].concat());
+        assert!(matches!(Records::open(store.clone()), Err(StoreError::Damaged { .. })));
+        assert_eq!(store.get(SCHEMA).unwrap().unwrap(), br#"{"schema_version":2}"#);
+    }
+
+    #[test]
     fn newer_records_and_foreign_ones_are_refused_and_left_alone() {
-        let newer = put(SCHEMA, r#"{"schema_version":3}"#);
+        let newer = put(SCHEMA, r#"{"schema_version":4}"#);
         let (_folder, store) = stored(std::slice::from_ref(&newer));
-        assert!(matches!(Records::open(store.clone()), Err(StoreError::NewerSchema { found: 3 })));
+        assert!(matches!(Records::open(store.clone()), Err(StoreError::NewerSchema { found: 4 })));
         let before = [&version_1()[..], &[put("something/else", "{}")]].concat();
         let (_folder, store) = stored(&before);
         assert!(matches!(Records::open(store.clone()), Err(StoreError::Damaged { .. })));
@@ -194,7 +251,7 @@ mod tests {
     #[test]
     fn a_record_without_its_version_is_damaged() {
         let (_folder, store) =
-            stored(&[put(SCHEMA, r#"{"schema_version":2}"#), put("detector", r#"{"sha256":"d","size":4}"#)]);
+            stored(&[put(SCHEMA, r#"{"schema_version":3}"#), put("detector", r#"{"sha256":"d","size":4}"#)]);
         let records = Records::open(store).unwrap();
         assert!(matches!(records.detector(), Err(StoreError::Damaged { .. })));
     }

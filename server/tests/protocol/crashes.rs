@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use emofed::model::vfer::VferArchitecture;
-use emofed::protocol::{CloseReason, ModelOrigin, Rejection, RoundPhase, RoundSettings, sha256_hex};
+use emofed::protocol::{AbandonReason, CloseReason, ModelOrigin, Rejection, RoundPhase, RoundSettings, sha256_hex};
 use emofed_server::round::publish_made;
 use emofed_server::store::{EmbeddedStore, Phase, Records, RoundRecord, update_name};
 
@@ -97,7 +97,7 @@ async fn a_crash_before_cleaning_up_leaves_nothing_behind() {
     let (folder, server) = restarted_in(|records, round| {
         // A body whose record was never written, as a crash between the two leaves it.
         records.store().put_object(&update_name(round.id, "nobody", "0"), b"half a story").unwrap();
-        Phase::Abandoned
+        Phase::Abandoned { reason: AbandonReason::Unspecified }
     })
     .await;
     assert_eq!(server.manifest().await.model.version, 1);

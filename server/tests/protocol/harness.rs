@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use emofed::learning::LearningSettings;
+use emofed::learning::{LearningSettings, Strategy};
 use emofed::model::BackboneKind;
 use emofed::model::vfer::VferArchitecture;
 use emofed::protocol::{
@@ -60,6 +60,15 @@ pub struct TestServer {
     stop: Option<oneshot::Sender<()>>,
     stopping: watch::Sender<bool>,
     server: JoinHandle<()>,
+}
+
+/// What few tests change.
+#[derive(Default)]
+struct Special {
+    limits: UpdateLimits,
+    strategy: Strategy,
+    stage: Stage,
+    origins: Origins,
 }
 
 /// A participant.
@@ -142,6 +151,15 @@ impl TestServer {
         Self::start_over(store, rounds, few_contributors, bounds).await
     }
 
+    /// A demonstration under another strategy, written as in a configuration's section, and another limit of updates' norms.
+    pub async fn start_strategy(folder: &Path, rounds: RoundSettings, strategy: &str, max_norm: f64) -> Self {
+        let limits = UpdateLimits { max_norm, ..UpdateLimits::default() };
+        let bounds = FederationBounds { shortest_round_s: 0, ..FederationBounds::default() };
+        let store = Arc::new(EmbeddedStore::open(folder).unwrap());
+        let special = Special { limits, strategy: toml::from_str(strategy).unwrap(), ..Special::default() };
+        Self::start_configured(store, rounds, true, bounds, special).await
+    }
+
     /// An aggregator over any store.
     pub async fn start_over(
         store: Arc<dyn Store>,
@@ -149,13 +167,14 @@ impl TestServer {
         few_contributors: bool,
         bounds: FederationBounds,
     ) -> Self {
-        Self::start_configured(store, rounds, few_contributors, bounds, Stage::default(), Origins::default()).await
+        Self::start_configured(store, rounds, few_contributors, bounds, Special::default()).await
     }
 
     /// An aggregator with this stage.
     pub async fn start_staged(folder: &Path, stage: Stage, origins: Origins) -> Self {
         let store = Arc::new(EmbeddedStore::open(folder).unwrap());
-        Self::start_configured(store, for_two(), true, FederationBounds::default(), stage, origins).await
+        let special = Special { stage, origins, ..Special::default() };
+        Self::start_configured(store, for_two(), true, FederationBounds::default(), special).await
     }
 
     async fn start_configured(
@@ -163,8 +182,7 @@ impl TestServer {
         rounds: RoundSettings,
         few_contributors: bool,
         bounds: FederationBounds,
-        stage: Stage,
-        origins: Origins,
+        Special { limits, strategy, stage, origins }: Special,
     ) -> Self {
         let clock = Arc::new(TestClock(AtomicU64::new(1_000)));
         let config = FederationConfig {
@@ -174,12 +192,12 @@ impl TestServer {
             learning: LearningSettings::default(),
             capture: CaptureSettings::default(),
             rounds,
-            limits: UpdateLimits::default(),
-            strategy: emofed::learning::Strategy::FedAvg,
+            limits,
+            strategy,
             few_contributors,
             bounds,
         };
-        let acceptance = Box::new(SanityCheck::for_federation(&config));
+        let acceptance = Box::new(SanityCheck { max_norm: config.limits.max_norm });
         let federation =
             Arc::new(Federation::open(Records::open(store).unwrap(), clock.clone(), config, acceptance).unwrap());
         let (stopping, receiver) = watch::channel(false);

@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use emofed::protocol::{
-    FederationStatus, JoinCode, ParticipantSummary, ProblemCode, RoundPhase, RoundSettings, instructor_path, path,
+    AbandonReason, FederationStatus, JoinCode, ParticipantSummary, ProblemCode, RoundPhase, RoundSettings,
+    instructor_path, path,
 };
 use emofed_server::round::FederationBounds;
 use reqwest::{Method, Response};
@@ -69,7 +70,8 @@ async fn a_late_round_with_too_few_updates_is_abandoned_and_the_next_one_opens()
     server.federation.advance().unwrap();
     let manifest = server.manifest().await;
     assert_eq!((manifest.model.version, manifest.round.unwrap().id), (1, 2));
-    assert_eq!(status(&server).await.rounds[1].phase, RoundPhase::Abandoned);
+    let reason = AbandonReason::TooFewUpdates { found: 1, needed: 2 };
+    assert_eq!(status(&server).await.rounds[1].phase, RoundPhase::Abandoned { reason });
 }
 
 #[tokio::test]

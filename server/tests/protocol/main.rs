@@ -11,4 +11,5 @@ mod harness;
 mod instructor;
 mod program;
 mod stage;
+mod strategies;
 mod updates;

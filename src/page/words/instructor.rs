@@ -8,7 +8,7 @@ use crate::browser::request::RequestError;
 use crate::page::instructor::Command;
 #[cfg(target_arch = "wasm32")]
 use crate::protocol::ProblemCode;
-use crate::protocol::{OpenRound, Rejection, RoundPhase};
+use crate::protocol::{AbandonReason, OpenRound, Rejection, RoundPhase};
 
 /// A request of the instructor's that failed. The aggregator's own words are shown: they say which value or state it is.
 #[cfg(target_arch = "wasm32")]
@@ -96,8 +96,23 @@ pub fn phase(phase: &RoundPhase) -> String {
         RoundPhase::Evaluating => text("phase-evaluating"),
         RoundPhase::Published { version } => text_with("phase-published", &[("version", id(*version))]),
         RoundPhase::Rejected { reason } => text_with("phase-rejected", &[("reason", rejection(reason).into())]),
-        RoundPhase::Abandoned => text("phase-abandoned"),
+        RoundPhase::Abandoned { reason } => abandonment(reason),
         RoundPhase::Unknown => text("phase-unknown"),
+    }
+}
+
+fn abandonment(reason: &AbandonReason) -> String {
+    match reason {
+        AbandonReason::TooFewUpdates { found, needed } => {
+            text_with("phase-abandoned-few", &[("found", (*found).into()), ("needed", (*needed).into())])
+        }
+        AbandonReason::TooFewForStrategy { strategy, found, needed } => text_with(
+            "phase-abandoned-strategy",
+            &[("strategy", strategy.into()), ("found", (*found).into()), ("needed", (*needed).into())],
+        ),
+        AbandonReason::BaseReplaced => text("phase-abandoned-replaced"),
+        AbandonReason::Unspecified => text("phase-abandoned"),
+        AbandonReason::Unknown => text("phase-unknown"),
     }
 }
 

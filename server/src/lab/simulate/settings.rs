@@ -38,7 +38,7 @@ pub struct SimulationSettings {
     /// How tabs label and learn.
     #[serde(deserialize_with = "crate::config::learning::strict")]
     pub learning: LearningSettings,
-    /// What the aggregator does with the mean.
+    /// How the aggregator makes a model of the updates.
     pub strategy: Strategy,
     /// Largest norm of an update that the aggregator takes.
     pub max_norm: f64,
@@ -63,7 +63,7 @@ impl Default for SimulationSettings {
             skew: None,
             transport: Transport::default(),
             learning: LearningSettings::default(),
-            strategy: Strategy::FedAvg,
+            strategy: Strategy::default(),
             max_norm: UpdateLimits::default().max_norm,
             synthetic: SyntheticSettings { frames: 12, ..SyntheticSettings::default() },
             seed: 1,
@@ -117,7 +117,8 @@ impl SimulationSettings {
     ///
     /// # Errors
     /// The first key that does not.
-    pub fn check(&self) -> Result<(), &'static str> {
+    pub fn check(&self) -> Result<(), String> {
+        self.strategy.check().map_err(|error| format!("strategy: {error}"))?;
         let share = |value: f64| (0.0..=1.0).contains(&value);
         let rules = [
             (self.students > 0, "students must be at least 1"),
@@ -126,11 +127,14 @@ impl SimulationSettings {
             (share(self.drop_out), "drop_out must be in 0..1"),
             (share(self.hostile), "hostile must be in 0..1"),
             (self.skew.is_none_or(|skew| skew.is_finite() && skew > 0.0), "skew must be above 0"),
-            (self.strategy.is_usable(), "strategy has a value out of range"),
+            (
+                self.students >= self.strategy.minimum_clients() as usize,
+                "students are fewer than strategy needs: trimmed-mean 1 / trim, Krum 2 · byzantine + 3 and selected + byzantine",
+            ),
             (self.max_norm > 0.0, "max_norm must be above 0"),
             (self.synthetic.frames >= 2, "synthetic.frames must be at least 2"),
         ];
-        rules.into_iter().find(|(kept, _)| !kept).map_or(Ok(()), |(_, rule)| Err(rule))
+        rules.into_iter().find(|(kept, _)| !kept).map_or(Ok(()), |(_, rule)| Err(rule.to_owned()))
     }
 }
 
@@ -148,6 +152,8 @@ fn merged(mut base: toml::Table, over: toml::Table) -> toml::Table {
 
 #[cfg(test)]
 mod tests {
+    use emofed::learning::ServerOptimizer;
+
     use super::*;
 
     #[test]
@@ -160,8 +166,12 @@ mod tests {
         let [a, b] = &SimulationSettings::read_sweep(&file).unwrap()[..] else { panic!("two variants") };
         assert_eq!((a.students, a.drop_out, a.learning.learning_rate), (5, 0.0, 0.001));
         assert_eq!((b.drop_out, b.learning.epochs, b.learning.learning_rate), (0.5, 2, 0.001));
-        assert_eq!(b.strategy, Strategy::FedAvgM { momentum: 0.9 });
-        for wrong in ["students = 0", "unknown = 1", "[[variant]]\ndrop_out = 2.0", "variant = 3"] {
+        assert_eq!(
+            b.strategy,
+            Strategy { optimizer: ServerOptimizer::Momentum { momentum: 0.9 }, ..Strategy::default() }
+        );
+        const FEW: &str = "students = 4\nstrategy = { name = 'krum', byzantine = 1 }";
+        for wrong in ["students = 0", "unknown = 1", "[[variant]]\ndrop_out = 2.0", "variant = 3", FEW] {
             std::fs::write(&file, wrong).unwrap();
             assert!(matches!(SimulationSettings::read_sweep(&file), Err(LabError::Malformed { .. })), "{wrong}");
         }
