@@ -43,7 +43,7 @@ consent-join-what = رمز الانضمام. ويعود رمز دخول عشوا
 consent-contribute = يُرسَل فقط إذا اخترت أن تُسهم
 consent-contribute-what = كيف تغيّرت أوزان نموذج صغير عند تدريبه على مقاطعك، وعدد المقاطع. وتعرض الصفحة كل ما يُرسَل.
 consent-kept = يُحفظ على هذا الجهاز
-consent-kept-what = النماذج المستخدمة؛ ورمز الانضمام ورمز دخول عشوائي لهذا الصف؛ والتحديث إلى أن يُبتّ فيه؛ وقائمة ما أُرسل؛ واللغة التي تختارها؛ وما اخترته هنا، لعلامة التبويب هذه إلى أن تُغلق. لا صورة ولا توقّع، ولا تصنيف إلا إذا سمحت أدناه بحفظ المقاطع. زر <forget>انسَني</forget> يحذف ذلك كله ويُنهي رمز الدخول.
+consent-kept-what = النماذج المستخدمة؛ ورمز الانضمام ورمز دخول عشوائي لهذا الصف؛ والتحديث إلى أن يُبتّ فيه؛ وقائمة ما أُرسل، وآخر خمسة تحديثات؛ واللغة التي تختارها؛ وما اخترته هنا، لعلامة التبويب هذه إلى أن تُغلق. لا صورة ولا توقّع، ولا تصنيف إلا إذا سمحت أدناه بحفظ المقاطع. زر <forget>انسَني</forget> يحذف ذلك كله ويُنهي رمز الدخول.
 deployment-title = من يشغّل هذا، ولماذا
 deployment-purpose = الغرض
 deployment-jurisdiction = الولاية القضائية
@@ -73,7 +73,7 @@ elsewhere-title = مفتوح في علامة تبويب أخرى
 elsewhere-help = الكاميرا متوقفة هنا، ولا يُحسب شيء ولا يُرسَل. عندما تُغلق علامة التبويب الأخرى تتابع هذه. والمقاطع التي احتفظت بها علامة التبويب الأخرى تبقى هناك.
 elsewhere-take-over = استخدم علامة التبويب هذه بدلًا منها
 
-stage-title = الكاميرا
+tile-title = الكاميرا
 camera-on = تعمل
 camera-picture =
     .aria-label = كاميرتك، لا يراها غيرك
@@ -512,3 +512,103 @@ rejected-loss = يفشل النموذج على المقاطع المحجوزة �
 rejected-damaged = ما خُزّن منها تالف؛ ويذكر سجل المُجمِّع ما هو
 rejected-unspecified = من نسخة سابقة من المُجمِّع، يذكر سجلها السبب
 rejected-unknown = أعد تحميل الصفحة لترى السبب
+
+## صفحة الطالب: المنصة والإطار واللوحة
+
+lecture-title = المحاضرة
+lecture-open = افتحها في علامة تبويب مستقلة
+lecture-full-screen = ملء الشاشة
+lecture-video =
+    .aria-label = فيديو المحاضرة
+lecture-document =
+    .title = مستند المحاضرة
+lecture-page =
+    .title = صفحة المحاضرة
+lecture-not-loaded = المحاضرة لا تُحمَّل. اسأل معلمك؛ وبقية هذه الصفحة تعمل بدونها.
+picture-previous = السابق
+picture-next = التالي
+picture-count = الصورة { $number } من { $count }
+preview-start = جرّب الكاميرا
+preview-stop = أوقف الكاميرا
+preview-help = صورة لك وحدك: لا يُحسب منها شيء قبل أن تنضم.
+tile-fold = طيّ
+tile-unfold = إظهار
+panel-toggle = النماذج والخصوصية
+panel-title = النماذج والخصوصية
+panel-close = إغلاق
+
+## صفحة الطالب: الخط الزمني
+
+timeline-title = خطك الزمني
+timeline-help = ما قالته النماذج في هذه الجلسة. إنه في ذاكرة هذه الصفحة وحدها: لا يراه أحد غيرك، ويزول عند إغلاق الصفحة.
+timeline-model = النموذج
+timeline-image = نموذج الصورة، لكل إطار
+timeline-video = نموذج الفيديو، لكل مقطع
+timeline-window = الوقت المعروض
+timeline-2-minutes = آخر دقيقتين
+timeline-15-minutes = آخر 15 دقيقة
+timeline-all = الجلسة كلها
+timeline-empty = لا شيء بعد: يبدأ مع أول وجه.
+timeline-cursor =
+    .aria-label = نقطة زمنية
+timeline-table = كجدول
+timeline-table-region =
+    .aria-label = جدول الخط الزمني
+timeline-time = الوقت
+timeline-record = الاحتفاظ بخط زمني
+timeline-export = تصدير بصيغة CSV
+timeline-clear = مسح
+clock-time = { DATETIME($time, timeStyle: "medium") }
+timeline-read-out = { $time }: { $emotions }. { $clip }
+timeline-no-face = { $time }: لا وجه. { $clip }
+timeline-emotion = { $emotion } { $share }
+timeline-clip-kept = المقطع: { $label }.
+timeline-clip-dropped = المقطع: { $label }، مستبعد.
+timeline-clip-struck-out = المقطع: { $label }، مشطوب.
+
+## صفحة الطالب: المقاطع التي يعدّلها الطالب، والإعدادات، ووقت الجولة
+
+clips-help = التصنيفات هي ما يقوله نموذج الصورة. قبل التعلم من مقطع يمكنك تصحيح تصنيفه أو شطبه.
+clip-label =
+    .aria-label = تصنيف هذا المقطع
+clip-strike-out = شطب
+clip-corrected = صُحّح إلى { $label }.
+clip-struck-out = شُطب: لن يُستخدم.
+clip-not-edited = فات الأوان: هذا المقطع في تحديث أُرسل، أو لم يعد موجودًا.
+label-counts = المحتفظ بها حسب التصنيف: { $counts }.
+label-count = { $label } { $count }
+settings-title = الإعدادات
+frame-rate-label = الإطارات في الثانية
+frame-rate-class = كما يطلب الصف
+frame-rate-5 = 5 على الأكثر
+frame-rate-2 = 2 على الأكثر
+theme-label = المظهر
+theme-device = كما في هذا الجهاز
+theme-light = فاتح
+theme-dark = داكن
+theme-contrast = تباين عالٍ
+round-ends-soon = تنتهي الجولة في أقل من دقيقة.
+round-time-left = { $minutes ->
+        [zero] تنتهي الجولة في أقل من دقيقة.
+        [one] تنتهي الجولة بعد دقيقة واحدة.
+        [two] تنتهي الجولة بعد دقيقتين.
+        [few] تنتهي الجولة بعد { $minutes } دقائق.
+        [many] تنتهي الجولة بعد { $minutes } دقيقة.
+       *[other] تنتهي الجولة بعد { $minutes } دقيقة.
+    }
+training-time-left = { $seconds ->
+        [zero] بقي أقل من ثانية.
+        [one] بقيت ثانية واحدة تقريبًا.
+        [two] بقيت ثانيتان تقريبًا.
+        [few] بقيت { $seconds } ثوانٍ تقريبًا.
+        [many] بقيت { $seconds } ثانية تقريبًا.
+       *[other] بقيت { $seconds } ثانية تقريبًا.
+    }
+effect-better = الإصدار { $version } يناسب مقاطعك الموضوعة جانبًا ({ $clips }) أفضل من الإصدار السابق: الخسارة { NUMBER($before, maximumFractionDigits: 3) } ← { NUMBER($after, maximumFractionDigits: 3) }.
+effect-worse = الإصدار { $version } يناسب مقاطعك الموضوعة جانبًا ({ $clips }) أسوأ من الإصدار السابق: الخسارة { NUMBER($before, maximumFractionDigits: 3) } ← { NUMBER($after, maximumFractionDigits: 3) }.
+ledger-look-inside = ما كان فيه
+ledger-download = تنزيله كما أُرسل
+ledger-no-body = لم يعد محفوظًا: تُحفظ آخر خمسة فقط.
+ledger-tensor-figures = { $name }, { $shape }: المعيار { NUMBER($norm, maximumFractionDigits: 4) }، الأكبر { NUMBER($largest, maximumFractionDigits: 4) }
+ledger-histogram =
+    .aria-label = مدرّج تكراري لقيمه، من الأكثر سلبية إلى الأكثر إيجابية

@@ -43,7 +43,7 @@ consent-join-what = Der Beitrittscode. Zurück kommt ein zufälliges Token, das 
 consent-contribute = Wird nur gesendet, wenn du beitragen willst
 consent-contribute-what = Wie sich die Gewichte eines kleinen Modells geändert haben, als es mit deinen Clips trainiert wurde, und die Zahl der Clips. Die Seite führt jede Sendung auf.
 consent-kept = Wird auf diesem Gerät gespeichert
-consent-kept-what = Die verwendeten Modelle; der Beitrittscode und ein zufälliges Token für diese Klasse; ein Update, bis es erledigt ist; die Liste des Gesendeten; die Sprache, die du wählst; und, für diesen Tab, bis er geschlossen wird, was du hier gewählt hast. Kein Bild und keine Vorhersage, und kein Label, außer du lässt unten Clips aufheben. <forget>Vergiss mich</forget> löscht all das und beendet das Token.
+consent-kept-what = Die verwendeten Modelle; der Beitrittscode und ein zufälliges Token für diese Klasse; ein Update, bis es erledigt ist; die Liste des Gesendeten und die letzten fünf Updates; die Sprache, die du wählst; und, für diesen Tab, bis er geschlossen wird, was du hier gewählt hast. Kein Bild und keine Vorhersage, und kein Label, außer du lässt unten Clips aufheben. <forget>Vergiss mich</forget> löscht all das und beendet das Token.
 deployment-title = Wer das betreibt, und warum
 deployment-purpose = Zweck
 deployment-jurisdiction = Rechtsraum
@@ -73,7 +73,7 @@ elsewhere-title = In einem anderen Tab geöffnet
 elsewhere-help = Hier ist die Kamera aus, und nichts wird berechnet oder gesendet. Wenn der andere Tab geschlossen wird, macht dieser weiter. Clips, die der andere Tab behalten hat, bleiben dort.
 elsewhere-take-over = Stattdessen diesen Tab verwenden
 
-stage-title = Kamera
+tile-title = Kamera
 camera-on = an
 camera-picture =
     .aria-label = Deine Kamera, nur für dich zu sehen
@@ -480,3 +480,95 @@ rejected-loss = das Modell versagt auf den zurückgehaltenen Clips von { $datase
 rejected-damaged = was davon gespeichert war, ist beschädigt; das Protokoll des Aggregators sagt, was
 rejected-unspecified = durch eine frühere Version des Aggregators, deren Protokoll den Grund nennt
 rejected-unknown = für den Grund die Seite neu laden
+
+## Die Seite der Studierenden: Bühne, Kachel und Seitenleiste
+
+lecture-title = Vorlesung
+lecture-open = In eigenem Tab öffnen
+lecture-full-screen = Vollbild
+lecture-video =
+    .aria-label = Video der Vorlesung
+lecture-document =
+    .title = Dokument der Vorlesung
+lecture-page =
+    .title = Seite der Vorlesung
+lecture-not-loaded = Die Vorlesung lädt nicht. Frag deine Lehrkraft; alles andere auf dieser Seite geht auch ohne sie.
+picture-previous = Zurück
+picture-next = Weiter
+picture-count = Bild { $number } von { $count }
+preview-start = Kamera ausprobieren
+preview-stop = Kamera ausschalten
+preview-help = Nur ein Bild für dich: Bevor du beitrittst, wird nichts daraus berechnet.
+tile-fold = Einklappen
+tile-unfold = Zeigen
+panel-toggle = Modelle und Privates
+panel-title = Modelle und Privates
+panel-close = Schließen
+
+## Die Seite der Studierenden: der Zeitverlauf
+
+timeline-title = Dein Zeitverlauf
+timeline-help = Was die Modelle in dieser Sitzung sagten. Er ist nur im Speicher dieser Seite: Niemand sonst sieht ihn, und er ist weg, wenn du die Seite schließt.
+timeline-model = Modell
+timeline-image = Bildmodell, je Bild
+timeline-video = Videomodell, je Clip
+timeline-window = Gezeigte Zeit
+timeline-2-minutes = die letzten 2 Minuten
+timeline-15-minutes = die letzten 15 Minuten
+timeline-all = die ganze Sitzung
+timeline-empty = Noch nichts: Er beginnt mit dem ersten Gesicht.
+timeline-cursor =
+    .aria-label = Zeitpunkt
+timeline-table = Als Tabelle
+timeline-table-region =
+    .aria-label = Tabelle des Zeitverlaufs
+timeline-time = Zeit
+timeline-record = Zeitverlauf führen
+timeline-export = Als CSV speichern
+timeline-clear = Leeren
+clock-time = { DATETIME($time, timeStyle: "medium") }
+timeline-read-out = { $time }: { $emotions }. { $clip }
+timeline-no-face = { $time }: kein Gesicht. { $clip }
+timeline-emotion = { $emotion } { $share }
+timeline-clip-kept = Clip: { $label }.
+timeline-clip-dropped = Clip: { $label }, verworfen.
+timeline-clip-struck-out = Clip: { $label }, gestrichen.
+
+## Die Seite der Studierenden: geänderte Clips, Einstellungen, die Zeit der Runde
+
+clips-help = Die Labels sind, was das Bildmodell sagt. Bevor aus einem Clip gelernt wird, kannst du sein Label berichtigen oder ihn streichen.
+clip-label =
+    .aria-label = Label dieses Clips
+clip-strike-out = Streichen
+clip-corrected = Berichtigt: { $label }.
+clip-struck-out = Gestrichen: Er wird nicht verwendet.
+clip-not-edited = Zu spät: Dieser Clip ist in einem gesendeten Update oder nicht mehr da.
+label-counts = Behalten, nach Label: { $counts }.
+label-count = { $label } { $count }
+settings-title = Einstellungen
+frame-rate-label = Bilder pro Sekunde
+frame-rate-class = wie die Klasse es will
+frame-rate-5 = höchstens 5
+frame-rate-2 = höchstens 2
+theme-label = Darstellung
+theme-device = wie auf diesem Gerät
+theme-light = hell
+theme-dark = dunkel
+theme-contrast = hoher Kontrast
+round-ends-soon = Die Runde endet in weniger als einer Minute.
+round-time-left = { $minutes ->
+        [one] Die Runde endet in { $minutes } Minute.
+       *[other] Die Runde endet in { $minutes } Minuten.
+    }
+training-time-left = { $seconds ->
+        [one] Noch etwa { $seconds } Sekunde.
+       *[other] Noch etwa { $seconds } Sekunden.
+    }
+effect-better = Version { $version } passt besser zu deinen { $clips } beiseitegelegten Clips als die davor: Verlust { NUMBER($before, maximumFractionDigits: 3) } → { NUMBER($after, maximumFractionDigits: 3) }.
+effect-worse = Version { $version } passt schlechter zu deinen { $clips } beiseitegelegten Clips als die davor: Verlust { NUMBER($before, maximumFractionDigits: 3) } → { NUMBER($after, maximumFractionDigits: 3) }.
+ledger-look-inside = Was darin war
+ledger-download = So herunterladen, wie es gesendet wurde
+ledger-no-body = Es ist nicht mehr da: Nur die neuesten fünf werden behalten.
+ledger-tensor-figures = { $name }, { $shape }: Norm { NUMBER($norm, maximumFractionDigits: 4) }, größter Wert { NUMBER($largest, maximumFractionDigits: 4) }
+ledger-histogram =
+    .aria-label = Histogramm seiner Werte, vom negativsten zum positivsten

@@ -93,7 +93,7 @@ impl Student {
         }
         let (student, generation) = (self.clone(), self.camera.generation());
         spawn_local(async move {
-            let opened = open().await;
+            let opened = open(&dom::get::<HtmlSelectElement>("device").value()).await;
             if student.camera.is_current(generation) {
                 match opened {
                     Ok(stream) => student.show_camera(generation, stream).await,
@@ -133,8 +133,13 @@ impl Student {
             let _ = JsFuture::from(playing).await;
         }
         if self.camera.is_current(generation) {
-            list_devices(&self.camera, generation).await;
-            self.pump();
+            let stream = self.camera.stream.borrow().clone();
+            if let Some(stream) = stream {
+                list_devices("device", &stream).await;
+            }
+            if self.camera.is_current(generation) {
+                self.pump();
+            }
         }
     }
 
@@ -166,7 +171,8 @@ fn is_live(stream: &MediaStream) -> bool {
     tracks.iter().any(|track| track.unchecked_into::<MediaStreamTrack>().ready_state() == MediaStreamTrackState::Live)
 }
 
-fn stop_tracks(stream: &MediaStream) {
+/// Turns a stream off.
+pub fn stop_tracks(stream: &MediaStream) {
     stream.get_tracks().iter().for_each(|track| track.unchecked_into::<MediaStreamTrack>().stop());
 }
 
@@ -174,7 +180,8 @@ fn devices() -> Result<MediaDevices, JsValue> {
     window().navigator().media_devices()
 }
 
-async fn open() -> Result<MediaStream, JsValue> {
+/// Asks for the camera with the id `device`, or for any if that is empty.
+pub async fn open(device: &str) -> Result<MediaStream, JsValue> {
     let video = Object::new();
     let set = |object: &Object, key: &str, value: &JsValue| Reflect::set(object, &key.into(), value);
     for (key, ideal) in [("width", 640), ("height", 480)] {
@@ -182,7 +189,6 @@ async fn open() -> Result<MediaStream, JsValue> {
         set(&constraint, "ideal", &ideal.into())?;
         set(&video, key, &constraint)?;
     }
-    let device = dom::get::<HtmlSelectElement>("device").value();
     if !device.is_empty() {
         set(&video, "deviceId", &device.into())?;
     }
@@ -192,15 +198,27 @@ async fn open() -> Result<MediaStream, JsValue> {
     JsFuture::from(devices()?.get_user_media_with_constraints(&constraints)?).await?.dyn_into()
 }
 
-/// Fills the list of cameras. Their names are known only once permission is given.
-async fn list_devices(camera: &Camera, generation: u64) {
+/// Has the session's list of cameras name this one alone, until permission tells all their names.
+pub fn choose_device(device: &str) {
+    let picker: HtmlSelectElement = dom::get("device");
+    picker.set_text_content(None);
+    let option = dom::element("option", "");
+    // The name is a constant, and valid.
+    let _ = option.set_attribute("value", device);
+    dom::append(&picker, &[&option]);
+}
+
+/// Fills the list of cameras with the id `picker`, of which `stream` is one's. Their names are known only once permission is
+/// given.
+pub async fn list_devices(picker: &'static str, stream: &MediaStream) {
     let listed = async { JsFuture::from(devices()?.enumerate_devices()?).await };
     let Ok(listed) = listed.await else { return };
-    if !camera.is_current(generation) {
+    if !is_live(stream) {
         return;
     }
-    let picker: HtmlSelectElement = dom::get("device");
-    let tracks = camera.stream.borrow().as_ref().map(MediaStream::get_video_tracks).unwrap_or_default();
+    let id = picker;
+    let picker: HtmlSelectElement = dom::get(id);
+    let tracks = stream.get_video_tracks();
     let current = tracks.get(0).dyn_into::<MediaStreamTrack>().ok().map(|track| track.label());
     picker.set_text_content(None);
     let mut unnamed = Vec::new();
@@ -218,7 +236,7 @@ async fn list_devices(camera: &Camera, generation: u64) {
         }
         dom::append(&picker, &[&option]);
     }
-    l10n::keep("device", move || {
+    l10n::keep(id, move || {
         for (option, number) in &unnamed {
             option.set_text_content(Some(&words::unnamed(*number)));
         }
@@ -226,7 +244,7 @@ async fn list_devices(camera: &Camera, generation: u64) {
 }
 
 /// The problem behind an error of `getUserMedia`.
-fn problem_of(error: &JsValue) -> CameraProblem {
+pub fn problem_of(error: &JsValue) -> CameraProblem {
     let name = error.dyn_ref::<DomException>().map(DomException::name).unwrap_or_default();
     match name.as_str() {
         "NotAllowedError" | "SecurityError" => CameraProblem::NotAllowed,

@@ -4,9 +4,10 @@
 use std::rc::Rc;
 
 use gloo::events::EventListener;
+use gloo::timers::future::TimeoutFuture;
 use gloo::utils::window;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{Element, HtmlButtonElement, HtmlInputElement, HtmlSelectElement};
+use web_sys::{Element, HtmlButtonElement, HtmlElement, HtmlInputElement, HtmlSelectElement};
 
 use super::Student;
 use super::tab_storage::{SessionChoices, new_tab_id};
@@ -15,6 +16,9 @@ use crate::browser::timeout::SHORT_MS;
 use crate::messages::BackendChoice;
 use crate::page::{dom, words};
 use crate::protocol::{Manifest, path};
+
+/// How often who declined asks for the lecture, in milliseconds.
+const LECTURE_POLL_MS: u32 = 15_000;
 
 impl Student {
     pub(super) fn wire_consent(self: &Rc<Self>) {
@@ -40,6 +44,7 @@ impl Student {
             };
             let join_code = code.value().trim().to_uppercase();
             let tab = new_tab_id();
+            student.preview.stop();
             dom::show("consent-reason", false);
             student.agree(SessionChoices {
                 tab,
@@ -51,13 +56,20 @@ impl Student {
                 pause_key: true,
             });
         });
-        dom::on("decline", "click", |_| {
+        let student = self.clone();
+        dom::on("decline", "click", move |_| {
+            student.preview.stop();
             dom::show("problem", false);
             dom::show("consent", false);
             dom::show("declined", true);
             dom::focus("declined-title");
+            student.watch_the_lecture();
         });
-        dom::on("reconsider", "click", |_| {
+        let student = self.clone();
+        dom::on("reconsider", "click", move |_| {
+            student.stage.clear();
+            dom::attribute("session", "data-declined", "false");
+            dom::show("session", false);
             dom::show("declined", false);
             dom::show("consent", true);
             dom::focus("consent-title");
@@ -66,6 +78,23 @@ impl Student {
         spawn_local(async {
             if let Some(manifest) = read_manifest().await {
                 show_deployment(&manifest);
+            }
+        });
+    }
+
+    /// Who declined has the lecture, too: without a camera, without models, and without being known to anybody.
+    fn watch_the_lecture(self: &Rc<Self>) {
+        dom::attribute("session", "data-declined", "true");
+        let student = self.clone();
+        spawn_local(async move {
+            while !dom::get::<HtmlElement>("declined").hidden() {
+                if let Some(manifest) = read_manifest().await
+                    && !dom::get::<HtmlElement>("declined").hidden()
+                {
+                    student.stage.show(&manifest.lecture);
+                    dom::show("session", !manifest.lecture.addresses().is_empty());
+                }
+                TimeoutFuture::new(LECTURE_POLL_MS).await;
             }
         });
     }

@@ -30,8 +30,10 @@ pub fn is_embedded() -> bool {
 
 /// Deletes what this module has stored, as with *Forget me*.
 pub fn forget() {
-    for key in [VISITED, THEME] {
-        if let Some(storage) = local_storage() {
+    for (storage, keys) in [(local_storage(), [VISITED, THEME]), (dom::session_storage(), [PANEL, TILE])] {
+        let Some(storage) = storage else { continue };
+        for key in keys {
+            // A browser that refuses has stored nothing.
             let _ = storage.remove_item(key);
         }
     }

@@ -10,6 +10,7 @@ mod layout;
 mod leader;
 mod ledger;
 mod pictures;
+mod preview;
 mod progress;
 mod stage;
 mod tab_storage;
@@ -50,6 +51,7 @@ struct Student {
     frames: frames::Pump,
     pictures: pictures::Pictures,
     stage: Rc<stage::Stage>,
+    preview: Rc<preview::Preview>,
     /// The device's battery, where the browser tells of it.
     battery: Cell<Option<BatteryReport>>,
     view: RefCell<View>,
@@ -79,10 +81,12 @@ pub fn run() {
         pictures: pictures::Pictures::default(),
         battery: Cell::default(),
         stage: Rc::default(),
+        preview: Rc::default(),
         view: RefCell::new(View::new(on_edit(student.clone()))),
         this: student.clone(),
     });
     student.stage.wire();
+    student.preview.wire();
     student.wire_layout();
     student.wire_timeline();
     student.wire_consent();

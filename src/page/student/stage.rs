@@ -39,8 +39,8 @@ impl Stage {
         let (kind, content) = match lecture {
             Lecture::None | Lecture::Unknown => ("none", None),
             Lecture::Video { address } => ("video", Some(video(address))),
-            Lecture::Document { address } => ("document", Some(frame(address, "lecture-document", None))),
-            Lecture::Page { address } => ("page", Some(frame(address, "lecture-page", Some(FRAME_PERMISSIONS)))),
+            Lecture::Document { address } => ("document", Some(frame(address, words::DOCUMENT, None))),
+            Lecture::Page { address } => ("page", Some(frame(address, words::PAGE, Some(FRAME_PERMISSIONS)))),
             Lecture::Pictures { .. } => ("pictures", Some(picture())),
         };
         // The layout depends on it.
@@ -126,7 +126,7 @@ fn video(address: &str) -> Element {
     media.set_src(address);
     media.set_controls(true);
     media.set_preload("metadata");
-    set(&video, &[("id", "lecture-video"), ("playsinline", ""), ("data-l10n-id", "lecture-video")]);
+    set(&video, &[("id", "lecture-video"), ("playsinline", ""), ("data-l10n-id", words::VIDEO)]);
     dom::localise_attributes(&video);
     video
 }

@@ -88,6 +88,11 @@ pub fn pause_button(is_paused: bool, has_key: bool) -> String {
     })
 }
 
+/// The button that shows the camera before joining, or turns it off again.
+pub fn preview_button(is_on: bool) -> String {
+    text(if is_on { "preview-stop" } else { "preview-start" })
+}
+
 /// A camera whose name the browser does not tell.
 pub fn unnamed(number: usize) -> String {
     text_with("camera-unnamed", &[("number", number.into())])

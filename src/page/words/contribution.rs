@@ -49,10 +49,8 @@ pub fn label_counts(counts: &[u32; EMOTIONS]) -> String {
     let named = named.map(|(label, count)| {
         text_with("label-count", &[("label", emotion::name(label).into()), ("count", (*count).into())])
     });
-    match named.collect::<Vec<_>>() {
-        none if none.is_empty() => String::new(),
-        named => text_with("label-counts", &[("counts", named.join(&text("list-separator")).into())]),
-    }
+    let counts = named.collect::<Vec<_>>().join(&text("list-separator"));
+    if counts.is_empty() { counts } else { text_with("label-counts", &[("counts", counts.into())]) }
 }
 
 /// How long the round is still open.

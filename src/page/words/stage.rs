@@ -2,6 +2,13 @@
 
 use super::{text, text_with};
 
+/// The messages that say what the stage's content is.
+pub const VIDEO: &str = "lecture-video";
+/// The same of a document.
+pub const DOCUMENT: &str = "lecture-document";
+/// The same of a page.
+pub const PAGE: &str = "lecture-page";
+
 /// What is on the stage does not load.
 pub fn not_loaded() -> String {
     text("lecture-not-loaded")

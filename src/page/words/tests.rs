@@ -13,6 +13,9 @@ use crate::page::l10n;
 fn clips_and_drops() {
     l10n::use_english();
     let mut report = ClipReport {
+        id: Some(1),
+        started_at_ms: 0.0,
+        ended_at_ms: 2_000.0,
         frames: 12,
         mean: [0.0, 0.0, 0.0, 0.571, 0.429, 0.0],
         label: Emotion::Happiness,

@@ -208,6 +208,16 @@ impl Aggregator {
         self.order(reqwest::Method::POST, call, body).await;
     }
 
+    /// Puts `lecture` on the stage.
+    pub async fn put_lecture(&self, lecture: serde_json::Value) {
+        self.order(reqwest::Method::PUT, "lecture", lecture).await;
+    }
+
+    /// The configuration for a class of two with this `[stage]`.
+    pub fn with_stage(stage: &str) -> String {
+        format!("{CONFIGURATION}\n[stage]\n{stage}\n")
+    }
+
     /// Ends the tokens of all participants.
     pub async fn end_all_tokens(&self) {
         self.order(reqwest::Method::DELETE, "participants", serde_json::Value::Null).await;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use thirtyfour::{ChromiumLikeCapabilities, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver};
+use thirtyfour::{By, ChromiumLikeCapabilities, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver};
 use tokio::time::sleep;
 
 use super::camera::Film;
@@ -214,6 +214,23 @@ impl Browser {
         let run = "return axe.run().then(found => found.violations.map(violation =>
             violation.id + ': ' + violation.nodes.map(node => node.target.join(' ')).join(', ')))";
         self.script(&format!("{axe};\n{run}")).await
+    }
+
+    /// Looks into the frame that `selector` finds, or out of it again.
+    pub async fn look_into(&self, selector: Option<&str>) {
+        let frame = async {
+            match selector {
+                None => self.driver.enter_default_frame().await,
+                Some(selector) => self.driver.find(By::Css(selector)).await?.enter_frame().await,
+            }
+        };
+        frame.await.expect("the frame is there");
+    }
+
+    /// Presses keys on the element that `selector` finds.
+    pub async fn press(&self, selector: &str, keys: &str) {
+        let pressed = async { self.driver.find(By::Css(selector)).await?.send_keys(keys).await };
+        pressed.await.expect("the element is there and takes keys");
     }
 
     /// A picture of the window, as PNG.
