@@ -21,8 +21,8 @@ use crate::page::timeline::chart::{HEIGHT, WIDTH, areas};
 use crate::page::timeline::series::{ClipState, Model, Series};
 use crate::page::words::{percent, timeline as words};
 
-/// Columns of the chart.
-const COLUMNS: usize = 200;
+/// Most columns of the chart. One is a second at least: the timeline knows no less.
+const MOST_COLUMNS: usize = 200;
 /// Rows of the table.
 const ROWS: usize = 20;
 /// Shortest time between two drawings, in milliseconds.
@@ -114,7 +114,7 @@ impl Timeline {
             return;
         }
         let (from_s, to_s) = self.window();
-        let columns = self.series.columns(Self::model(), from_s, to_s, COLUMNS);
+        let columns = self.series.columns(Self::model(), from_s, to_s, column_count(from_s, to_s));
         for (emotion, path) in Emotion::ALL.into_iter().zip(areas(&columns)) {
             dom::attribute(&format!("timeline-{}", emotion.name()), "d", &path);
         }
@@ -157,16 +157,18 @@ impl Timeline {
     /// Shows and tells what is at the cursor.
     fn read_out(&self, columns: &[Option<[f32; EMOTIONS]>], from_s: f64, to_s: f64) {
         let newest = columns.iter().rposition(Option::is_some).unwrap_or_default();
-        let column = self.cursor.unwrap_or(newest).min(COLUMNS - 1);
-        let step_s = (to_s - from_s) / COLUMNS as f64;
+        let last = columns.len() - 1;
+        let column = self.cursor.unwrap_or(newest).min(last);
+        let step_s = (to_s - from_s) / columns.len() as f64;
         let at_s = from_s + (column as f64 + 0.5) * step_s;
-        let x = format!("{:.1}", (column as f64 + 0.5) * WIDTH / COLUMNS as f64);
+        let x = format!("{:.1}", (column as f64 + 0.5) * WIDTH / columns.len() as f64);
         for end in ["x1", "x2"] {
             dom::attribute("timeline-line", end, &x);
         }
         let clip = self.series.clips(at_s - step_s / 2.0, at_s + step_s / 2.0).last().cloned();
         let (at_ms, probabilities) = (self.series.epoch_ms(at_s), columns[column]);
         let text = move || words::read_out(at_ms, probabilities.as_ref(), clip.as_ref());
+        dom::attribute("timeline-cursor", "aria-valuemax", &last.to_string());
         dom::attribute("timeline-cursor", "aria-valuenow", &column.to_string());
         dom::attribute("timeline-cursor", "aria-valuetext", &text());
         dom::say("timeline-readout", text);
@@ -193,7 +195,7 @@ impl Timeline {
     /// Moves the cursor as the key says; `false` if it is none of the cursor's.
     fn on_key(&mut self, key: &str) -> bool {
         let (from_s, to_s) = self.window();
-        let columns = self.series.columns(Self::model(), from_s, to_s, COLUMNS);
+        let columns = self.series.columns(Self::model(), from_s, to_s, column_count(from_s, to_s));
         let newest = columns.iter().rposition(Option::is_some).unwrap_or_default();
         let at = self.cursor.unwrap_or(newest);
         // Time runs to the right in every language.
@@ -213,7 +215,8 @@ impl Timeline {
 
     /// Moves the cursor to `share` of the width; `None`: back to the newest.
     fn point(&mut self, share: Option<f64>) {
-        self.cursor = share.map(|share| ((share * COLUMNS as f64) as usize).min(COLUMNS - 1));
+        let (from_s, to_s) = self.window();
+        self.cursor = share.map(|share| (share * column_count(from_s, to_s) as f64) as usize);
         self.draw();
     }
 
@@ -226,6 +229,10 @@ impl Timeline {
     fn csv(&self) -> String {
         self.series.csv(|epoch_ms| Date::new(&epoch_ms.into()).to_iso_string().into())
     }
+}
+
+fn column_count(from_s: f64, to_s: f64) -> usize {
+    ((to_s - from_s) as usize).clamp(1, MOST_COLUMNS)
 }
 
 impl Student {

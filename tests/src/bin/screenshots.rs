@@ -1,6 +1,7 @@
 //! `screenshots DIR`: drives the real product and writes a picture of each state, at 1280 and 390 pixels, light and dark.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use emofed_tests::e2e::aggregator::Aggregator;
 use emofed_tests::e2e::browser::{Browser, Camera};
@@ -18,7 +19,10 @@ async fn main() {
         std::process::exit(2);
     };
     std::fs::create_dir_all(&folder).expect("the folder can be made");
-    let mut aggregator = Aggregator::start().await;
+    let lecture = tempfile::tempdir().expect("the folder for temporary files can be written");
+    lecture_video(&lecture.path().join("lecture.webm"));
+    let stage = format!("folder = {:?}", lecture.path());
+    let mut aggregator = Aggregator::start_with(&Aggregator::with_stage(&stage)).await;
     let link = aggregator.student_link().to_owned();
 
     let refused = Student::open(&link, "cpu", Camera::Refused).await;
@@ -39,6 +43,13 @@ async fn main() {
     first.browser().script::<Value>("document.querySelector('#ledger').open = true").await;
     shoot(first.browser(), &folder, "student-ledger").await;
     first.browser().script::<Value>("document.querySelector('#ledger').open = false").await;
+    aggregator.put_lecture(json!({ "kind": "video", "address": "lecture/lecture.webm" })).await;
+    first.browser().click("#panel-close").await;
+    first.browser().wait::<bool>("the lecture", 30, "document.querySelector('#lecture-video')?.readyState >= 2").await;
+    shoot(first.browser(), &folder, "student-lecture").await;
+    first.browser().click("#panel-toggle").await;
+    shoot(first.browser(), &folder, "student-lecture-panel").await;
+    aggregator.put_lecture(json!({ "kind": "none" })).await;
     let leader = first.browser().tab().await;
     first.browser().new_tab().await;
     first.open_here(&link, "cpu").await;
@@ -75,6 +86,16 @@ async fn main() {
     shoot(wrong.browser(), &folder, "student-declined").await;
 }
 
+/// A made picture as a lecture.
+fn lecture_video(file: &Path) {
+    let source = "gradients=duration=2:size=1280x720:rate=5:c0=#1f5f6b:c1=#0f1719:nb_colors=2:seed=7";
+    let made = Command::new("ffmpeg")
+        .args(["-loglevel", "error", "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", "-c:v", "libvpx"])
+        .arg(file)
+        .status();
+    assert!(made.is_ok_and(|status| status.success()), "ffmpeg makes a video; way out: `make setup`");
+}
+
 /// Writes `{state}-{width}-{scheme}.png` of the whole page, for each width and scheme.
 async fn shoot(browser: &Browser, folder: &Path, state: &str) {
     // Chromium names the made camera by the path of its film.
@@ -86,7 +107,11 @@ async fn shoot(browser: &Browser, folder: &Path, state: &str) {
         browser.devtools("Emulation.setEmulatedMedia", media).await;
         for width in WIDTHS {
             resize(browser, width, 900).await;
-            let height: u32 = browser.script("return document.documentElement.scrollHeight").await;
+            // The panel scrolls by itself.
+            let whole = "const panel = document.querySelector('#panel');
+                         const inside = panel?.checkVisibility() ? panel.getBoundingClientRect().top + panel.scrollHeight : 0;
+                         return Math.ceil(Math.max(document.documentElement.scrollHeight, inside))";
+            let height: u32 = browser.script(whole).await;
             resize(browser, width, height.max(600)).await;
             let wide: bool = browser.script(&format!("return document.documentElement.scrollWidth > {width}")).await;
             assert!(!wide, "{state} is wider than {width} pixels");
