@@ -1,18 +1,17 @@
 //! A Chromium of its own for each student: own camera film, own profile, own recording proxy.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use thirtyfour::{By, ChromiumLikeCapabilities, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver};
-use tokio::time::sleep;
 
 use super::camera::Film;
-use super::path_from_env;
 use super::process::{Process, family, free_port, kill_all};
 use super::proxy::Proxy;
+use super::{page, path_from_env};
 
 /// How the browser answers when the page asks for the camera.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,18 +99,8 @@ impl Browser {
         capabilities.set_browser_log_level(LoggingPrefsLogLevel::All).expect("a level is JSON");
 
         let server = format!("http://127.0.0.1:{port}");
-        let deadline = Instant::now() + Duration::from_secs(60);
-        let driver = loop {
-            match WebDriver::new(&server, capabilities.clone()).await {
-                Ok(driver) => break driver,
-                Err(error) if Instant::now() > deadline || chromedriver.has_ended() => panic!(
-                    "chromedriver could not start a browser: {error}\n{}\nway out: `make setup`, and check that \
-                     `chromium` and `chromedriver` are of the same version",
-                    chromedriver.output()
-                ),
-                Err(_) => sleep(Duration::from_millis(200)).await,
-            }
-        };
+        let has_ended = || chromedriver.has_ended().then(|| chromedriver.output());
+        let driver = page::connect(&server, capabilities, has_ended).await;
         let session_url = format!("{server}/session/{}", driver.session_id());
         let browser =
             Self { driver, proxy, profile_argument, session_url, _chromedriver: chromedriver, _folder: folder };
@@ -167,32 +156,17 @@ impl Browser {
 
     /// Runs `body`, JavaScript with a `return`, in the page.
     pub async fn script<T: DeserializeOwned>(&self, body: &str) -> T {
-        let result = self.driver.execute(body, Vec::new()).await;
-        let result = result.unwrap_or_else(|error| panic!("the page could not run `{body}`: {error}"));
-        result.convert().unwrap_or_else(|error| panic!("`{body}` gave something else than expected: {error}"))
+        page::script(&self.driver, body).await
     }
 
     /// Waits until `expression`, JavaScript, is truthy, and returns its value.
     pub async fn wait<T: DeserializeOwned>(&self, what: &str, limit_s: u64, expression: &str) -> T {
-        let start = Instant::now();
-        loop {
-            let value: Value = self.script(&format!("return ({expression})")).await;
-            let truthy = !(value.is_null() || value == json!(false) || value == json!("") || value == json!(0));
-            if truthy {
-                return serde_json::from_value(value)
-                    .unwrap_or_else(|error| panic!("{what}: `{expression}` gave something else: {error}"));
-            }
-            assert!(start.elapsed().as_secs() < limit_s, "waited {limit_s} s in vain for {what} (`{expression}`)");
-            sleep(Duration::from_millis(200)).await;
-        }
+        page::wait(&self.driver, what, limit_s, expression).await
     }
 
     /// Clicks the element that `selector` finds, once it is shown and enabled.
     pub async fn click(&self, selector: &str) {
-        let element = format!("document.querySelector({selector:?})");
-        let ready = format!("(e => e && e.checkVisibility() && !e.disabled)({element})");
-        self.wait::<bool>(&format!("{selector} to be clickable"), 20, &ready).await;
-        self.script::<Value>(&format!("{element}.click()")).await;
+        page::click(&self.driver, selector).await;
     }
 
     /// The visible text of the first element that `selector` finds, empty where there is none.

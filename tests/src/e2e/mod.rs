@@ -7,6 +7,8 @@
 pub mod aggregator;
 pub mod browser;
 pub mod camera;
+pub mod other_browser;
+mod page;
 pub mod peers;
 mod process;
 pub mod proxy;

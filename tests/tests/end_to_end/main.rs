@@ -1,10 +1,11 @@
-//! The product end to end: real Chromium tabs with made cameras against the real aggregator.
+//! The product end to end: real tabs of Chromium, and of Firefox, with made cameras against the real aggregator.
 //!
 //! Run by `make test`, one test at a time: each drives whole browsers.
 
 mod accessibility;
 mod architectures;
 mod bad_input;
+mod browsers;
 mod camera;
 mod classroom;
 mod continuous;
