@@ -4,6 +4,8 @@
 
 #[cfg(target_arch = "wasm32")]
 mod dom;
+#[cfg(target_arch = "wasm32")]
+mod download;
 mod instructor;
 mod l10n;
 #[cfg(target_arch = "wasm32")]
