@@ -18,6 +18,8 @@ use crate::protocol::ModelVersion;
 const RADIUS: f64 = 19.0;
 /// Space between a version and its figure, in CSS pixels.
 const BELOW: f64 = 33.0;
+/// How far a version is above the middle of its lane, in CSS pixels: its figure is below it.
+const RAISED: f64 = 8.0;
 
 /// The charts, and the prefix of their elements' ids.
 const CHARTS: [(Figure, &str); 2] = [(Figure::MacroF1, "f1"), (Figure::Loss, "loss")];
@@ -155,16 +157,20 @@ impl Versions {
 fn draw_graph(graph: &Graph, models: &[ModelVersion], chosen: Option<u64>) -> Element {
     let (width, height) = (format!("{:.0}", graph.width), format!("{:.0}", graph.height));
     let drawn = svg::element("svg", &[("width", &width), ("height", &height), ("role", "presentation")]);
+    let raised = format!("translate(0 -{RAISED:.0})");
     for node in &graph.nodes {
         let Some(edge) = &node.edge else { continue };
         let class = if node.is_restored { "edge restored" } else { "edge" };
-        dom::append(&drawn, &[&svg::element("path", &[("class", class), ("d", edge)])]);
+        dom::append(&drawn, &[&svg::element("path", &[("class", class), ("d", edge), ("transform", &raised)])]);
     }
     let newest = models.first().map(|model| model.version);
     for node in &graph.nodes {
         let Some(model) = models.iter().find(|model| model.version == node.version) else { continue };
         let is_current = Some(node.version) == newest;
         dom::append(&drawn, &[&draw_node(node, model, is_current, Some(node.version) == chosen)]);
+        if let Some(figure) = draw_figure(node, model) {
+            dom::append(&drawn, &[&figure]);
+        }
     }
     drawn
 }
@@ -186,21 +192,25 @@ fn draw_node(node: &Node, model: &ModelVersion, is_current: bool, is_chosen: boo
             ("aria-selected", if is_chosen { "true" } else { "false" }),
             ("aria-label", &words::version_text(model, is_current)),
             ("data-version", &version),
-            ("transform", &format!("translate({:.0} {:.0})", node.x, node.y - 8.0)),
+            ("transform", &format!("translate({:.0} {:.0})", node.x, node.y - RAISED)),
         ],
     );
     let halo = svg::element("circle", &[("class", "halo"), ("r", &(RADIUS + 4.0).to_string())]);
-    let circle = svg::element("circle", &[("r", &RADIUS.to_string())]);
-    let number = svg::element("text", &[("dy", ".35em")]);
+    let circle = svg::element("circle", &[("class", "body"), ("r", &RADIUS.to_string())]);
+    let number = svg::element("text", &[("dy", ".35em"), ("aria-hidden", "true")]);
     number.set_text_content(Some(&version));
     dom::append(&drawn, &[&halo, &circle, &number]);
-    if let Some(value) = figures::value(model, Figure::MacroF1) {
-        let figure = svg::element("text", &[("class", "figure"), ("y", &BELOW.to_string()), ("dy", ".35em")]);
-        let before = model.acceptance_report.as_ref().map_or(value, |report| report.macro_f1_before);
-        figure.set_text_content(Some(&words::macro_f1(before, value)));
-        dom::append(&drawn, &[&figure]);
-    }
     drawn
+}
+
+/// Macro F1 before and after below a version. It is no part of it: a version's label says the same in words.
+fn draw_figure(node: &Node, model: &ModelVersion) -> Option<Element> {
+    let report = model.acceptance_report.as_ref()?;
+    let (x, y) = (format!("{:.0}", node.x), format!("{:.0}", node.y - RAISED + BELOW));
+    let figure =
+        svg::element("text", &[("class", "figure"), ("x", &x), ("y", &y), ("dy", ".35em"), ("aria-hidden", "true")]);
+    figure.set_text_content(Some(&words::macro_f1(report.macro_f1_before, report.macro_f1_after)));
+    Some(figure)
 }
 
 fn draw_plot(name: &str, plot: &Plot, chosen: u64, said: &str) {
