@@ -37,8 +37,7 @@ impl EventStream {
         Self::subscribe_at(path::EVENTS_FOR_OBSERVERS, move |event| {
             let data = event.dyn_ref::<MessageEvent>().and_then(|event| event.data().as_string());
             // What cannot be read is no less a hint that something has changed.
-            let event = data.and_then(|data| serde_json::from_str(&data).ok());
-            on_event(event.unwrap_or(Event::Unknown));
+            on_event(data.map_or(Event::Unknown, |data| Event::read(&data)));
         })
     }
 

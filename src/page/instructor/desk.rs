@@ -323,7 +323,7 @@ impl Desk {
 }
 
 /// Shows everything that changes by itself.
-fn show_status(status: &FederationStatus, link: &str, versions: &Versions) {
+fn show_status(status: &Rc<FederationStatus>, link: &str, versions: &Versions) {
     let fewest = if status.few_contributors { 1 } else { MINIMUM_CONTRIBUTORS };
     dom::text("federation-name", &words::heading(&status.name));
     dom::show("few-contributors", status.few_contributors);
@@ -331,7 +331,7 @@ fn show_status(status: &FederationStatus, link: &str, versions: &Versions) {
     round::show(status, fewest);
     invitation::show(status, link);
     stage::show(&status.lecture);
-    versions.show(&status.models);
+    versions.show(status);
     tables::models(&status.models);
     tables::rounds(&status.rounds);
 }

@@ -1,7 +1,6 @@
 //! The lineage of the global models as a graph: where its nodes are, and the lines from each version to what it was made from.
 //! No document here.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::protocol::ModelVersion;
@@ -47,39 +46,53 @@ pub fn is_restored(model: &ModelVersion) -> bool {
 /// Lays `models` out, in any order. The path to the newest, which is the global model, is the topmost lane; what was rolled
 /// back lies below.
 pub fn lay_out(models: &[ModelVersion]) -> Graph {
-    let models: BTreeMap<u64, &ModelVersion> = models.iter().map(|model| (model.version, model)).collect();
-    let columns: BTreeMap<u64, usize> = models.keys().copied().zip(0..).collect();
-    let parent =
-        |version: u64| models[&version].parent.filter(|parent| *parent < version && models.contains_key(parent));
-    let Some((&newest, _)) = models.last_key_value() else { return Graph::default() };
-    let kept: BTreeSet<u64> = std::iter::successors(Some(newest), |version| parent(*version)).collect();
-    let mut lanes =
-        Lanes { used: vec![kept.iter().map(|version| columns[version]).collect()], spans: vec![Vec::new()] };
-    let mut lane_of: BTreeMap<u64, usize> = kept.iter().map(|version| (*version, 0)).collect();
-    for &version in models.keys().filter(|version| !kept.contains(version)) {
-        let column = columns[&version];
+    // Sorted vectors instead of maps: they make the page smaller.
+    let mut sorted: Vec<&ModelVersion> = models.iter().collect();
+    sorted.sort_unstable_by_key(|model| model.version);
+    if sorted.is_empty() {
+        return Graph::default();
+    }
+    let parent = |column: usize| {
+        let parent = sorted[column].parent?;
+        sorted[..column].iter().position(|model| model.version == parent)
+    };
+    let mut lane_of = vec![usize::MAX; sorted.len()];
+    let mut lanes = Lanes { taken: vec![Vec::new()] };
+    let mut kept = Some(sorted.len() - 1);
+    while let Some(column) = kept {
+        lane_of[column] = lanes.take(0, column, column);
+        kept = parent(column);
+    }
+    for column in 0..sorted.len() {
+        if lane_of[column] == 0 {
+            continue;
+        }
         // It goes on in its parent's lane, unless that is the kept one or something else has gone on there. Else its line turns
         // off right before it, or, where nodes are in the way, right behind its parent.
-        let lane = match parent(version).map(|parent| (columns[&parent] + 1, lane_of[&parent])) {
+        lane_of[column] = match parent(column).map(|parent| (parent + 1, lane_of[parent])) {
             Some((first, lane)) if lane > 0 && lanes.are_free(lane, first, column) => lanes.take(lane, first, column),
             Some((first, lane)) if lanes.has_nodes(lane, first, column) => lanes.take_free(first, column),
             _ => lanes.take_free(column, column),
         };
-        lane_of.insert(version, lane);
     }
-    let x = |version: u64| (columns[&version] as f64 + 0.5) * COLUMN;
-    let y = |version: u64| (lane_of[&version] as f64 + 0.5) * LANE;
-    let nodes = models.values().map(|model| {
-        let version = model.version;
-        let edge = parent(version).map(|parent| {
-            let runs_below = lanes.has_nodes(lane_of[&parent], columns[&parent] + 1, columns[&version]);
-            edge((x(parent), y(parent)), (x(version), y(version)), runs_below)
+    let x = |column: usize| (column as f64 + 0.5) * COLUMN;
+    let y = |column: usize| (lane_of[column] as f64 + 0.5) * LANE;
+    let nodes = (0..sorted.len()).map(|column| {
+        let edge = parent(column).map(|parent| {
+            let turns_off_at_parent = lanes.has_nodes(lane_of[parent], parent + 1, column);
+            edge((x(parent), y(parent)), (x(column), y(column)), turns_off_at_parent)
         });
-        let is_kept = kept.contains(&version);
-        Node { version, x: x(version), y: y(version), is_restored: is_restored(model), is_kept, edge }
+        Node {
+            version: sorted[column].version,
+            x: x(column),
+            y: y(column),
+            is_restored: is_restored(sorted[column]),
+            is_kept: lane_of[column] == 0,
+            edge,
+        }
     });
-    let height = LANE * lanes.used.len() as f64;
-    Graph { nodes: nodes.collect(), width: COLUMN * models.len() as f64, height }
+    let height = LANE * lanes.taken.len() as f64;
+    Graph { nodes: nodes.collect(), width: COLUMN * sorted.len() as f64, height }
 }
 
 /// A line that changes lanes right behind the parent, or else right before the child.
@@ -93,36 +106,33 @@ fn edge(from: (f64, f64), to: (f64, f64), changes_at_parent: bool) -> String {
     path
 }
 
-/// What is where: nodes by lane, and spans of columns that lines or nodes occupy.
+/// By lane, the columns that are taken: from the first of a line to the node at its end.
 struct Lanes {
-    used: Vec<BTreeSet<usize>>,
-    spans: Vec<Vec<(usize, usize)>>,
+    taken: Vec<Vec<(usize, usize)>>,
 }
 
 impl Lanes {
     /// Whether there is a node in the lane from column `from` on and before `to`.
     fn has_nodes(&self, lane: usize, from: usize, to: usize) -> bool {
-        from < to && self.used[lane].range(from..to).next().is_some()
+        self.taken[lane].iter().any(|(_, node)| (from..to).contains(node))
     }
 
     fn are_free(&self, lane: usize, from: usize, to: usize) -> bool {
-        self.spans[lane].iter().all(|(start, end)| *end < from || *start > to)
+        self.taken[lane].iter().all(|(start, end)| *end < from || *start > to)
     }
 
     /// Takes the first lane below the kept one that is free from column `from` to the node in `to`.
     fn take_free(&mut self, from: usize, to: usize) -> usize {
-        let free = (1..self.used.len()).find(|lane| self.are_free(*lane, from, to));
-        let lane = free.unwrap_or(self.used.len());
+        let free = (1..self.taken.len()).find(|lane| self.are_free(*lane, from, to));
+        let lane = free.unwrap_or(self.taken.len());
         if free.is_none() {
-            self.used.push(BTreeSet::new());
-            self.spans.push(Vec::new());
+            self.taken.push(Vec::new());
         }
         self.take(lane, from, to)
     }
 
     fn take(&mut self, lane: usize, from: usize, to: usize) -> usize {
-        self.used[lane].insert(to);
-        self.spans[lane].push((from, to));
+        self.taken[lane].push((from, to));
         lane
     }
 }

@@ -1,5 +1,7 @@
 //! The round that is open: its updates and its time, as bars.
 
+use std::rc::Rc;
+
 use gloo::timers::callback::Interval;
 use js_sys::Date;
 use web_sys::{Element, HtmlButtonElement, HtmlElement, HtmlProgressElement};
@@ -19,7 +21,7 @@ pub fn wire() {
 }
 
 /// Shows the round. Fewer than `fewest` contributors are not published.
-pub fn show(status: &FederationStatus, fewest: u32) {
+pub fn show(status: &Rc<FederationStatus>, fewest: u32) {
     dom::text("connected", &common::whole(status.connected));
     dom::text("participants", &common::whole(status.participants));
     let current = status.models.first().map_or_else(common::no_value, |model| model.version.to_string());
@@ -44,10 +46,10 @@ pub fn show(status: &FederationStatus, fewest: u32) {
         // An element that does not have the attribute has nothing to remove.
         let _ = card.remove_attribute("data-round");
     }
-    let (round, last) = (status.round.clone(), status.rounds.first().cloned());
+    let shown = status.clone();
     status::show("round", move || {
-        let said = instructor::round(round.as_ref());
-        match last.as_ref().filter(|_| round.is_none()) {
+        let said = instructor::round(shown.round.as_ref());
+        match shown.rounds.first().filter(|_| shown.round.is_none()) {
             Some(last) => format!("{said} {}", words::round_stands(last)),
             None => said,
         }

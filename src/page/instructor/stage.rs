@@ -124,7 +124,7 @@ fn show_fields() {
     let mut shown = 0;
     for index in 0..files.length() {
         let Some(file) = files.item(index).and_then(|file| file.dyn_into::<HtmlElement>().ok()) else { continue };
-        let name = file.get_attribute("data-address").unwrap_or_default().to_lowercase();
+        let name = file.get_attribute("data-address").unwrap_or_default().to_ascii_lowercase();
         let fits = name.rsplit_once('.').is_some_and(|(_, ending)| endings.contains(&ending));
         file.set_hidden(!fits);
         shown += u32::from(fits);

@@ -12,7 +12,7 @@ use super::lineage::{self, Graph, Node};
 use super::{svg, tables};
 use crate::page::dom;
 use crate::page::words::{desk as words, instructor};
-use crate::protocol::ModelVersion;
+use crate::protocol::{FederationStatus, ModelVersion};
 
 /// Radius of a version in the graph, in CSS pixels.
 const RADIUS: f64 = 19.0;
@@ -27,8 +27,8 @@ const CHARTS: [(Figure, &str); 2] = [(Figure::MacroF1, "f1"), (Figure::Loss, "lo
 /// The versions and the one that is chosen.
 #[derive(Default)]
 pub struct Versions {
-    /// Newest first.
-    models: RefCell<Vec<ModelVersion>>,
+    /// The newest status.
+    status: RefCell<Option<Rc<FederationStatus>>>,
     /// Absent: the newest.
     chosen: Cell<Option<u64>>,
 }
@@ -38,7 +38,7 @@ impl Versions {
     pub fn wire(self: &Rc<Self>) {
         let versions = self.clone();
         dom::on_handled_key("lineage", move |event| {
-            let order = versions.models.borrow().iter().rev().map(|model| model.version).collect::<Vec<_>>();
+            let order = versions.with(|models| models.iter().rev().map(|model| model.version).collect::<Vec<_>>());
             versions.step(&event.key(), &order)
         });
         let versions = self.clone();
@@ -70,28 +70,37 @@ impl Versions {
         }
     }
 
-    /// Shows `models`, newest first.
-    pub fn show(&self, models: &[ModelVersion]) {
-        let known = self.models.borrow().first().map(|model| model.version);
-        let newest = models.first().map(|model| model.version);
-        self.models.replace(models.to_vec());
-        if known != newest {
+    /// Shows the models of `status`.
+    pub fn show(&self, status: &Rc<FederationStatus>) {
+        let known = self.newest();
+        self.status.replace(Some(status.clone()));
+        let is_new = known != self.newest();
+        if is_new {
             self.chosen.set(None);
         }
         self.draw();
-        if known != newest {
+        if is_new {
             let place: HtmlElement = dom::get("lineage-scroll");
             place.set_scroll_left(place.scroll_width());
         }
     }
 
+    /// Calls `read` with the models, newest first.
+    fn with<T>(&self, read: impl FnOnce(&[ModelVersion]) -> T) -> T {
+        read(self.status.borrow().as_ref().map_or(&[][..], |status| &status.models))
+    }
+
+    fn newest(&self) -> Option<u64> {
+        self.with(|models| models.first().map(|model| model.version))
+    }
+
     /// The version that is chosen.
     pub fn chosen(&self) -> Option<u64> {
-        self.chosen.get().or_else(|| self.models.borrow().first().map(|model| model.version))
+        self.chosen.get().or_else(|| self.newest())
     }
 
     fn plot(&self, figure: Figure) -> Option<Plot> {
-        figures::plot(&self.models.borrow(), figure)
+        self.with(|models| figures::plot(models, figure))
     }
 
     fn choose(&self, version: u64) {
@@ -122,7 +131,7 @@ impl Versions {
     }
 
     fn scroll_to_chosen(&self) {
-        let graph = lineage::lay_out(&self.models.borrow());
+        let graph = self.with(lineage::lay_out);
         let Some(node) = graph.nodes.iter().find(|node| Some(node.version) == self.chosen()) else { return };
         let place: HtmlElement = dom::get("lineage-scroll");
         let (from, width) = (f64::from(place.scroll_left()), f64::from(place.client_width()));
@@ -132,12 +141,13 @@ impl Versions {
     }
 
     fn draw(&self) {
-        let models = self.models.borrow();
+        let status = self.status.borrow();
+        let models = status.as_ref().map_or(&[][..], |status| &status.models);
         let (chosen, newest) = (self.chosen(), models.first().map(|model| model.version));
-        tables::fill("lineage", &[draw_graph(&lineage::lay_out(&models), &models, chosen)]);
+        tables::fill("lineage", &[draw_graph(&lineage::lay_out(models), models, chosen)]);
         let active = chosen.map(|version| format!("node-{version}")).unwrap_or_default();
         dom::attribute("lineage", "aria-activedescendant", &active);
-        let plots = CHARTS.map(|(figure, name)| (name, figures::plot(&models, figure)));
+        let plots = CHARTS.map(|(figure, name)| (name, figures::plot(models, figure)));
         dom::show("figures", plots.iter().any(|(_, plot)| plot.is_some()));
         let model = models.iter().find(|model| Some(model.version) == chosen);
         let said = model.map(|model| words::version_text(model, Some(model.version) == newest)).unwrap_or_default();
