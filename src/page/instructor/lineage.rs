@@ -46,9 +46,12 @@ pub fn is_restored(model: &ModelVersion) -> bool {
 /// Lays `models` out, in any order. The path to the newest, which is the global model, is the topmost lane; what was rolled
 /// back lies below.
 pub fn lay_out(models: &[ModelVersion]) -> Graph {
-    // Sorted vectors instead of maps: they make the page smaller.
-    let mut sorted: Vec<&ModelVersion> = models.iter().collect();
-    sorted.sort_unstable_by_key(|model| model.version);
+    // A sorted vector instead of a map, and by hand: it makes the page smaller.
+    let mut sorted: Vec<&ModelVersion> = Vec::with_capacity(models.len());
+    for model in models.iter().rev() {
+        let at = sorted.iter().rposition(|other| other.version < model.version).map_or(0, |before| before + 1);
+        sorted.insert(at, model);
+    }
     if sorted.is_empty() {
         return Graph::default();
     }

@@ -14,8 +14,8 @@ use crate::page::dom;
 use crate::page::words::{desk as words, instructor};
 use crate::protocol::{FederationStatus, ModelVersion};
 
-/// Radius of a version in the graph, in CSS pixels.
-const RADIUS: f64 = 19.0;
+/// Radius of a version in the graph, and of the ring around the chosen one, in CSS pixels.
+const RADII: (&str, &str) = ("19", "23");
 /// Space between a version and its figure, in CSS pixels.
 const BELOW: f64 = 33.0;
 /// How far a version is above the middle of its lane, in CSS pixels: its figure is below it.
@@ -205,8 +205,8 @@ fn draw_node(node: &Node, model: &ModelVersion, is_current: bool, is_chosen: boo
             ("transform", &format!("translate({:.0} {:.0})", node.x, node.y - RAISED)),
         ],
     );
-    let halo = svg::element("circle", &[("class", "halo"), ("r", &(RADIUS + 4.0).to_string())]);
-    let circle = svg::element("circle", &[("class", "body"), ("r", &RADIUS.to_string())]);
+    let halo = svg::element("circle", &[("class", "halo"), ("r", RADII.1)]);
+    let circle = svg::element("circle", &[("class", "body"), ("r", RADII.0)]);
     let number = svg::element("text", &[("dy", ".35em"), ("aria-hidden", "true")]);
     number.set_text_content(Some(&version));
     dom::append(&drawn, &[&halo, &circle, &number]);
