@@ -2,7 +2,7 @@
 const longestWaitMs = 30_000;
 // The smallest module with an instruction of SIMD.
 const simd = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
-const { classList } = document.body;
+const { classList, dataset: { page } } = document.body;
 // Before anything is shown: page/student/layout.rs stores it.
 try {
   const theme = localStorage.getItem('emofed.theme');
@@ -16,7 +16,7 @@ async function start() {
   for (let attempt = 0, waitMs = 500; ; attempt += 1, waitMs = Math.min(2 * waitMs, longestWaitMs)) {
     try {
       // A browser remembers by its address that a module did not load.
-      const { default: init } = await import(attempt ? `./page.js?attempt=${attempt}` : './page.js');
+      const { default: init } = await import(attempt ? `./${page}.js?attempt=${attempt}` : `./${page}.js`);
       return await init();
     } catch (error) {
       // Not a file that is missing or torn, but one that does not work here.

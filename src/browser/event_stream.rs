@@ -6,18 +6,19 @@ use std::rc::Rc;
 
 use gloo::events::EventListener;
 use gloo::timers::future::TimeoutFuture;
+use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::EventSource;
+use web_sys::{EventSource, MessageEvent};
 
 use super::backoff::Backoff;
-use crate::protocol::path;
+use crate::protocol::{Event, path};
 
 /// A subscription; dropping it closes the stream.
 pub struct EventStream(Rc<Stream>);
 
 struct Stream {
     path: &'static str,
-    on_event: Box<dyn Fn()>,
+    on_event: Box<dyn Fn(&web_sys::Event)>,
     source: RefCell<Option<(EventSource, [EventListener; 3])>>,
     backoff: RefCell<Backoff>,
     /// A reopening is scheduled.
@@ -28,15 +29,19 @@ impl EventStream {
     /// Subscribes as a participant's tab; `on_event` is called for each event. In a browser without `EventSource` it is
     /// never called.
     pub fn subscribe(on_event: impl Fn() + 'static) -> Self {
-        Self::subscribe_at(path::EVENTS, on_event)
+        Self::subscribe_at(path::EVENTS, move |_| on_event())
     }
 
     /// Subscribes without being counted among the connected tabs: for the instructor's page.
-    pub fn observe(on_event: impl Fn() + 'static) -> Self {
-        Self::subscribe_at(path::EVENTS_FOR_OBSERVERS, on_event)
+    pub fn observe(on_event: impl Fn(Event) + 'static) -> Self {
+        Self::subscribe_at(path::EVENTS_FOR_OBSERVERS, move |event| {
+            let data = event.dyn_ref::<MessageEvent>().and_then(|event| event.data().as_string());
+            // What cannot be read is no less a hint that something has changed.
+            on_event(data.map_or(Event::Unknown, |data| Event::read(&data)));
+        })
     }
 
-    fn subscribe_at(path: &'static str, on_event: impl Fn() + 'static) -> Self {
+    fn subscribe_at(path: &'static str, on_event: impl Fn(&web_sys::Event) + 'static) -> Self {
         let stream = Rc::new(Stream {
             path,
             on_event: Box::new(on_event),
@@ -59,18 +64,18 @@ impl Stream {
     fn open(self: &Rc<Self>) {
         self.close();
         let Ok(source) = EventSource::new(self.path) else { return };
-        let on = |event: &'static str, action: fn(&Rc<Self>)| {
+        let on = |event: &'static str, action: fn(&Rc<Self>, &web_sys::Event)| {
             let stream = Rc::downgrade(self);
-            EventListener::new(&source, event, move |_| {
+            EventListener::new(&source, event, move |event| {
                 if let Some(stream) = stream.upgrade() {
-                    action(&stream);
+                    action(&stream, event);
                 }
             })
         };
         let listeners = [
-            on("message", |stream| (stream.on_event)()),
-            on("open", |stream| stream.backoff.borrow_mut().reset()),
-            on("error", |stream| stream.failed()),
+            on("message", |stream, event| (stream.on_event)(event)),
+            on("open", |stream, _| stream.backoff.borrow_mut().reset()),
+            on("error", |stream, _| stream.failed()),
         ];
         *self.source.borrow_mut() = Some((source, listeners));
     }

@@ -4,6 +4,8 @@
 
 #[cfg(target_arch = "wasm32")]
 mod dom;
+#[cfg(target_arch = "wasm32")]
+mod download;
 mod instructor;
 mod l10n;
 #[cfg(target_arch = "wasm32")]
@@ -13,12 +15,16 @@ mod student;
 mod timeline;
 mod words;
 
-/// Starts the page that the document is, once its language is loaded.
+/// Starts the student's page, once its language is loaded. A binary of its own links nothing of the instructor's.
 #[cfg(target_arch = "wasm32")]
-pub fn run() {
+pub fn run_student() {
     console_error_panic_hook::set_once();
-    l10n::start(|| match gloo::utils::body().get_attribute("data-page").as_deref() {
-        Some("instructor") => instructor::run(),
-        _ => student::run(),
-    });
+    l10n::start(student::run);
+}
+
+/// Starts the instructor's page, once its language is loaded.
+#[cfg(target_arch = "wasm32")]
+pub fn run_instructor() {
+    console_error_panic_hook::set_once();
+    l10n::start(instructor::run);
 }

@@ -1,10 +1,11 @@
 //! The instructor's requests to the aggregator.
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::browser::request::{Request, RequestError, Response};
 use crate::browser::timeout::{LONG_MS, SHORT_MS};
-use crate::protocol::{FederationStatus, ParticipantSummary, RoundSettings, instructor_path};
+use crate::protocol::{FederationStatus, Lecture, Manifest, ParticipantSummary, RoundSettings, instructor_path, path};
 
 /// The aggregator, with the instructor's token.
 pub struct Api {
@@ -33,6 +34,22 @@ impl Api {
         self.get(instructor_path::PARTICIPANTS).await
     }
 
+    /// `GET /api/v2/manifest`, as a student's tab does.
+    ///
+    /// # Errors
+    /// There is no response.
+    pub async fn manifest(&self) -> Result<Manifest, RequestError> {
+        self.get(path::MANIFEST).await
+    }
+
+    /// `PUT /api/v2/instructor/lecture`.
+    ///
+    /// # Errors
+    /// An address is not allowed, or there is no response.
+    pub async fn put_lecture(&self, lecture: &Lecture) -> Result<(), RequestError> {
+        self.send_json("PUT", instructor_path::LECTURE, lecture).await
+    }
+
     /// `POST` without a body.
     ///
     /// # Errors
@@ -54,9 +71,13 @@ impl Api {
     /// # Errors
     /// A value is not allowed, or there is no response.
     pub async fn save(&self, settings: &RoundSettings) -> Result<(), RequestError> {
+        self.send_json("PATCH", instructor_path::SETTINGS, settings).await
+    }
+
+    async fn send_json<T: Serialize>(&self, method: &'static str, path: &str, body: &T) -> Result<(), RequestError> {
         let malformed = |error: serde_json::Error| RequestError::Malformed { detail: error.to_string() };
-        let body = serde_json::to_vec(settings).map_err(malformed)?;
-        let request = Request::new("PATCH", instructor_path::SETTINGS, LONG_MS);
+        let body = serde_json::to_vec(body).map_err(malformed)?;
+        let request = Request::new(method, path, LONG_MS);
         self.send(Request { body: Some(("application/json", &body)), ..request }).await.map(|_| ())
     }
 

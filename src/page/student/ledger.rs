@@ -6,11 +6,10 @@ use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Element, HtmlElement};
 
-use super::timeline;
 use crate::browser::storage::Storage;
 use crate::messages::device;
 use crate::messages::ledger::{Entry, Ledger, Outcome, SentUpdate};
-use crate::page::{dom, l10n, words};
+use crate::page::{dom, download, l10n, words};
 
 /// Replaces what is shown.
 pub fn show(ledger: Ledger) {
@@ -82,7 +81,7 @@ fn inside(id: u64, update: &SentUpdate) -> Element {
         let (button, name) = (button.clone(), name.clone());
         spawn_local(async move {
             match Storage::open().await.get(&device::sent_update(id)).await {
-                Some(body) => timeline::download(&name, &body),
+                Some(body) => download::save(&name, &body),
                 None => button.set_text_content(Some(&words::ledger::not_kept())),
             }
         });

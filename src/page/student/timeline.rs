@@ -4,22 +4,21 @@
 use std::rc::Rc;
 
 use gloo::events::EventListener;
-use gloo::timers::callback::Timeout;
 use gloo::utils::document;
-use js_sys::{Array, Date, Uint8Array};
+use js_sys::Date;
 use wasm_bindgen::JsCast as _;
 use web_sys::{
-    Blob, Element, HtmlButtonElement, HtmlElement, HtmlInputElement, HtmlSelectElement, KeyboardEvent, MouseEvent, Url,
+    Element, HtmlButtonElement, HtmlElement, HtmlInputElement, HtmlSelectElement, KeyboardEvent, MouseEvent,
 };
 
 use super::Student;
 use crate::browser::js;
 use crate::emotion::{EMOTIONS, Emotion};
 use crate::messages::{ClipEditReport, ClipReport, FrameReport};
-use crate::page::dom;
 use crate::page::timeline::chart::{HEIGHT, WIDTH, areas};
 use crate::page::timeline::series::{ClipState, Model, Series};
 use crate::page::words::{percent, timeline as words};
+use crate::page::{dom, download};
 
 /// Most columns of the chart. One is a second at least: the timeline knows no less.
 const MOST_COLUMNS: usize = 200;
@@ -250,7 +249,7 @@ impl Student {
         });
         let student = self.clone();
         dom::on("timeline-export", "click", move |_| {
-            download("emofed-timeline.csv", student.view.borrow().timeline.csv().as_bytes());
+            download::save("emofed-timeline.csv", student.view.borrow().timeline.csv().as_bytes());
         });
         let student = self.clone();
         dom::on_handled_key("timeline-cursor", move |event: &KeyboardEvent| {
@@ -268,21 +267,4 @@ impl Student {
         let student = self.clone();
         dom::on("timeline-cursor", "pointerleave", move |_| student.view.borrow_mut().timeline.point(None));
     }
-}
-
-/// Gives the student a file. Nothing leaves the device.
-pub(super) fn download(name: &str, bytes: &[u8]) {
-    let blob = Blob::new_with_u8_slice_sequence(&Array::of1(&Uint8Array::from(bytes)));
-    let Some(address) = blob.ok().and_then(|blob| Url::create_object_url_with_blob(&blob).ok()) else { return };
-    let link = dom::element("a", "");
-    for (attribute, value) in [("href", address.as_str()), ("download", name)] {
-        // The names are constants, and valid.
-        let _ = link.set_attribute(attribute, value);
-    }
-    link.unchecked_ref::<HtmlElement>().click();
-    // The browser has taken the address over by then.
-    Timeout::new(10_000, move || {
-        let _ = Url::revoke_object_url(&address);
-    })
-    .forget();
 }

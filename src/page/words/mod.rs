@@ -7,6 +7,7 @@
 pub mod backend;
 pub mod camera;
 pub mod contribution;
+pub mod desk;
 pub mod emotion;
 pub mod instructor;
 pub mod ledger;
@@ -30,6 +31,11 @@ impl Notice {
     /// A notice of these two sentences.
     pub fn new(message: impl Into<String>, way_out: impl Into<String>) -> Self {
         Self { message: message.into(), way_out: way_out.into() }
+    }
+
+    /// Both sentences in one text.
+    pub fn in_one(&self) -> String {
+        format!("{} {}", self.message, self.way_out)
     }
 }
 

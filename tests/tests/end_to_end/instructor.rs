@@ -1,5 +1,6 @@
 //! What the instructor does on the page.
 
+use emofed::protocol::Lecture;
 use emofed_tests::e2e::aggregator::Aggregator;
 use emofed_tests::e2e::browser::{Browser, Camera};
 use serde_json::json;
@@ -36,4 +37,96 @@ async fn a_participant_is_revoked_and_the_code_renewed_on_the_page() {
     assert_eq!(join(renewed.split_once("#join=").unwrap().1).await, 201);
     let violations = desk.accessibility_violations().await;
     assert!(violations.is_empty(), "{violations:#?}");
+}
+
+#[tokio::test]
+async fn the_link_is_shown_as_a_qr_code_and_to_the_whole_class() {
+    let aggregator = Aggregator::start().await;
+    let desk = Browser::start(Camera::Missing).await;
+    desk.open(aggregator.instructor_link()).await;
+    let label = "document.querySelector('#qr svg[role=img]')?.getAttribute('aria-label')";
+    let label: String = desk.wait("the QR code", 30, label).await;
+    assert!(label.ends_with(aggregator.student_link()), "{label}");
+    // Dark on light whatever the page looks like, with the margin of four modules that scanners need.
+    let drawn = "return (svg => ({
+        colors: [...svg.children].map(child => child.getAttribute('fill')),
+        size: svg.viewBox.baseVal.width, box: svg.querySelector('path').getBBox().x
+    }))(document.querySelector('#qr svg'))";
+    let drawn: serde_json::Value = desk.script(drawn).await;
+    assert_eq!(drawn["colors"], json!(["#fff", "#000"]));
+    assert_eq!(drawn["box"], json!(4));
+    // 21 modules and four more for each version of the code, and the margin on both sides.
+    assert_eq!((drawn["size"].as_f64().unwrap() as u32 - 8 - 21) % 4, 0, "{drawn}");
+
+    desk.click("#show-class").await;
+    desk.wait::<bool>("the class's view", 10, "document.querySelector('#class-qr svg').checkVisibility()").await;
+    let code = aggregator.student_link().split_once("#join=").unwrap().1;
+    assert_eq!(desk.text("#class-code").await, code);
+    let violations = desk.accessibility_violations().await;
+    assert!(violations.is_empty(), "{violations:#?}");
+    desk.click("#class-view button").await;
+    desk.wait::<bool>("the view to be closed", 10, "!document.querySelector('#class-view').open").await;
+}
+
+#[tokio::test]
+async fn a_lecture_is_put_on_the_stage_or_refused_in_place() {
+    let aggregator = Aggregator::start_with("[stage]\norigins = [\"https://meet.example\"]\n").await;
+    let desk = Browser::start(Camera::Missing).await;
+    desk.open(aggregator.instructor_link()).await;
+    desk.wait::<bool>("the form", 30, "document.querySelector('#stage-now')?.innerText !== ''").await;
+    let choose = "const kind = document.querySelector('#stage-kind'); kind.value = 'page';
+        kind.dispatchEvent(new Event('change')); return true";
+    desk.script::<bool>(choose).await;
+    let put = async |address: &str| {
+        let write = format!("document.querySelector('#stage-address').value = {address:?}; return true");
+        desk.script::<bool>(&write).await;
+        desk.click("#stage-form [type=submit]").await;
+    };
+    let problem = "document.querySelector('#stage-problem').innerText";
+    put("").await;
+    let missing: String = desk.wait("the missing address", 10, problem).await;
+    put("https://elsewhere.example/").await;
+    desk.wait::<bool>("the refusal", 10, &format!("![{missing:?}, ''].includes({problem})")).await;
+    assert_eq!(aggregator.manifest().await.lecture, Lecture::None);
+
+    put("https://meet.example/room").await;
+    let now = "document.querySelector('#stage-now').innerText.includes('https://meet.example/room')";
+    desk.wait::<bool>("the page on the stage", 10, now).await;
+    assert_eq!(desk.text("#stage-problem").await, "");
+    let address = "https://meet.example/room".to_owned();
+    assert_eq!(aggregator.manifest().await.lecture, Lecture::Page { address });
+    desk.wait::<bool>("it in the log", 10, "document.querySelectorAll('#log-entries li').length > 0").await;
+}
+
+#[tokio::test]
+async fn versions_are_a_graph_and_the_report_tells_what_happened() {
+    let aggregator = Aggregator::start().await;
+    let desk = Browser::start(Camera::Missing).await;
+    desk.open(aggregator.instructor_link()).await;
+    let nodes = |count: usize| format!("document.querySelectorAll('#lineage [role=option]').length === {count}");
+    desk.wait::<bool>("the first version", 30, &nodes(1)).await;
+    aggregator.instruct("models/1/restore", json!({})).await;
+    desk.wait::<bool>("the second", 10, &nodes(2)).await;
+    // The keyboard chooses an earlier version, which can be made the global model again.
+    let press = "document.querySelector('#lineage').dispatchEvent(
+        new KeyboardEvent('keydown', { key: 'ArrowLeft', bubbles: true, cancelable: true })); return true";
+    desk.script::<bool>(press).await;
+    let chosen = "document.querySelector('#node-1').getAttribute('aria-selected') === 'true'";
+    desk.wait::<bool>("version 1 to be chosen", 10, chosen).await;
+    desk.click("#restore-version").await;
+    desk.click("#confirm-yes").await;
+    desk.wait::<bool>("the third", 10, &nodes(3)).await;
+    desk.wait::<bool>("both in the log", 10, "document.querySelectorAll('#log-entries li').length >= 2").await;
+
+    let capture = "window.saved = new Promise(resolve => {
+        URL.createObjectURL = blob => (resolve(blob.text()), 'data:,'); }); return true";
+    desk.script::<bool>(capture).await;
+    desk.click("#download-report").await;
+    desk.script::<bool>("window.saved.then(text => window.report = text); return true").await;
+    let report: String = desk.wait("the report", 10, "window.report").await;
+    assert!(report.starts_with("<!doctype html>"), "{report}");
+    let log = desk.text("#log-entries li span:last-child").await;
+    assert!(report.contains(&log), "{log} is not in {report}");
+    let code = aggregator.student_link().split_once("#join=").unwrap().1;
+    assert!(!report.contains(code), "who has the report cannot join with it");
 }

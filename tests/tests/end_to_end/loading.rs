@@ -12,8 +12,8 @@ const CAMERA: Camera = Camera::Granted(Film::Portrait(6));
 async fn the_page_asks_again_for_its_own_files() {
     let aggregator = Aggregator::start().await;
     let browser = Browser::start(CAMERA).await;
-    browser.proxy().damage(Damage::Unavailable, "/page.js", 1);
-    browser.proxy().damage(Damage::Unavailable, "/page_bg.wasm", 2);
+    browser.proxy().damage(Damage::Unavailable, "/student.js", 1);
+    browser.proxy().damage(Damage::Unavailable, "/student_bg.wasm", 2);
     browser.open(&Student::address(aggregator.student_link(), "cpu")).await;
     let told = "document.querySelector('.only-unloaded').checkVisibility()";
     browser.wait::<bool>("words about files that do not load", 20, told).await;

@@ -34,10 +34,11 @@ const fn benchmark(name: &'static str, unit: &'static str, run: fn() -> Result<O
     Benchmark { name, unit, more_is_better: false, run }
 }
 
-const BENCHMARKS: [Benchmark; 22] = [
+const BENCHMARKS: [Benchmark; 23] = [
     benchmark("wasm-worker-bytes", "bytes (brotli)", || bytes("worker-cpu_bg.wasm.br")),
     benchmark("wasm-gpu-worker-bytes", "bytes (brotli)", || bytes("worker-gpu_bg.wasm.br")),
-    benchmark("wasm-page-bytes", "bytes (brotli)", || bytes("page_bg.wasm.br")),
+    benchmark("wasm-student-bytes", "bytes (brotli)", || bytes("student_bg.wasm.br")),
+    benchmark("wasm-instructor-bytes", "bytes (brotli)", || bytes("instructor_bg.wasm.br")),
     benchmark("emonet-cpu-1", "ms a frame, one thread", browser::emonet_cpu_1),
     benchmark("emonet-cpu-all", "ms a frame, all cores", browser::emonet_cpu_all),
     benchmark("emonet-webgpu", "ms a frame", browser::emonet_webgpu),

@@ -1,8 +1,8 @@
-//! The page: what students and instructors see. It must not link burn.
+//! The student's page. It must not link burn.
 
 #[cfg(target_arch = "wasm32")]
 fn main() {
-    emofed::page::run();
+    emofed::page::run_student();
 }
 
 #[cfg(not(target_arch = "wasm32"))]
