@@ -109,7 +109,8 @@ pub fn names(address: SocketAddr) -> Result<Vec<String>, TlsError> {
     }
     let mut names: Vec<String> = found.iter().map(IpAddr::to_string).collect();
     if ip.is_unspecified() || ip.is_loopback() {
-        for local in [Ipv4Addr::LOCALHOST.to_string(), Ipv6Addr::LOCALHOST.to_string(), "localhost".to_owned()] {
+        let loopback: IpAddr = if ip.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+        for local in [loopback.to_string(), "localhost".to_owned()] {
             if !names.contains(&local) {
                 names.push(local);
             }
