@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 # `make serve` and `make test` are all you need; both install what is missing, once.
-.PHONY: help serve test bench build setup clean screenshots
+.PHONY: help serve test bench build dist setup clean screenshots
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -14,7 +14,12 @@ build: ## build the page, its workers and the aggregator
 	@.tools/build-page
 	@. .tools/env.sh && cargo build --quiet --release -p emofed-server
 
-test: ## everything CI checks; some steps only: make test STEPS="format lint native e2e browser"
+dist: ## one program for a bare machine: page, lite models and aggregator
+	@.tools/setup build
+	@.tools/build-page
+	@.tools/dist
+
+test: ## everything CI checks; some steps only: make test STEPS="format lint native embedded e2e browser"
 	@.tools/setup test
 	@.tools/test $(STEPS)
 

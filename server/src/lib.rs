@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod embedded;
 pub mod event_log;
 pub mod import;
 pub mod lab;
@@ -11,3 +12,4 @@ pub mod round;
 pub mod secret;
 pub mod serve;
 pub mod store;
+pub mod tls;

@@ -1,4 +1,8 @@
-//! Random ids, tokens and codes.
+//! Random ids, tokens and codes, and the files that keep secrets.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
 
 use emofed::protocol::sha256_hex;
 
@@ -50,6 +54,20 @@ pub fn same(a: &str, b: &str) -> bool {
 /// A join code as it was meant: upper case, without what people add.
 pub fn normalized_code(code: &str) -> String {
     code.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_uppercase()).collect()
+}
+
+/// Writes a file that only its owner can read, with a line's end behind `text`.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(file)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()
 }
 
 #[cfg(test)]

@@ -138,6 +138,9 @@ pub struct FederationStatus {
     /// A demonstration with fewer than [`MINIMUM_CONTRIBUTORS`].
     #[serde(default)]
     pub few_contributors: bool,
+    /// SHA-256 of the aggregator's TLS certificate, in hexadecimal; absent: it speaks plain HTTP, behind a proxy or on loopback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_sha256: Option<String>,
 }
 
 /// What is on the stage, and what may be.

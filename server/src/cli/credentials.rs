@@ -1,12 +1,10 @@
 //! The federation's secrets: its join code and the instructor's token, and the links that have them.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use emofed::protocol::{JoinCode, sha256_hex};
 use emofed_server::clock::{Clock as _, SystemClock};
-use emofed_server::secret;
+use emofed_server::secret::{self, write_private};
 use emofed_server::store::{FederationRecord, Records};
 
 use super::Failure;
@@ -70,12 +68,19 @@ pub struct Links {
     file: PathBuf,
     origin: String,
     instructor_token: String,
+    /// The fingerprint of a certificate that nobody else vouches for.
+    certificate: Option<String>,
 }
 
 impl Links {
     /// The links to the pages at `origin`, to be written into the folder `data`.
     pub fn new(data: &Path, origin: String, instructor_token: String) -> Self {
-        Self { file: data.join("links"), origin, instructor_token }
+        Self { file: data.join("links"), origin, instructor_token, certificate: None }
+    }
+
+    /// The same with the SHA-256 of the certificate that browsers will ask about.
+    pub fn with_certificate(self, certificate: Option<String>) -> Self {
+        Self { certificate, ..self }
     }
 
     /// The file.
@@ -83,11 +88,14 @@ impl Links {
         &self.file
     }
 
-    /// The links with `join_code`, one a line. The secrets are in the fragments, which browsers do not send.
+    /// The links with `join_code`, one a line, and below them the certificate's fingerprint if there is one to compare. The secrets are in the fragments, which browsers do not send.
     pub fn text(&self, join_code: &JoinCode) -> String {
-        let Self { origin, instructor_token, .. } = self;
+        let Self { origin, instructor_token, certificate, .. } = self;
         let code = &join_code.code;
-        format!("Student     {origin}/#join={code}\nInstructor  {origin}/instructor.html#token={instructor_token}")
+        let certificate = certificate.as_ref().map(|sha256| format!("\nSHA-256     {sha256}")).unwrap_or_default();
+        format!(
+            "Student     {origin}/#join={code}\nInstructor  {origin}/instructor.html#token={instructor_token}{certificate}"
+        )
     }
 
     /// Writes the links with `join_code` into the file.
@@ -103,15 +111,4 @@ impl Links {
 pub fn unwritable(file: &Path, error: &std::io::Error) -> Failure {
     let message = format!("{} cannot be written: {error}", file.display());
     Failure::new(message, "see that the disk has room and the folder can be written")
-}
-
-/// Writes a file that only its owner can read.
-fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(file)?;
-    writeln!(file, "{text}")?;
-    file.sync_all()
 }

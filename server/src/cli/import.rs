@@ -9,6 +9,7 @@ use emofed::model::BackboneKind;
 use emofed::protocol::BackboneRef;
 use emofed::weights::Weights;
 use emofed_server::clock::{Clock as _, SystemClock};
+use emofed_server::embedded;
 use emofed_server::import::{ImportError, emonet, lite};
 use emofed_server::store::{BackboneRecord, EmbeddedStore, Records};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -90,6 +91,23 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             }
         }
     }
+    Ok(())
+}
+
+/// Imports the lite models that are part of this program, where there are some and the data folder has none.
+pub fn import_embedded(records: &Records) -> Result<(), Failure> {
+    let (has_detector, has_backbone) = (records.detector()?.is_some(), records.backbone()?.is_some());
+    if has_detector && has_backbone {
+        return Ok(());
+    }
+    let Some(pack) = embedded::lite()? else { return Ok(()) };
+    if !has_detector {
+        records.put_detector(&records.put_blob(&pack.detector.to_safetensors(None))?)?;
+    }
+    if !has_backbone {
+        use_backbone(records, BackboneKind::Lite, &pack.backbone.to_safetensors(None))?;
+    }
+    eprintln!("The lite models that are part of this program were imported.");
     Ok(())
 }
 

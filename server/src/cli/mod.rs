@@ -1,5 +1,7 @@
 //! The command line.
 
+mod check_config;
+mod configured;
 mod credentials;
 mod evaluate;
 mod features;
@@ -8,6 +10,7 @@ mod pretrain;
 mod progress;
 mod publish;
 mod reproduce;
+mod secured;
 mod serve;
 mod simulate;
 mod split;
@@ -38,6 +41,8 @@ struct Arguments {
 enum Command {
     /// Serve the page and run the rounds of a federation
     Serve(Box<serve::Arguments>),
+    /// Read and check a configuration as `serve` would, and print what is in effect
+    CheckConfig(check_config::Arguments),
     /// Import weights that are not part of emofed
     Import(import::Arguments),
     /// Extract the features of a dataset of rated clips once, with the frozen models, into a cache
@@ -98,7 +103,6 @@ impl Source {
     }
 }
 
-/// Prints lines to standard output. A reader that has gone away is no error.
 /// Where models run.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ComputeArgument {
@@ -116,6 +120,7 @@ fn compute(argument: ComputeArgument) -> Result<Compute, Failure> {
     }
 }
 
+/// Prints lines to standard output. A reader that has gone away is no error.
 fn print(text: impl std::fmt::Display) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stdout().lock(), "{text}");
@@ -192,6 +197,7 @@ impl From<LabError> for Failure {
 pub fn run() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(*arguments),
+        Command::CheckConfig(arguments) => check_config::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Features(arguments) => features::run(&arguments),
         Command::Split(arguments) => split::run(&arguments),

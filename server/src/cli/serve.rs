@@ -1,7 +1,6 @@
 //! `emofed serve`.
 
 use std::io::IsTerminal as _;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,18 +10,23 @@ use emofed::protocol::{JoinCode, ModelOrigin, RoundSettingsChange};
 use emofed::weights::Weights;
 use emofed_server::clock::{Clock as _, SystemClock};
 use emofed_server::config::Config;
+use emofed_server::embedded;
 use emofed_server::lab::bootstrap::bootstrap;
 use emofed_server::lab::dataset::Dataset;
 use emofed_server::lab::held_out::HeldOutCheck;
 use emofed_server::lab::shipped;
 use emofed_server::round::{AcceptanceCheck, Federation, SanityCheck, latest_model, publish_made};
-use emofed_server::serve::{Admission, App, ConnectionBounds, EventStreams, JoinLimiter, Origins, serve};
+use emofed_server::serve::{Admission, App, ConnectionBounds, EventStreams, JoinLimiter, Page, serve};
 use emofed_server::store::{EmbeddedStore, Records};
+use emofed_server::tls::{Tls, with_colons};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
+use super::configured::{ConfiguredArguments, configured_certificate};
 use super::credentials::{Links, open_federation, unwritable};
+use super::import::import_embedded;
+use super::secured::{Secured, origins};
 use super::{DataFolder, Failure, print, runtime};
 
 /// The seed of the first model: the same backbone gives the same start everywhere.
@@ -30,28 +34,20 @@ const BOOTSTRAP_SEED: u64 = 1;
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Where to listen
-    #[arg(long, env = "EMOFED_LISTEN", default_value = "127.0.0.1:8787", value_name = "ADDRESS:PORT")]
-    listen: SocketAddr,
-    /// The built page
+    #[command(flatten)]
+    configured: ConfiguredArguments,
+    /// The built page [default: the one that is part of this program, in a build that has it]
     #[arg(long, env = "EMOFED_DIST", value_name = "DIR")]
     dist: Option<PathBuf>,
     /// The configuration, in TOML
     #[arg(long, env = "EMOFED_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Close a round when so many updates are in, from the next round on [default: 3, or as configured]
-    #[arg(long, env = "EMOFED_MINIMUM_CLIENTS", value_name = "N")]
-    minimum_clients: Option<u32>,
     /// A feature cache to measure every new model on; one that is worse than the model before it is rejected
     #[arg(long, env = "EMOFED_HELD_OUT", value_name = "CACHE")]
     held_out: Option<PathBuf>,
     /// How much macro F1 on the held-out clips may fall in a round, 0 to 1
     #[arg(long, default_value_t = 0.02, value_name = "F", requires = "held_out")]
     held_out_tolerance: f64,
-    /// Let rounds publish what fewer than three students contributed: for demonstrations on loopback, where each could
-    /// work out what another's update was; the pages say so. Rounds close with two unless told otherwise
-    #[arg(long, env = "EMOFED_ALLOW_FEW_CONTRIBUTORS")]
-    allow_few_contributors: bool,
     /// Make a new join code: the old one lets nobody join any more; who has joined stays. At this start only, so leave it
     /// out of a service's command line
     #[arg(long)]
@@ -69,44 +65,40 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
         .with_writer(std::io::stderr)
         .init();
-    let mut config =
-        arguments.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read).map_err(config_failure)?;
-    if arguments.allow_few_contributors && arguments.config.is_none() {
-        config.rounds.minimum_clients = 2;
-    }
-    if let Some(minimum) = arguments.minimum_clients {
-        config.rounds.minimum_clients = minimum;
-    }
-    config.few_contributors = arguments.allow_few_contributors;
-    config.check(arguments.listen).map_err(config_failure)?;
-    if let Some(folder) = config.stage.folder.as_deref().filter(|folder| !folder.is_dir()) {
-        let message = format!("stage.folder of the configuration: there is no folder {}", folder.display());
-        return Err(Failure::new(message, "make it, and put the lecture's files there, or leave stage.folder out"));
-    }
+    let config = arguments.configured.read(arguments.config.as_deref())?;
+    let certificate = configured_certificate(&config)?;
     if let Some(dist) = arguments.dist.as_deref().filter(|dist| !dist.join("index.html").is_file()) {
         let message = format!("{} has no index.html", dist.display());
         return Err(Failure::new(message, "build the page with `make build`, or name another folder with --dist"));
     }
-    runtime()?.block_on(start(arguments, config))
+    runtime()?.block_on(start(arguments, config, certificate))
 }
 
-async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
+async fn start(arguments: Arguments, config: Config, certificate: Option<Tls>) -> Result<(), Failure> {
+    let configured = &arguments.configured;
     let data = arguments.data.path()?;
     let store = Arc::new(EmbeddedStore::open(&data)?);
     let records = Records::open(store)?;
     let code_days = config.limits.join_code_days;
     let (record, instructor_token) = open_federation(&records, &data, code_days)?;
     // Bound before the first model is made, so that a taken port is told at once.
-    let listener = TcpListener::bind(arguments.listen).await.map_err(|error| {
-        let message = format!("{} cannot be listened on: {error}", arguments.listen);
+    let listener = TcpListener::bind(configured.listen).await.map_err(|error| {
+        let message = format!("{} cannot be listened on: {error}", configured.listen);
         Failure::new(message, "stop what uses it, or choose another with --listen ADDRESS:PORT")
     })?;
+    let address = listener.local_addr().unwrap_or(configured.listen);
+    let secured = match certificate {
+        Some(tls) => Some(Secured { tls, names: Vec::new() }),
+        None if config.self_signed => Some(Secured::by_itself(&data, address, &configured.tls_name, &config)?),
+        None => None,
+    };
+    import_embedded(&records)?;
     first_model(&records).await?;
     let held_out = arguments.held_out.as_deref().map(|cache| held_out(&records, cache)).transpose()?;
 
-    if arguments.minimum_clients.is_some() {
+    if configured.minimum_clients.is_some() {
         // A flag is newer than what the instructor set on the page some time ago, but says nothing of the other settings.
-        let change = RoundSettingsChange { minimum_clients: arguments.minimum_clients, ..Default::default() };
+        let change = RoundSettingsChange { minimum_clients: configured.minimum_clients, ..Default::default() };
         records.put_settings(&change.or(&records.settings()?))?;
     }
     let federation_config = config.federation_config(model_values(&records)?);
@@ -124,9 +116,12 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
         }
         admission.renew_code()?;
     }
-    let address = listener.local_addr().unwrap_or(arguments.listen);
-    let origin = config.public_origin.clone().unwrap_or_else(|| format!("http://{address}"));
-    let links = Links::new(&data, origin, instructor_token);
+    let origins = origins(&config, address, secured.as_ref());
+    let scheme = if origins.is_tls { "https" } else { "http" };
+    let origin = origins.public.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
+    // The fingerprint of a certificate that an authority has signed is nothing to compare, and changes when it is renewed.
+    let to_compare = secured.as_ref().filter(|_| config.self_signed).map(|secured| secured.tls.fingerprint());
+    let links = Links::new(&data, origin, instructor_token).with_certificate(to_compare.as_deref().map(with_colons));
     let join_code = admission.join_code();
     let renewed = links.clone();
     let admission = admission.on_renewal(move |code| {
@@ -139,12 +134,8 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
         federation,
         admission: Arc::new(admission),
         joins: Arc::new(JoinLimiter::new(config.limits.joins_per_address())),
-        origins: Origins {
-            public: config.public_origin.clone(),
-            trusted_proxy: config.trusted_proxy,
-            stage: config.stage.origins.clone(),
-            embedders: config.stage.embedders.clone(),
-        },
+        origins,
+        tls: secured.map(|secured| Arc::new(secured.tls)),
         connections: ConnectionBounds::for_this_process(),
         streams: EventStreams::default(),
         stopping,
@@ -161,8 +152,8 @@ async fn start(arguments: Arguments, config: Config) -> Result<(), Failure> {
         // Nobody listening any more is a stop, too.
         let _ = stop.send(true);
     };
-    serve(listener, app, arguments.dist, signal).await;
-    Ok(())
+    let page = arguments.dist.map_or_else(embedded::page, Page::Folder);
+    Ok(serve(listener, app, page, signal).await?)
 }
 
 /// Writes the links to a file for its owner alone; prints them only on a terminal or on request, since a log keeps what it gets.
@@ -174,10 +165,6 @@ fn publish_links(links: &Links, join_code: &JoinCode, may_print: bool) -> Result
         print(format!("Ready. The links for students and the instructor are in {}", links.file().display()));
     }
     Ok(())
-}
-
-fn config_failure(error: emofed_server::config::ConfigError) -> Failure {
-    Failure::new(error.to_string(), "change the configuration, then start again")
 }
 
 /// Reads the clips that candidates are measured on.

@@ -60,9 +60,9 @@ pub enum ConfigError {
          published model gives single updates away. Leave it out, or listen on 127.0.0.1 without a proxy"
     )]
     FewBeyondLoopback,
-    /// A proxy without a public origin.
+    /// Others are served, and under which origin is not known.
     #[error(
-        "public_origin is missing: with a proxy in front, name the origin that browsers see, such as \
+        "public_origin is missing: beyond loopback, or with a proxy in front, name the origin that browsers see, such as \
          public_origin = 'https://class.example.org' (no path, no default port, lower case)"
     )]
     NoPublicOrigin,
@@ -72,10 +72,11 @@ pub enum ConfigError {
          with purpose, jurisdiction, legal_basis and contact to the configuration (see docs/PRIVACY.md), or listen on 127.0.0.1 without trusted_proxy"
     )]
     NoDeployment(IpAddr),
-    /// Beyond loopback without TLS.
+    /// Beyond loopback without TLS, our own or a proxy's.
     #[error(
-        "{0} is not loopback, and emofed does not speak TLS itself: put a reverse proxy that does in front of it and set \
-         trusted_proxy = true in the configuration, or listen on 127.0.0.1"
+        "{0} is not loopback, or public_origin is set, and there is no TLS: browsers give no page a camera without it. Add a [tls] section with \
+         certificate and key, or start with --tls self-signed; or put a reverse proxy that ends TLS in front and set \
+         trusted_proxy = true in the configuration; or listen on 127.0.0.1"
     )]
     NoTls(IpAddr),
 }
@@ -162,6 +163,12 @@ impl Config {
                 "public_origin must be like https://class.example.org: no path, no default port, lower case",
             ),
             (
+                !self.has_tls()
+                    || self.trusted_proxy
+                    || self.public_origin.as_deref().is_none_or(|origin| origin.starts_with("https://")),
+                "public_origin must begin with https:// where emofed speaks TLS itself",
+            ),
+            (
                 self.stage.origins.iter().chain(&self.stage.embedders).all(|origin| is_secure_origin(origin)),
                 "stage.origins and stage.embedders must be like https://meet.example.org: no path, no default port, lower \
                  case, and https but on loopback",
@@ -180,10 +187,11 @@ impl Config {
             if !self.deployment.as_ref().is_some_and(DeploymentConfig::is_complete) {
                 return Err(ConfigError::NoDeployment(address.ip()));
             }
-            if !self.trusted_proxy {
+            if !self.trusted_proxy && !self.has_tls() {
                 return Err(ConfigError::NoTls(address.ip()));
             }
-            if self.public_origin.is_none() {
+            let is_derived = self.self_signed && !self.trusted_proxy;
+            if self.public_origin.is_none() && !is_derived {
                 return Err(ConfigError::NoPublicOrigin);
             }
         }

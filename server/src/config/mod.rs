@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::check::ConfigError;
 pub use self::learning::LearningConfig;
-pub use self::sections::{CaptureConfig, DeploymentConfig, LimitsConfig, RoundsConfig, StageConfig};
+pub use self::sections::{CaptureConfig, DeploymentConfig, LimitsConfig, RoundsConfig, StageConfig, TlsConfig};
 use crate::round::{FederationBounds, FederationConfig};
 
 /// `emofed serve --config FILE`, in TOML. Everything has a default.
@@ -37,14 +37,20 @@ pub struct Config {
     pub strategy: Strategy,
     /// Needed beyond loopback.
     pub deployment: Option<DeploymentConfig>,
-    /// A reverse proxy in front ends TLS; needed beyond loopback. Needs a deployment statement wherever it listens: who puts
+    /// TLS without a proxy.
+    pub tls: Option<TlsConfig>,
+    /// A reverse proxy in front ends TLS; needed beyond loopback without TLS of our own. Needs a deployment statement wherever it listens: who puts
     /// a proxy in front serves others.
     pub trusted_proxy: bool,
-    /// What browsers see in their address bar, such as `https://class.example.org`; needed with a proxy.
+    /// What browsers see in their address bar, such as `https://class.example.org`; needed beyond loopback and with a proxy,
+    /// unless the certificate is self-signed: then the address says it.
     pub public_origin: Option<String>,
     /// From the command line alone: rounds may publish what fewer than [`emofed::protocol::MINIMUM_CONTRIBUTORS`] contributed.
     #[serde(skip)]
     pub few_contributors: bool,
+    /// From the command line alone: TLS with a self-signed certificate, whatever `tls` says.
+    #[serde(skip)]
+    pub self_signed: bool,
 }
 
 impl Config {
@@ -56,6 +62,11 @@ impl Config {
         let unreadable = |reason: String| ConfigError::Unreadable { file: file.display().to_string(), reason };
         let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
         toml::from_str(&text).map_err(|error| unreadable(error.to_string()))
+    }
+
+    /// Whether the aggregator speaks TLS itself.
+    pub fn has_tls(&self) -> bool {
+        self.self_signed || self.tls.is_some()
     }
 
     /// What an update of a model of `values` values may be at most.

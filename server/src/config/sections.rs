@@ -7,6 +7,7 @@ use emofed::protocol::{CaptureSettings, Deployment, Lecture, RoundSettings, Upda
 use serde::{Deserialize, Serialize};
 
 use crate::round::{FederationBounds, Stage};
+use crate::tls::CertificateFiles;
 
 /// `[rounds]`: [`RoundSettings`] until the instructor changes them.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -100,6 +101,22 @@ impl DeploymentConfig {
 impl From<DeploymentConfig> for Deployment {
     fn from(DeploymentConfig { purpose, jurisdiction, legal_basis, contact }: DeploymentConfig) -> Self {
         Self { purpose, jurisdiction, legal_basis, contact }
+    }
+}
+
+/// `[tls]`: the certificate that the aggregator shows, where it speaks TLS itself.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The chain in PEM, the aggregator's own certificate first.
+    pub certificate: PathBuf,
+    /// The private key of the first certificate, in PEM.
+    pub key: PathBuf,
+}
+
+impl From<TlsConfig> for CertificateFiles {
+    fn from(TlsConfig { certificate, key }: TlsConfig) -> Self {
+        Self { certificate, key }
     }
 }
 

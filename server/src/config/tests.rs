@@ -24,6 +24,27 @@ fn beyond_loopback_needs_a_statement_tls_and_a_name() {
 }
 
 #[test]
+fn with_tls_no_proxy_is_needed_beyond_loopback() {
+    let tls = "[tls]\ncertificate = 'c'\nkey = 'k'\n";
+    let named = format!("public_origin = 'https://class.example.org'\n{STATEMENT}{tls}");
+    assert!(check(&named, "0.0.0.0:1").is_ok());
+    assert!(check(tls, "127.0.0.1:1").is_ok());
+    assert!(matches!(check(tls, "0.0.0.0:1"), Err(ConfigError::NoDeployment(_))));
+    assert!(matches!(check(&format!("{STATEMENT}{tls}"), "0.0.0.0:1"), Err(ConfigError::NoPublicOrigin)));
+    let plain = check(&named.replace("https://", "http://"), "0.0.0.0:1").unwrap_err().to_string();
+    assert!(plain.contains("must begin with https://"), "{plain}");
+
+    let self_signed = |text: &str, address: &str| {
+        Config { self_signed: true, ..toml::from_str(text).unwrap() }.check(address.parse().unwrap())
+    };
+    assert!(self_signed("", "127.0.0.1:1").is_ok());
+    assert!(self_signed(STATEMENT, "0.0.0.0:1").is_ok(), "the address is the name");
+    assert!(matches!(self_signed("", "0.0.0.0:1"), Err(ConfigError::NoDeployment(_))));
+    let proxy = format!("trusted_proxy = true\n{STATEMENT}");
+    assert!(matches!(self_signed(&proxy, "0.0.0.0:1"), Err(ConfigError::NoPublicOrigin)));
+}
+
+#[test]
 fn the_documentation_has_every_key_and_the_defaults() {
     let document = include_str!("../../../docs/CONFIGURATION.md");
     let sample = document.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
@@ -53,6 +74,7 @@ fn the_documentation_has_every_key_and_the_defaults() {
     let without_options = Config {
         name: None,
         stage: StageConfig::default(),
+        tls: None,
         trusted_proxy: false,
         public_origin: None,
         deployment: None,
@@ -61,6 +83,15 @@ fn the_documentation_has_every_key_and_the_defaults() {
         ..config
     };
     assert_eq!(without_options, Config::default());
+}
+
+#[test]
+fn the_sample_of_a_class_wants_its_statement_and_nothing_else() {
+    let sample = include_str!("../../../docs/emofed.class.toml");
+    let with_tls = |text: &str| Config { self_signed: true, ..toml::from_str(text).unwrap() };
+    let address = "0.0.0.0:1".parse().unwrap();
+    assert!(matches!(with_tls(sample).check(address), Err(ConfigError::NoDeployment(_))));
+    with_tls(&sample.replace("\"\"", "\"filled in\"")).check(address).unwrap();
 }
 
 #[test]

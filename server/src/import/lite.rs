@@ -27,8 +27,17 @@ pub struct LitePack {
 /// # Errors
 /// A file is missing, cut short or too long, or holds other tensors.
 pub fn convert(folder: &Path) -> Result<LitePack, ImportError> {
-    let backbone = read(folder, "face_expression_model", |weights| Lite::load(weights).map(drop))?;
-    let detector = read(folder, "tiny_face_detector_model", |weights| FaceDetector::load(weights).map(drop))?;
+    convert_files(folder, |path| std::fs::read(path))
+}
+
+/// [`convert`] with the files' bytes from `read`, which gets their paths.
+///
+/// # Errors
+/// As of [`convert`].
+pub fn convert_files(folder: &Path, read: impl Fn(&Path) -> std::io::Result<Vec<u8>>) -> Result<LitePack, ImportError> {
+    let files = Files { folder, read };
+    let backbone = files.model("face_expression_model", |weights| Lite::load(weights).map(drop))?;
+    let detector = files.model("tiny_face_detector_model", |weights| FaceDetector::load(weights).map(drop))?;
     Ok(LitePack { backbone, detector })
 }
 
@@ -53,34 +62,41 @@ struct Quantization {
     min: f64,
 }
 
-fn read(
-    folder: &Path,
-    model: &str,
-    check: impl Fn(&Weights) -> Result<(), ModelError>,
-) -> Result<Weights, ImportError> {
-    let manifest = folder.join(format!("{model}-weights_manifest.json"));
-    let text = std::fs::read(&manifest).map_err(|error| ImportError::file(&manifest, error))?;
-    let groups: Vec<Group> = serde_json::from_slice(&text).map_err(|error| ImportError::malformed(&manifest, error))?;
-    let mut weights = Weights::new();
-    for group in groups {
-        let mut bytes = Vec::new();
-        for path in &group.paths {
-            let path = folder.join(path);
-            bytes.extend(std::fs::read(&path).map_err(|error| ImportError::file(&path, error))?);
-        }
-        let mut rest = bytes.as_slice();
-        for entry in &group.weights {
-            let values = entry.take(&mut rest).map_err(|reason| ImportError::malformed(&manifest, reason))?;
-            let (name, tensor) = entry.convert(values).map_err(|reason| ImportError::malformed(&manifest, reason))?;
-            weights.insert(name, tensor);
-        }
-        if !rest.is_empty() {
-            let reason = format!("its .bin file is {} bytes longer than its tensors", rest.len());
-            return Err(ImportError::malformed(&manifest, reason));
-        }
+struct Files<'a, R> {
+    folder: &'a Path,
+    read: R,
+}
+
+impl<R: Fn(&Path) -> std::io::Result<Vec<u8>>> Files<'_, R> {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, ImportError> {
+        (self.read)(path).map_err(|error| ImportError::file(path, error))
     }
-    check(&weights).map_err(|error| ImportError::model(&manifest, error))?;
-    Ok(weights)
+
+    /// The tensors of `model`, in our names and orders, if `check` takes them.
+    fn model(&self, model: &str, check: impl Fn(&Weights) -> Result<(), ModelError>) -> Result<Weights, ImportError> {
+        let manifest = self.folder.join(format!("{model}-weights_manifest.json"));
+        let malformed = |reason: String| ImportError::malformed(&manifest, reason);
+        let groups: Vec<Group> =
+            serde_json::from_slice(&self.read(&manifest)?).map_err(|error| malformed(error.to_string()))?;
+        let mut weights = Weights::new();
+        for group in groups {
+            let mut bytes = Vec::new();
+            for path in &group.paths {
+                bytes.extend(self.read(&self.folder.join(path))?);
+            }
+            let mut rest = bytes.as_slice();
+            for entry in &group.weights {
+                let values = entry.take(&mut rest).map_err(malformed)?;
+                let (name, tensor) = entry.convert(values).map_err(malformed)?;
+                weights.insert(name, tensor);
+            }
+            if !rest.is_empty() {
+                return Err(malformed(format!("its .bin file is {} bytes longer than its tensors", rest.len())));
+            }
+        }
+        check(&weights).map_err(|error| ImportError::model(&manifest, error))?;
+        Ok(weights)
+    }
 }
 
 impl Entry {

@@ -16,7 +16,7 @@ use super::LabError;
 use crate::clock::SystemClock;
 use crate::round::Federation;
 use crate::secret;
-use crate::serve::{Admission, App, ConnectionBounds, EventStreams, JoinLimiter, Origins, serve};
+use crate::serve::{Admission, App, ConnectionBounds, EventStreams, JoinLimiter, Origins, Page, serve};
 use crate::store::FederationRecord;
 
 /// How updates travel.
@@ -90,11 +90,12 @@ impl HttpDelivery {
             federation,
             joins: Arc::new(JoinLimiter::new(u32::MAX)),
             origins: Origins::default(),
+            tls: None,
             connections: ConnectionBounds::for_this_process(),
             streams: EventStreams::default(),
             stopping,
         };
-        runtime.spawn(serve(listener, app, None, async move {
+        runtime.spawn(serve(listener, app, Page::None, async move {
             // A sender that is gone is a stop, too.
             let _ = stopped.wait_for(|stop| *stop).await;
         }));

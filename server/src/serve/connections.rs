@@ -1,16 +1,20 @@
-//! Connections: an accept loop with bounds. Each connection has a deadline for a request's head, for the time without a
-//! request, and for a peer that does not read; there are caps by address and in total.
+//! Connections: an accept loop with bounds. Each connection has a deadline for its TLS handshake, for a request's head, for the
+//! time without a request, and for a peer that does not read; there are caps by address and in total.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::join_limiter::network;
 use super::write_timeout::WriteTimeout;
@@ -18,7 +22,7 @@ use super::write_timeout::WriteTimeout;
 /// Bounds of connections.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionBounds {
-    /// How long a request's head may take, and how long a connection may be without a request.
+    /// How long a TLS handshake and a request's head may take, and how long a connection may be without a request.
     pub head_timeout: Duration,
     /// How long a peer may read nothing while there is something to send.
     pub write_timeout: Duration,
@@ -105,18 +109,23 @@ impl Drop for Slot {
     }
 }
 
+/// What all connections are served with.
+pub(super) struct Served {
+    pub router: Router,
+    /// Absent: plain HTTP.
+    pub tls: Option<TlsAcceptor>,
+    pub bounds: ConnectionBounds,
+    pub is_behind_proxy: bool,
+}
+
 /// Accepts connections until `stop` resolves, then lets requests under way finish for up to `grace`.
-pub(super) async fn accept(
-    listener: TcpListener,
-    router: Router,
-    bounds: ConnectionBounds,
-    is_behind_proxy: bool,
-    stop: impl Future<Output = ()>,
-    grace: Duration,
-) {
+pub(super) async fn accept(listener: TcpListener, served: Served, stop: impl Future<Output = ()>, grace: Duration) {
+    let Served { router, tls, bounds, is_behind_proxy } = served;
     let per_address = if is_behind_proxy { bounds.total } else { bounds.per_address };
     let connections = OpenCounts::default();
     let under_way = GracefulShutdown::new();
+    // Dropped at the stop: a handshake has no request under way.
+    let (open, is_open) = watch::channel(());
     tokio::pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -134,36 +143,68 @@ pub(super) async fn accept(
         };
         // Dropping the stream closes it.
         let Some(slot) = connections.acquire(peer.ip(), bounds.total, per_address) else { continue };
-        let connection = under_way.watch(connection(stream, peer, router.clone(), bounds));
+        // Small answers go at once. A system that cannot do it still answers.
+        let _ = stream.set_nodelay(true);
+        let stream = WriteTimeout::new(stream, bounds.write_timeout);
+        let router = router.clone().layer(axum::Extension(ConnectInfo(peer)));
+        let watcher = under_way.watcher();
+        let (tls, mut is_open) = (tls.clone(), is_open.clone());
         tokio::spawn(async move {
             let _slot = slot;
-            // A connection that breaks is its peer's doing, and nothing to act on.
-            let _ = connection.await;
+            let Some(tls) = tls else { return requests(stream, router, bounds, watcher).await };
+            let secured = tokio::select! {
+                secured = tokio::time::timeout(bounds.head_timeout, handshake(stream, tls)) => secured,
+                _ = is_open.changed() => return,
+            };
+            if let Ok(Some(stream)) = secured {
+                requests(stream, router, bounds, watcher).await;
+            }
         });
     }
-    drop(listener);
+    drop((listener, open));
     if tokio::time::timeout(grace, under_way.shutdown()).await.is_err() {
         tracing::info!("requests that took too long were cut off");
     }
 }
 
-type Service = hyper_util::service::TowerToHyperService<Router>;
+/// What a client gets that speaks plain HTTP where TLS is spoken.
+const PLAIN_HTTP: &str = "This port speaks HTTPS: use the link that begins with https://.\n";
 
-fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    router: Router,
-    bounds: ConnectionBounds,
-) -> hyper::server::conn::http1::Connection<TokioIo<WriteTimeout<TcpStream>>, Service> {
-    // Small answers go at once. A system that cannot do it still answers.
-    let _ = stream.set_nodelay(true);
-    let router = router.layer(axum::Extension(ConnectInfo(peer)));
+/// The stream within TLS, unless the peer speaks something else.
+async fn handshake(
+    mut stream: WriteTimeout<TcpStream>,
+    tls: TlsAcceptor,
+) -> Option<TlsStream<WriteTimeout<TcpStream>>> {
+    let mut first = [0];
+    // Every method of HTTP begins with a capital letter, and no TLS record does.
+    if stream.get_ref().peek(&mut first).await.ok()? == 1 && first[0].is_ascii_uppercase() {
+        let answer = format!(
+            "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{PLAIN_HTTP}",
+            PLAIN_HTTP.len()
+        );
+        // Read first: closing with something unread would take the answer away.
+        let _ = stream.read(&mut [0; 4_096]).await;
+        let _ = stream.write_all(answer.as_bytes()).await;
+        let _ = stream.shutdown().await;
+        return None;
+    }
+    // A handshake that fails is its peer's doing: a scanner, or a browser that was told not to go on.
+    tls.accept(stream).await.ok()
+}
+
+/// Answers the requests of a connection until its end.
+async fn requests<S>(stream: S, router: Router, bounds: ConnectionBounds, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = hyper_util::service::TowerToHyperService::new(router);
-    hyper::server::conn::http1::Builder::new()
+    let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.head_timeout)
         .max_buf_size(BUFFER_BYTES)
-        .serve_connection(TokioIo::new(WriteTimeout::new(stream, bounds.write_timeout)), service)
+        .serve_connection(TokioIo::new(stream), service);
+    // A connection that breaks is its peer's doing, and nothing to act on.
+    let _ = watcher.watch(connection).await;
 }
 
 #[cfg(test)]

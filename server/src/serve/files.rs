@@ -1,4 +1,4 @@
-//! Files: immutable weights by hash, and the built page.
+//! Files: immutable weights by hash, and those of the lecture.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -139,21 +139,6 @@ fn parse_range(range: &str, length: u64) -> Option<Option<(u64, u64)>> {
         (first, last) => (first.parse().ok()?, last.parse::<u64>().ok()?.checked_add(1)?.min(length)),
     };
     Some((start < end).then_some((start, end)))
-}
-
-/// The built page: pre-compressed where there is such a file, revalidated at each use since names have no hash.
-pub(super) fn page(dist: &FilePath) -> Router {
-    let files = |folder: &FilePath| ServeDir::new(folder).precompressed_br().precompressed_gzip();
-    let revalidate = HeaderValue::from_static("no-cache");
-    // Catalogues of messages have an ending that stands for no media type.
-    let text = HeaderValue::from_static("text/plain; charset=utf-8");
-    let locales = Router::new()
-        .fallback_service(files(&dist.join("locales")))
-        .layer(SetResponseHeaderLayer::overriding(header::CONTENT_TYPE, text));
-    Router::new()
-        .nest("/locales", locales)
-        .fallback_service(files(dist))
-        .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, revalidate))
 }
 
 /// The lecture's files, for frames and pictures of this origin alone. Scripts in them do not run: they would have the

@@ -29,6 +29,7 @@ pub(super) async fn status(
 ) -> Result<Json<FederationStatus>, ServeError> {
     let Query(pages) = pages.map_err(|error| RequestError::Malformed(error.body_text()))?;
     let JoinCode { code: join_code, expires_at_s: join_code_expires_at_s } = app.admission.join_code();
+    let certificate_sha256 = app.tls.as_ref().map(|tls| tls.fingerprint());
     let status = app.blocking(move |federation| {
         let snapshot = federation.snapshot();
         Ok(FederationStatus {
@@ -43,6 +44,7 @@ pub(super) async fn status(
             settings: snapshot.settings.clone(),
             lecture: federation.lecture_status(),
             few_contributors: snapshot.manifest.few_contributors,
+            certificate_sha256,
         })
     });
     Ok(Json(status.await?))

@@ -8,13 +8,13 @@ mod events;
 mod files;
 mod instructor;
 mod join_limiter;
+mod page;
 mod participant;
 mod problem;
 mod security;
 mod status;
 mod write_timeout;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ use axum::routing::{delete, get, patch, post, put};
 use axum::{Extension, Router};
 use emofed::protocol::ClientUpdate;
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 pub use self::admission::Admission;
@@ -32,8 +33,10 @@ pub use self::connections::ConnectionBounds;
 use self::connections::OpenCounts;
 pub use self::error::{RequestError, ServeError};
 pub use self::join_limiter::JoinLimiter;
+pub use self::page::{EmbeddedFile, Page};
 pub use self::security::{Origins, authority, is_loopback};
 use crate::round::Federation;
+use crate::tls::{Tls, TlsError};
 
 /// A request that takes longer than this is given up; event streams are exempt.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -57,6 +60,8 @@ pub struct App {
     pub joins: Arc<JoinLimiter>,
     /// Where requests may come from.
     pub origins: Origins,
+    /// The certificate; absent where plain HTTP is spoken.
+    pub tls: Option<Arc<Tls>>,
     /// Bounds of connections.
     pub connections: ConnectionBounds,
     /// Event streams that are open.
@@ -93,8 +98,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Number {
     }
 }
 
-/// All routes. `dist` is the built page.
-pub fn router(app: App, dist: Option<PathBuf>) -> Router {
+/// All routes.
+pub fn router(app: App, page: Page) -> Router {
     let max_update = ClientUpdate::max_size(&app.federation.snapshot().base);
     let calls = Router::new()
         .route("/api/v2/manifest", get(participant::manifest))
@@ -126,10 +131,7 @@ pub fn router(app: App, dist: Option<PathBuf>) -> Router {
         Some(folder) => router.nest_service("/lecture", files::lecture(folder)),
         None => router,
     };
-    let router = match dist {
-        Some(dist) => router.fallback_service(files::page(&dist)),
-        None => router.fallback(no_route),
-    };
+    let router = router.fallback_service(page.router());
     security::protect(router, app.origins)
 }
 
@@ -142,20 +144,28 @@ async fn method_not_allowed() -> RequestError {
 }
 
 /// Serves until `stop` resolves, then lets requests under way finish for up to [`GRACE`].
+///
+/// # Errors
+/// TLS cannot be set up.
 pub async fn serve(
     listener: TcpListener,
     app: App,
-    dist: Option<PathBuf>,
+    page: Page,
     stop: impl Future<Output = ()> + Send + 'static,
-) {
-    let federation = app.federation.clone();
+) -> Result<(), TlsError> {
+    let tls = app.tls.as_ref().map(|tls| tls.server_config()).transpose()?.map(TlsAcceptor::from);
+    let (federation, certificate) = (app.federation.clone(), app.tls.clone());
     let ticking = tokio::spawn(async move {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let federation = federation.clone();
-            match tokio::task::spawn_blocking(move || federation.advance()).await {
+            let (federation, certificate) = (federation.clone(), certificate.clone());
+            let tick = move || {
+                certificate.as_deref().inspect(|tls| refresh(tls));
+                federation.advance()
+            };
+            match tokio::task::spawn_blocking(tick).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::error!(%error, "advancing the round failed; retrying"),
                 Err(error) => tracing::error!(%error, "the task that advances the round failed; retrying"),
@@ -163,6 +173,17 @@ pub async fn serve(
         }
     });
     let (bounds, is_behind_proxy) = (app.connections, app.origins.trusted_proxy);
-    connections::accept(listener, router(app, dist), bounds, is_behind_proxy, stop, GRACE).await;
+    let served = connections::Served { router: router(app, page), tls, bounds, is_behind_proxy };
+    connections::accept(listener, served, stop, GRACE).await;
     ticking.abort();
+    Ok(())
+}
+
+/// Takes another certificate into use if its files have changed.
+fn refresh(tls: &Tls) {
+    match tls.refresh() {
+        Ok(true) => tracing::info!(sha256 = tls.fingerprint(), "the certificate was read again"),
+        Ok(false) => {}
+        Err(error) => tracing::warn!(%error, "the changed certificate cannot be used; the former one stays"),
+    }
 }

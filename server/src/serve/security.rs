@@ -44,6 +44,10 @@ const MACHINES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 pub struct Origins {
     /// The origin that browsers see, such as `https://class.example.org`; absent where only loopback is served.
     pub public: Option<String>,
+    /// Other origins of the same aggregator, such as those of the other addresses that a self-signed certificate is valid for.
+    pub aliases: Vec<String>,
+    /// Whether the aggregator speaks TLS itself.
+    pub is_tls: bool,
     /// Whether a proxy in front is configured.
     pub trusted_proxy: bool,
     /// Origins whose pages and files may be on the stage.
@@ -84,12 +88,11 @@ impl Origins {
             return Err(RequestError::UnexpectedProxy { header });
         }
         // A page elsewhere whose name resolves to this machine (DNS rebinding) sends its own name.
-        let named = headers.get(header::HOST).and_then(|host| host.to_str().ok()).or_else(|| request.uri().host());
-        let host = named.unwrap_or_default();
-        let expected = match &self.public {
-            Some(origin) => authority(origin).is_some_and(|authority| authority.eq_ignore_ascii_case(host)),
-            None => is_loopback(host),
-        };
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).or_else(|| request.uri().host());
+        let host = host.unwrap_or_default();
+        let names = |origin: &&String| authority(origin).is_some_and(|name| name.eq_ignore_ascii_case(host));
+        let named = self.public.iter().chain(&self.aliases).find(names);
+        let expected = named.is_some() || (self.public.is_none() && is_loopback(host));
         let is_machine = MACHINES.contains(&request.uri().path()) && is_loopback(host);
         if !expected && !is_machine {
             return Err(match &self.public {
@@ -98,7 +101,8 @@ impl Origins {
             });
         }
         if let Some(origin) = headers.get(header::ORIGIN) {
-            let own = self.public.clone().unwrap_or_else(|| format!("http://{host}"));
+            let scheme = if self.is_tls { "https" } else { "http" };
+            let own = named.or(self.public.as_ref()).cloned().unwrap_or_else(|| format!("{scheme}://{host}"));
             if !origin.to_str().is_ok_and(|origin| origin.eq_ignore_ascii_case(&own)) {
                 return Err(RequestError::OtherOrigin);
             }
@@ -205,6 +209,26 @@ mod tests {
         assert!(!passes(&public, "/", &[("host", "127.0.0.1:8787")]));
         assert!(passes(&public, "/readyz", &[("host", "127.0.0.1:8787")]));
         assert!(!passes(&public, "/readyz", &[("host", "evil.example")]));
+    }
+
+    #[test]
+    fn with_tls_each_name_of_the_certificate_passes_and_its_own_origin_alone() {
+        let loopback = Origins { is_tls: true, ..Origins::default() };
+        let host = ("host", "127.0.0.1:8787");
+        assert!(passes(&loopback, "/", &[host, ("origin", "https://127.0.0.1:8787")]));
+        assert!(!passes(&loopback, "/", &[host, ("origin", "http://127.0.0.1:8787")]));
+        let network = Origins {
+            public: Some("https://192.0.2.7:8787".to_owned()),
+            aliases: vec!["https://localhost:8787".to_owned()],
+            is_tls: true,
+            ..Origins::default()
+        };
+        for name in ["192.0.2.7:8787", "localhost:8787"] {
+            assert!(passes(&network, "/", &[("host", name), ("origin", &format!("https://{name}"))]), "{name}");
+            assert!(!passes(&network, "/", &[("host", name), ("origin", &format!("http://{name}"))]), "{name}");
+        }
+        assert!(!passes(&network, "/", &[("host", "localhost:8787"), ("origin", "https://192.0.2.7:8787")]));
+        assert!(!passes(&network, "/", &[("host", "192.0.2.8:8787")]));
     }
 
     #[test]

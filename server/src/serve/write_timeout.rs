@@ -21,6 +21,10 @@ impl<S> WriteTimeout<S> {
         Self { stream, timeout, deadline: Box::pin(sleep(timeout)), is_waiting: false }
     }
 
+    pub(super) fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
     fn watched<T>(&mut self, context: &mut Context<'_>, written: Poll<Result<T>>) -> Poll<Result<T>> {
         if written.is_ready() {
             self.is_waiting = false;

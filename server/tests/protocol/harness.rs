@@ -16,8 +16,9 @@ use emofed::protocol::{
 use emofed::weights::{Tensor, Weights};
 use emofed_server::clock::Clock;
 use emofed_server::round::{Federation, FederationBounds, FederationConfig, SanityCheck, Stage, publish_made};
-use emofed_server::serve::{Admission, App, ConnectionBounds, EventStreams, JoinLimiter, Origins, serve};
+use emofed_server::serve::{Admission, App, ConnectionBounds, EventStreams, JoinLimiter, Origins, Page, serve};
 use emofed_server::store::{BackboneRecord, EmbeddedStore, FederationRecord, Records, Store};
+use emofed_server::tls::{Tls, TlsError};
 use reqwest::{Client, Response};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -54,12 +55,13 @@ pub const TIGHT: ConnectionBounds = ConnectionBounds {
 /// A running aggregator.
 pub struct TestServer {
     pub address: SocketAddr,
+    scheme: &'static str,
     pub client: Client,
     pub clock: Arc<TestClock>,
     pub federation: Arc<Federation>,
     stop: Option<oneshot::Sender<()>>,
     stopping: watch::Sender<bool>,
-    server: JoinHandle<()>,
+    server: JoinHandle<Result<(), TlsError>>,
 }
 
 /// What few tests change.
@@ -69,6 +71,8 @@ struct Special {
     strategy: Strategy,
     stage: Stage,
     origins: Origins,
+    tls: Option<Arc<Tls>>,
+    page: Option<Page>,
 }
 
 /// A participant.
@@ -177,12 +181,29 @@ impl TestServer {
         Self::start_configured(store, for_two(), true, FederationBounds::default(), special).await
     }
 
+    /// A demonstration that speaks TLS with this certificate.
+    pub async fn start_tls(folder: &Path, tls: Tls, client: Client) -> Self {
+        let store = Arc::new(EmbeddedStore::open(folder).unwrap());
+        let origins = Origins { is_tls: true, ..Origins::default() };
+        let special = Special { origins, tls: Some(Arc::new(tls)), ..Special::default() };
+        let bounds = FederationBounds { shortest_round_s: 0, ..FederationBounds::default() };
+        let server = Self::start_configured(store, for_two(), true, bounds, special).await;
+        Self { client, ..server }
+    }
+
+    /// A demonstration with this page.
+    pub async fn start_page(folder: &Path, page: Page) -> Self {
+        let store = Arc::new(EmbeddedStore::open(folder).unwrap());
+        let special = Special { page: Some(page), ..Special::default() };
+        Self::start_configured(store, for_two(), true, FederationBounds::default(), special).await
+    }
+
     async fn start_configured(
         store: Arc<dyn Store>,
         rounds: RoundSettings,
         few_contributors: bool,
         bounds: FederationBounds,
-        Special { limits, strategy, stage, origins }: Special,
+        Special { limits, strategy, stage, origins, tls, page }: Special,
     ) -> Self {
         let clock = Arc::new(TestClock(AtomicU64::new(1_000)));
         let config = FederationConfig {
@@ -212,6 +233,7 @@ impl TestServer {
             admission: Arc::new(admission),
             joins: Arc::new(JoinLimiter::new(1_000)),
             origins,
+            tls: tls.clone(),
             connections: TIGHT,
             streams: EventStreams::default(),
             stopping: receiver,
@@ -219,10 +241,11 @@ impl TestServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(serve(listener, app, None, async move {
+        let server = tokio::spawn(serve(listener, app, page.unwrap_or(Page::None), async move {
             let _ = stopped.await;
         }));
-        Self { address, client: Client::new(), clock, federation, stop: Some(stop), stopping, server }
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        Self { address, scheme, client: Client::new(), clock, federation, stop: Some(stop), stopping, server }
     }
 
     /// Stops the aggregator and lets go of the store.
@@ -231,7 +254,7 @@ impl TestServer {
         let _ = self.stop.take().unwrap().send(());
         let Self { server, federation, client, .. } = self;
         drop(client);
-        server.await.unwrap();
+        server.await.unwrap().unwrap();
         // The tick may hold the federation for a moment longer.
         while Arc::strong_count(&federation) > 1 {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -239,7 +262,7 @@ impl TestServer {
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
     }
 
     pub async fn manifest(&self) -> Manifest {

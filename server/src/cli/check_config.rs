@@ -1,0 +1,48 @@
+//! `emofed check-config`.
+
+use std::path::PathBuf;
+
+use emofed_server::config::Config;
+use emofed_server::tls::with_colons;
+
+use super::configured::{ConfiguredArguments, configured_certificate};
+use super::{Failure, print};
+
+#[derive(clap::Args)]
+#[command(after_help = "Example: emofed check-config emofed.toml --listen 0.0.0.0:8787")]
+pub struct Arguments {
+    /// The configuration, in TOML
+    file: PathBuf,
+    #[command(flatten)]
+    configured: ConfiguredArguments,
+}
+
+/// Prints the whole configuration as it would be in effect. Fails where `emofed serve` would not start with it.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let mut config = arguments.configured.read(Some(&arguments.file))?;
+    let certificate = configured_certificate(&config)?;
+    let tls = match (&certificate, config.self_signed, config.trusted_proxy) {
+        (Some(tls), ..) => format!("with the configured certificate, SHA-256 {}", with_colons(&tls.fingerprint())),
+        (None, true, _) => "with a self-signed certificate, kept in the data folder".to_owned(),
+        (None, false, true) => "left to the proxy".to_owned(),
+        (None, false, false) => "none; loopback only".to_owned(),
+    };
+    let origin = config.public_origin.as_deref().unwrap_or("by the address it listens on");
+    print(format!("# Listens on {}. Origin: {origin}. TLS: {tls}.", arguments.configured.listen));
+    if config.few_contributors {
+        print("# A demonstration: fewer than three may contribute (--allow-few-contributors).");
+    }
+    if config.limits.max_norm.is_none() {
+        print("# limits.max_norm: by what the learning settings can reach with the model.");
+    }
+    print(effective(&mut config)?);
+    Ok(())
+}
+
+/// The configuration with all defaults, as it could be written into a file.
+fn effective(config: &mut Config) -> Result<String, Failure> {
+    config.name = Some(config.federation_config(0).name);
+    config.limits.joins_per_address_per_hour = Some(config.limits.joins_per_address());
+    let text = toml::Table::try_from(&*config).ok().and_then(|table| toml::to_string_pretty(&table).ok());
+    text.ok_or_else(|| Failure::new("the configuration cannot be written as TOML", "report this as a defect"))
+}
