@@ -47,3 +47,15 @@ async fn an_extractor_whose_code_does_not_load_is_started_again() {
     student.wait_for_backend("cpu").await;
     student.wait_for_frames().await;
 }
+
+/// What a student's browser loads before anything is shown, compressed, in English.
+#[test]
+fn the_students_page_is_small() {
+    const MOST_BYTES: u64 = 250_000;
+    let files = ["index.html", "style.css", "start.js", "student.js", "student_bg.wasm", "locales/en.ftl"];
+    let dist = emofed_tests::e2e::path_from_env("EMOFED_DIST");
+    let size = |file: &str| std::fs::metadata(dist.join(format!("{file}.br"))).map(|file| file.len()).unwrap();
+    let sizes = files.map(|file| (file, size(file)));
+    let sum: u64 = sizes.iter().map(|(_, bytes)| bytes).sum();
+    assert!(sum <= MOST_BYTES, "{sum} bytes: {sizes:?}");
+}
