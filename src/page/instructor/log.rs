@@ -196,6 +196,7 @@ pub(super) mod tests {
         let round = OpenRound { id: 7, base_version: 3, minimum_clients: 3, received, deadline_s: 90 };
         let summary = RoundSummary { id: 7, base_version: 3, received, phase: RoundPhase::Open, opened_at_s: 30 };
         FederationStatus {
+            certificate_sha256: None,
             name: "A & B".to_owned(),
             join_code: "SECRET".to_owned(),
             join_code_expires_at_s: None,
