@@ -51,6 +51,8 @@ pub struct ClipEditReport {
     pub edit: ClipEdit,
     /// Whether it was done. It was not if an update that was sent contains the clip, or the clip is gone.
     pub done: bool,
+    /// It was in an update that was not sent, which is made anew.
+    pub was_in_update: bool,
 }
 
 /// What becomes of a clip.

@@ -10,11 +10,11 @@ use super::{Scales, WeightsError};
 /// The places of a file's values. Values are numbered through all tensors, in the order of the tensors' names, as
 /// [`super::Weights::iter`] gives them.
 #[derive(Clone, Debug)]
-pub struct ValueRanges(Vec<Place>);
+pub struct ValueRanges(Vec<TensorRange>);
 
 /// A tensor in the file.
 #[derive(Clone, Debug)]
-struct Place {
+struct TensorRange {
     /// Numbers of its values.
     values: Range<usize>,
     /// Position of its first byte in the file.
@@ -83,7 +83,7 @@ impl ValueRanges {
             };
             let count: usize = tensor.shape.iter().product();
             let byte = first_byte + tensor.data_offsets.0 as u64;
-            places.push(Place { values: next..next + count, byte, encoding });
+            places.push(TensorRange { values: next..next + count, byte, encoding });
             next += count;
         }
         Ok(Self(places))

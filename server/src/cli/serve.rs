@@ -26,7 +26,7 @@ use tracing_subscriber::EnvFilter;
 use super::configured::{ConfiguredArguments, configured_certificate};
 use super::credentials::{Links, open_federation, unwritable};
 use super::import::import_embedded;
-use super::secured::{Secured, origins};
+use super::server_certificate::{ServerCertificate, origins};
 use super::{DataFolder, Failure, print, runtime};
 
 /// The seed of the first model: the same backbone gives the same start everywhere.
@@ -88,8 +88,10 @@ async fn start(arguments: Arguments, config: Config, certificate: Option<Tls>) -
     })?;
     let address = listener.local_addr().unwrap_or(configured.listen);
     let secured = match certificate {
-        Some(tls) => Some(Secured { tls, names: Vec::new() }),
-        None if config.self_signed => Some(Secured::by_itself(&data, address, &configured.tls_name, &config)?),
+        Some(tls) => Some(ServerCertificate { tls, names: Vec::new() }),
+        None if config.self_signed => {
+            Some(ServerCertificate::by_itself(&data, address, &configured.tls_name, &config)?)
+        }
         None => None,
     };
     import_embedded(&records)?;

@@ -64,6 +64,11 @@ impl Stage {
             return false;
         }
         if let Some(name) = address.strip_prefix(LECTURE_FOLDER) {
+            // Browsers read these as separators and dots.
+            let lower = name.to_ascii_lowercase();
+            if ["%2e", "%2f", "%5c"].iter().any(|escaped| lower.contains(escaped)) {
+                return false;
+            }
             let parts_are_names = name.split('/').all(|part| !part.is_empty() && !part.starts_with('.'));
             return self.folder.is_some() && parts_are_names;
         }
@@ -100,6 +105,7 @@ mod tests {
             "lecture//etc",
             "lecture/a\\..\\b",
             "lecture/",
+            "lecture/%2e%2E/instructor.html",
             "index.html",
         ] {
             assert!(!page(refused), "{refused}");

@@ -256,7 +256,9 @@ impl Federation {
         });
         let recent_rounds = state.ended_rounds.iter().cloned().collect();
         let detector = self.detector.clone();
-        let lecture = state.lecture.clone().unwrap_or_else(|| self.config.stage.lecture.clone());
+        // The configuration of this start may not allow what was set under another one.
+        let stored = state.lecture.clone().filter(|lecture| self.config.stage.check(lecture).is_ok());
+        let lecture = stored.unwrap_or_else(|| self.config.stage.lecture.clone());
         let manifest = Manifest { model, round, detector, recent_rounds, lecture, ..before.manifest.clone() };
         let settings = self.effective_settings(state);
         let snapshot = Arc::new(Snapshot::new(manifest, base, settings, state.newest_round));

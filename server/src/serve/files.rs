@@ -6,9 +6,11 @@ use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::Request;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Router};
 use emofed::protocol::SAFETENSORS;
@@ -148,6 +150,11 @@ pub(super) fn lecture(folder: &FilePath) -> Router {
         frame-ancestors 'self'";
     Router::new()
         .fallback_service(ServeDir::new(folder).append_index_html_on_directories(false))
+        .layer(middleware::from_fn(|request: Request, next: Next| async move {
+            // Hidden files are no lecture's.
+            let path = request.uri().path().to_ascii_lowercase().replace("%2e", ".");
+            if path.contains("/.") { RequestError::NoRoute.into_response() } else { next.run(request).await }
+        }))
         .layer(SetResponseHeaderLayer::overriding(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy)))
         .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, HeaderValue::from_static("no-cache")))
 }

@@ -13,9 +13,13 @@ use super::error::RequestError;
 
 /// Headers on every answer. Scripts, workers, styles and connections only from here; WebAssembly may be compiled; frames,
 /// videos and pictures of the lecture from the stage's origins, too. A meeting on the stage may ask for camera and microphone.
-fn headers(origins: &Origins) -> [(HeaderName, String); 6] {
+fn headers(origins: &Origins, may_be_embedded: bool) -> [(HeaderName, String); 6] {
     let stage: String = origins.stage.iter().map(|origin| format!(" {origin}")).collect();
-    let embedders = if origins.embedders.is_empty() { "'none'".to_owned() } else { origins.embedders.join(" ") };
+    let embedders = if origins.embedders.is_empty() || !may_be_embedded {
+        "'none'".to_owned()
+    } else {
+        origins.embedders.join(" ")
+    };
     let policy = format!(
         "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; \
          img-src 'self' data: blob:{stage}; connect-src 'self'; media-src 'self' blob:{stage}; manifest-src 'self'; \
@@ -57,26 +61,32 @@ pub struct Origins {
 }
 
 pub(super) fn protect(router: Router, origins: Origins) -> Router {
-    let headers = headers(&origins).map(|(name, value)| (name, HeaderValue::try_from(value).ok()));
-    router
-        .layer(middleware::from_fn(move |request: Request, next: Next| {
-            let refused = origins.check(&request).err();
-            async move {
-                match refused {
-                    Some(refused) => refused.into_response(),
-                    None => next.run(request).await,
-                }
-            }
-        }))
-        .layer(middleware::map_response(move |mut response: Response| {
+    let made = |may_be_embedded| {
+        headers(&origins, may_be_embedded).map(|(name, value)| (name, HeaderValue::try_from(value).ok()))
+    };
+    let (embeddable, closed) = (made(true), made(false));
+    router.layer(middleware::from_fn(move |request: Request, next: Next| {
+        let refused = origins.check(&request).err();
+        let headers = if is_students_page(&request) { embeddable.clone() } else { closed.clone() };
+        async move {
+            let mut response = match refused {
+                Some(refused) => refused.into_response(),
+                None => next.run(request).await,
+            };
             // What a route says itself, as of the lecture's files, stays.
-            for (name, value) in &headers {
+            for (name, value) in headers {
                 if let Some(value) = value {
-                    response.headers_mut().entry(name).or_insert_with(|| value.clone());
+                    response.headers_mut().entry(name).or_insert(value);
                 }
             }
-            async move { response }
-        }))
+            response
+        }
+    }))
+}
+
+/// The one page that others may show in a frame, if the configuration names them.
+fn is_students_page(request: &Request) -> bool {
+    matches!(request.uri().path(), "/" | "/index.html")
 }
 
 impl Origins {
@@ -123,7 +133,7 @@ impl Origins {
             && headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate")
             && match destination {
                 Some("document") => true,
-                Some("iframe") => !self.embedders.is_empty(),
+                Some("iframe") => !self.embedders.is_empty() && is_students_page(request),
                 _ => false,
             }
     }

@@ -1,7 +1,7 @@
 //! A certificate of the aggregator's own making, for a classroom's network: who opens the page compares its fingerprint, once.
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
@@ -106,6 +106,13 @@ pub fn names(address: SocketAddr) -> Result<Vec<String>, TlsError> {
         // A stable order, so that the link stays the same; IPv4 first, which is easier to type.
         found.sort();
         found.dedup();
+        // The address that leads out comes first: others may be those of containers. Connecting a UDP socket sends nothing.
+        let leads_out = UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
+            socket.connect("192.0.2.1:9")?;
+            socket.local_addr()
+        });
+        let leads_out = leads_out.map(|address| address.ip()).ok();
+        found.sort_by_key(|of| Some(*of) != leads_out);
     }
     let mut names: Vec<String> = found.iter().map(IpAddr::to_string).collect();
     if ip.is_unspecified() || ip.is_loopback() {

@@ -12,7 +12,7 @@ use web_sys::{HtmlDialogElement, HtmlInputElement, VisibilityState};
 
 use super::api::Api;
 use super::command::Command;
-use super::log::{Happening, Log};
+use super::log::{Log, LogEvent};
 use super::versions::Versions;
 use super::{invitation, report, round, settings, stage, tables};
 use crate::browser::event_stream::EventStream;
@@ -280,7 +280,7 @@ impl Desk {
                     dom::show("problem", false);
                     // All else follows from the next status.
                     if matches!(command, Command::Revoke(_)) {
-                        desk.log.borrow_mut().note(round::now_s(), Happening::Revoked);
+                        desk.log.borrow_mut().note(round::now_s(), LogEvent::Revoked);
                     }
                 }
                 Err(error) => dom::problem(move || words::failed(&error)),

@@ -11,7 +11,7 @@ const MAX_ENTRIES: usize = 300;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Happening {
+pub enum LogEvent {
     /// A round takes updates.
     RoundOpened {
         /// The round.
@@ -64,9 +64,9 @@ pub enum Happening {
     Revoked,
 }
 
-impl Happening {
+impl LogEvent {
     /// Whether both tell of the same.
-    fn is_told_by(&self, other: &Self) -> bool {
+    fn is_covered_by(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::RoundOpened { round: a, .. }, Self::RoundOpened { round: b, .. })
             | (Self::RoundClosed { round: a, .. }, Self::RoundClosed { round: b, .. })
@@ -88,7 +88,7 @@ pub struct Entry {
     /// Seconds since 1970.
     pub at_s: u64,
     /// What happened.
-    pub what: Happening,
+    pub what: LogEvent,
 }
 
 /// The log, newest first.
@@ -109,12 +109,12 @@ impl Log {
     }
 
     /// Adds what happened, unless it is there already. Updates of a round that come one after the other are one entry.
-    pub fn note(&mut self, at_s: u64, what: Happening) {
-        if self.entries.iter().any(|entry| what.is_told_by(&entry.what)) {
+    pub fn note(&mut self, at_s: u64, what: LogEvent) {
+        if self.entries.iter().any(|entry| what.is_covered_by(&entry.what)) {
             return;
         }
-        if let (Happening::UpdatesReceived { round, .. }, Some(newest)) = (&what, self.entries.front_mut())
-            && matches!(&newest.what, Happening::UpdatesReceived { round: same, .. } if same == round)
+        if let (LogEvent::UpdatesReceived { round, .. }, Some(newest)) = (&what, self.entries.front_mut())
+            && matches!(&newest.what, LogEvent::UpdatesReceived { round: same, .. } if same == round)
         {
             *newest = Entry { at_s, what };
             return;
@@ -126,16 +126,16 @@ impl Log {
     /// Adds what an event tells; `status` is the newest before it.
     pub fn note_event(&mut self, at_s: u64, event: &Event, status: &FederationStatus) {
         let what = match *event {
-            Event::RoundOpened { round, base_version } => Happening::RoundOpened { round, base_version },
+            Event::RoundOpened { round, base_version } => LogEvent::RoundOpened { round, base_version },
             Event::UpdateReceived { round, received } => {
                 let open = status.round.as_ref().filter(|open| open.id == round);
-                Happening::UpdatesReceived { round, received, needed: open.map(|open| open.minimum_clients) }
+                LogEvent::UpdatesReceived { round, received, needed: open.map(|open| open.minimum_clients) }
             }
             // The next status tells these with their reasons.
             Event::RoundClosed { reason: CloseReason::Rejected | CloseReason::Abandoned, .. } => return,
-            Event::RoundClosed { round, reason } => Happening::RoundClosed { round, reason },
-            Event::ModelPublished { version } => Happening::Published { version },
-            Event::ModelRolledBack { version, restored } => Happening::RolledBack { version, restored },
+            Event::RoundClosed { round, reason } => LogEvent::RoundClosed { round, reason },
+            Event::ModelPublished { version } => LogEvent::Published { version },
+            Event::ModelRolledBack { version, restored } => LogEvent::RolledBack { version, restored },
             Event::LectureChanged | Event::Unknown => return,
         };
         self.note(at_s, what);
@@ -146,20 +146,20 @@ impl Log {
         for round in after.rounds.iter().rev() {
             let earlier = before.rounds.iter().find(|earlier| earlier.id == round.id);
             if earlier.is_none() && before.rounds.first().is_none_or(|newest| newest.id < round.id) {
-                let opened = Happening::RoundOpened { round: round.id, base_version: round.base_version };
+                let opened = LogEvent::RoundOpened { round: round.id, base_version: round.base_version };
                 self.note(round.opened_at_s, opened);
             }
             let has_failed =
                 |phase: &RoundPhase| matches!(phase, RoundPhase::Rejected { .. } | RoundPhase::Abandoned { .. });
             if has_failed(&round.phase) && !earlier.is_some_and(|earlier| has_failed(&earlier.phase)) {
-                self.note(at_s, Happening::RoundFailed { round: round.id, phase: round.phase.clone() });
+                self.note(at_s, LogEvent::RoundFailed { round: round.id, phase: round.phase.clone() });
             }
         }
         if let Some(open) = &after.round {
             let earlier = before.round.as_ref().filter(|earlier| earlier.id == open.id);
             if open.received > earlier.map_or(0, |earlier| earlier.received) {
                 let needed = Some(open.minimum_clients);
-                self.note(at_s, Happening::UpdatesReceived { round: open.id, received: open.received, needed });
+                self.note(at_s, LogEvent::UpdatesReceived { round: open.id, received: open.received, needed });
             }
         }
         let known = before.models.first().map_or(0, |model| model.version);
@@ -167,21 +167,21 @@ impl Log {
             self.note(model.published_at_s, published(model));
         }
         if before.lecture.current != after.lecture.current {
-            self.note(at_s, Happening::LectureChanged(after.lecture.current.clone()));
+            self.note(at_s, LogEvent::LectureChanged(after.lecture.current.clone()));
         }
         if before.join_code != after.join_code {
-            self.note(at_s, Happening::CodeRenewed);
+            self.note(at_s, LogEvent::CodeRenewed);
         }
         if before.settings != after.settings {
-            self.note(at_s, Happening::SettingsChanged);
+            self.note(at_s, LogEvent::SettingsChanged);
         }
     }
 }
 
-fn published(model: &ModelVersion) -> Happening {
+fn published(model: &ModelVersion) -> LogEvent {
     match model.parent.filter(|_| is_restored(model)) {
-        Some(restored) => Happening::RolledBack { version: model.version, restored },
-        None => Happening::Published { version: model.version },
+        Some(restored) => LogEvent::RolledBack { version: model.version, restored },
+        None => LogEvent::Published { version: model.version },
     }
 }
 
@@ -211,7 +211,7 @@ pub(super) mod tests {
         }
     }
 
-    fn told(log: &Log) -> Vec<&Happening> {
+    fn told(log: &Log) -> Vec<&LogEvent> {
         log.entries().map(|entry| &entry.what).collect()
     }
 
@@ -222,7 +222,7 @@ pub(super) mod tests {
         log.note_event(40, &Event::UpdateReceived { round: 7, received: 1 }, &before);
         log.note_event(41, &Event::UpdateReceived { round: 7, received: 2 }, &before);
         log.note_changes(42, &before, &after);
-        let updates = Happening::UpdatesReceived { round: 7, received: 2, needed: Some(3) };
+        let updates = LogEvent::UpdatesReceived { round: 7, received: 2, needed: Some(3) };
         assert_eq!(told(&log), [&updates], "updates in a row are one entry");
 
         let closed = Event::RoundClosed { round: 7, reason: CloseReason::Complete };
@@ -234,8 +234,8 @@ pub(super) mod tests {
         published.models.insert(0, model(4, Some(3), Some(7)));
         log.note_changes(52, &after, &published);
         log.note_changes(53, &published, &published);
-        let closed = Happening::RoundClosed { round: 7, reason: CloseReason::Complete };
-        assert_eq!(told(&log), [&Happening::Published { version: 4 }, &closed, &updates]);
+        let closed = LogEvent::RoundClosed { round: 7, reason: CloseReason::Complete };
+        assert_eq!(told(&log), [&LogEvent::Published { version: 4 }, &closed, &updates]);
     }
 
     #[test]
@@ -251,13 +251,13 @@ pub(super) mod tests {
         after.settings.continuous = false;
         after.lecture.current = Lecture::Video { address: "lecture/a.mp4".to_owned() };
         log.note_changes(60, &before, &after);
-        let mut found: Vec<Happening> = log.entries().rev().map(|entry| entry.what.clone()).collect();
-        let failed = Happening::RoundFailed { round: 7, phase: after.rounds[1].phase.clone() };
+        let mut found: Vec<LogEvent> = log.entries().rev().map(|entry| entry.what.clone()).collect();
+        let failed = LogEvent::RoundFailed { round: 7, phase: after.rounds[1].phase.clone() };
         assert_eq!(found.remove(0), failed);
-        assert_eq!(found.remove(0), Happening::RoundOpened { round: 8, base_version: 4 });
-        assert_eq!(found.remove(0), Happening::RolledBack { version: 4, restored: 1 });
-        let lecture = Happening::LectureChanged(after.lecture.current.clone());
-        assert_eq!(found, [lecture, Happening::CodeRenewed, Happening::SettingsChanged]);
+        assert_eq!(found.remove(0), LogEvent::RoundOpened { round: 8, base_version: 4 });
+        assert_eq!(found.remove(0), LogEvent::RolledBack { version: 4, restored: 1 });
+        let lecture = LogEvent::LectureChanged(after.lecture.current.clone());
+        assert_eq!(found, [lecture, LogEvent::CodeRenewed, LogEvent::SettingsChanged]);
         let times: Vec<u64> = log.entries().rev().map(|entry| entry.at_s).collect();
         assert_eq!(times[..3], [60, 30, 4_000], "what has a time of its own has it");
     }
@@ -265,9 +265,9 @@ pub(super) mod tests {
     #[test]
     fn it_is_bounded() {
         let mut log = Log::default();
-        (0..1_000).for_each(|version| log.note(version, Happening::Published { version }));
+        (0..1_000).for_each(|version| log.note(version, LogEvent::Published { version }));
         assert_eq!(told(&log).len(), MAX_ENTRIES);
-        assert_eq!(told(&log)[0], &Happening::Published { version: 999 });
+        assert_eq!(told(&log)[0], &LogEvent::Published { version: 999 });
         assert!(!log.is_empty() && Log::default().is_empty());
     }
 }

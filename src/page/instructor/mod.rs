@@ -30,4 +30,4 @@ mod versions;
 pub use self::command::Command;
 #[cfg(target_arch = "wasm32")]
 pub use self::desk::run;
-pub use self::log::Happening;
+pub use self::log::LogEvent;

@@ -114,7 +114,7 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::log::{Happening, tests::status};
+    use super::super::log::{LogEvent, tests::status};
     use super::*;
     use crate::page::l10n;
 
@@ -122,8 +122,8 @@ mod tests {
     fn it_has_everything_but_who_takes_part() {
         l10n::use_english();
         let mut log = Log::default();
-        log.note(70, Happening::RolledBack { version: 4, restored: 1 });
-        log.note(71, Happening::Revoked);
+        log.note(70, LogEvent::RolledBack { version: 4, restored: 1 });
+        log.note(71, LogEvent::Revoked);
         let deployment = Deployment {
             purpose: "<script>".to_owned(),
             jurisdiction: "Utopia".to_owned(),

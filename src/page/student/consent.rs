@@ -85,9 +85,11 @@ impl Student {
     /// Who declined has the lecture, too: without a camera, without models, and without being known to anybody.
     fn watch_the_lecture(self: &Rc<Self>) {
         dom::attribute("session", "data-declined", "true");
+        let turn = self.watching.get() + 1;
+        self.watching.set(turn);
         let student = self.clone();
         spawn_local(async move {
-            while !dom::get::<HtmlElement>("declined").hidden() {
+            while student.watching.get() == turn && !dom::get::<HtmlElement>("declined").hidden() {
                 if let Some(manifest) = read_manifest().await
                     && !dom::get::<HtmlElement>("declined").hidden()
                 {
@@ -101,6 +103,7 @@ impl Student {
 
     /// Back to the start, as with a wrong join code.
     pub(super) fn back_to_consent(&self) {
+        self.stage.clear();
         self.worker.take();
         self.frames.stop();
         self.camera.stop();

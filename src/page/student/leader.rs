@@ -286,6 +286,7 @@ impl Student {
     }
 
     fn show_elsewhere(&self, state: Elsewhere) {
+        self.stage.clear();
         for section in ["starting", "session", "connection", "model-version"] {
             dom::show(section, false);
         }

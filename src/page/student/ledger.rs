@@ -20,17 +20,25 @@ fn list(ledger: &Ledger) {
     dom::text("ledger-count", &words::whole(ledger.requests));
     dom::text("ledger-totals", &words::ledger::totals(ledger));
     let list: Element = dom::get("ledger-list");
+    let open = open_entries(&list);
     list.set_text_content(None);
     dom::attribute("ledger-list", "start", &ledger.requests.to_string());
     let items = document().create_document_fragment();
     for entry in ledger.entries.iter().rev() {
         // A fragment takes children.
-        let _ = items.append_child(&item(entry));
+        let _ = items.append_child(&item(entry, open.contains(&entry.id.to_string())));
     }
     let _ = list.append_child(&items);
 }
 
-fn item(entry: &Entry) -> Element {
+/// Ids of the entries that the student looks into: they stay open when the list is made anew.
+fn open_entries(list: &Element) -> Vec<String> {
+    let Ok(open) = list.query_selector_all("details[open]") else { return Vec::new() };
+    let open = (0..open.length()).filter_map(|index| open.item(index)?.dyn_into::<Element>().ok());
+    open.filter_map(|details| details.get_attribute("data-id")).collect()
+}
+
+fn item(entry: &Entry, is_open: bool) -> Element {
     let Entry { method, path, bytes, outcome, .. } = entry;
     let item = dom::element("li", &words::ledger::entry(entry));
     let (name, status) = facts(*outcome);
@@ -44,7 +52,7 @@ fn item(entry: &Entry) -> Element {
         let _ = item.set_attribute("data-status", &status.to_string());
     }
     if let Some(update) = &entry.payload.update {
-        dom::append(&item, &[&inside(entry.id, update)]);
+        dom::append(&item, &[&details(entry.id, update, is_open)]);
     }
     item
 }
@@ -59,9 +67,25 @@ fn facts(outcome: Outcome) -> (&'static str, Option<u16>) {
     }
 }
 
-/// What was in an update: its tensors, and the whole of it to download.
-fn inside(id: u64, update: &SentUpdate) -> Element {
+/// What was in an update, made when the student looks into it for the first time.
+fn details(id: u64, update: &SentUpdate, is_open: bool) -> Element {
     let details = dom::element("details", "");
+    // The names are constants, and valid.
+    let _ = details.set_attribute("data-id", &id.to_string());
+    dom::append(&details, &[&dom::message("summary", words::ledger::LOOK_INSIDE)]);
+    if is_open {
+        let _ = details.set_attribute("open", "");
+        dom::append(&details, &[&inside(id, update)]);
+        return details;
+    }
+    let (update, parent) = (update.clone(), details.clone());
+    EventListener::once(&details, "toggle", move |_| dom::append(&parent, &[&inside(id, &update)])).forget();
+    details
+}
+
+/// The tensors of an update, and the whole of it to download.
+fn inside(id: u64, update: &SentUpdate) -> Element {
+    let inside = dom::element("div", "");
     let list = dom::element("ul", "");
     for tensor in &update.tensors {
         let item = dom::element("li", &words::ledger::tensor(tensor));
@@ -87,8 +111,8 @@ fn inside(id: u64, update: &SentUpdate) -> Element {
         });
     })
     .forget();
-    dom::append(&details, &[&dom::message("summary", words::ledger::LOOK_INSIDE), &list, &download]);
-    details
+    dom::append(&inside, &[&list, &download]);
+    inside
 }
 
 fn histogram(counts: &[u32]) -> Element {

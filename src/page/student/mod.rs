@@ -52,6 +52,8 @@ struct Student {
     pictures: pictures::Pictures,
     stage: Rc<stage::Stage>,
     preview: Rc<preview::Preview>,
+    /// Counts how often the student declined: the last one watches the lecture.
+    watching: Cell<u64>,
     /// The device's battery, where the browser tells of it.
     battery: Cell<Option<BatteryReport>>,
     view: RefCell<View>,
@@ -82,6 +84,7 @@ pub fn run() {
         battery: Cell::default(),
         stage: Rc::default(),
         preview: Rc::default(),
+        watching: Cell::default(),
         view: RefCell::new(View::new(on_edit(student.clone()))),
         this: student.clone(),
     });

@@ -22,9 +22,9 @@ impl Preview {
     /// Wires up its button and its list of cameras.
     pub fn wire(self: &Rc<Self>) {
         let preview = self.clone();
-        dom::on("preview-toggle", "click", move |_| match preview.stream.borrow().is_some() {
-            true => preview.clone().stop_later(),
-            false => preview.start(),
+        dom::on("preview-toggle", "click", move |_| {
+            let is_on = preview.stream.borrow().is_some();
+            if is_on { preview.stop() } else { preview.start() }
         });
         let preview = self.clone();
         dom::on("preview-device", "change", move |_| preview.start());
@@ -44,10 +44,6 @@ impl Preview {
         }
     }
 
-    fn stop_later(self: Rc<Self>) {
-        spawn_local(async move { self.stop() });
-    }
-
     fn start(self: &Rc<Self>) {
         self.stop();
         dom::text("preview-problem", "");
@@ -58,6 +54,7 @@ impl Preview {
             match opened {
                 Ok(stream) if preview.generation.get() == generation => preview.show_stream(stream).await,
                 Ok(stream) => camera::stop_tracks(&stream),
+                Err(_) if preview.generation.get() != generation => {}
                 Err(error) => {
                     let problem = camera::problem_of(&error);
                     dom::say("preview-problem", move || words::problem(problem));

@@ -168,7 +168,7 @@ impl Progress {
         self.training_over();
         self.round = None;
         dom::show("withheld", false);
-        if self.state == Some("sending") {
+        if matches!(self.state, Some("sending" | "withheld")) {
             self.clear();
         }
     }

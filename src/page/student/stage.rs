@@ -27,6 +27,8 @@ pub struct Stage {
 impl Stage {
     /// Shows `lecture`, unless it is shown already: a video goes on, a meeting is not left.
     pub fn show(self: &Rc<Self>, lecture: &Lecture) {
+        // In a course page the lecture is the course's.
+        let lecture = if layout::is_embedded() { &Lecture::None } else { lecture };
         if self.lecture.borrow().as_ref() == Some(lecture) {
             return;
         }
@@ -34,6 +36,8 @@ impl Stage {
         self.picture.set(0);
         let stage: Element = dom::get("lecture-content");
         stage.set_text_content(None);
+        // Forgets the words that name a picture, which is gone.
+        dom::text("picture-count", "");
         dom::show("lecture-problem", false);
         dom::show("lecture-pictures", matches!(lecture, Lecture::Pictures { .. }));
         let (kind, content) = match lecture {
@@ -51,7 +55,7 @@ impl Stage {
         dom::show("lecture-open", link.is_some());
         dom::attribute("lecture-open", "href", link.map_or("", String::as_str));
         let Some(content) = content else { return };
-        EventListener::once(&content, "error", |_| {
+        EventListener::new(&content, "error", |_| {
             dom::say("lecture-problem", words::not_loaded);
             dom::show("lecture-problem", true);
         })
@@ -111,6 +115,7 @@ impl Stage {
         let Some(Lecture::Pictures { addresses }) = &*lecture else { return };
         let (index, count) = (self.picture.get(), addresses.len());
         let Some(address) = addresses.get(index) else { return };
+        dom::show("lecture-problem", false);
         dom::attribute("lecture-picture", "src", address);
         dom::say("picture-count", move || {
             let text = words::picture(index + 1, count);

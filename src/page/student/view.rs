@@ -117,6 +117,9 @@ impl View {
             FromWorker::ClipEdited(report) => {
                 self.timeline.edited(&report);
                 self.clips.edited(&report);
+                if report.was_in_update {
+                    self.progress.interrupted();
+                }
             }
             FromWorker::Dropped(counts) => self.clips.drops(counts),
             FromWorker::LabelHealth(report) => {

@@ -2,7 +2,7 @@
 
 use super::instructor::phase;
 use super::{id, milliseconds, text, text_with};
-use crate::page::instructor::Happening;
+use crate::page::instructor::LogEvent;
 use crate::page::instructor::lineage::is_restored;
 use crate::page::words::model;
 use crate::protocol::{CloseReason, Lecture, ModelVersion, RoundPhase, RoundSummary};
@@ -137,19 +137,19 @@ pub fn loss(model: &ModelVersion) -> String {
 }
 
 /// What happened, in a sentence.
-pub fn happening(what: &Happening) -> String {
+pub fn happening(what: &LogEvent) -> String {
     match what {
-        Happening::RoundOpened { round, base_version } => {
+        LogEvent::RoundOpened { round, base_version } => {
             text_with("log-round-opened", &[("round", id(*round)), ("version", id(*base_version))])
         }
-        Happening::UpdatesReceived { round, received, needed: Some(needed) } => text_with(
+        LogEvent::UpdatesReceived { round, received, needed: Some(needed) } => text_with(
             "log-updates-of",
             &[("round", id(*round)), ("received", (*received).into()), ("needed", (*needed).into())],
         ),
-        Happening::UpdatesReceived { round, received, needed: None } => {
+        LogEvent::UpdatesReceived { round, received, needed: None } => {
             text_with("log-updates", &[("round", id(*round)), ("received", (*received).into())])
         }
-        Happening::RoundClosed { round, reason } => {
+        LogEvent::RoundClosed { round, reason } => {
             let message = match reason {
                 CloseReason::Complete => "log-closed-complete",
                 CloseReason::Instructor => "log-closed-instructor",
@@ -158,15 +158,15 @@ pub fn happening(what: &Happening) -> String {
             };
             text_with(message, &[("round", id(*round))])
         }
-        Happening::RoundFailed { round, phase } => stands(*round, phase),
-        Happening::Published { version } => text_with("log-published", &[("version", id(*version))]),
-        Happening::RolledBack { version, restored } => {
+        LogEvent::RoundFailed { round, phase } => stands(*round, phase),
+        LogEvent::Published { version } => text_with("log-published", &[("version", id(*version))]),
+        LogEvent::RolledBack { version, restored } => {
             text_with("log-rolled-back", &[("version", id(*version)), ("restored", id(*restored))])
         }
-        Happening::LectureChanged(lecture) => stage_now(lecture),
-        Happening::CodeRenewed => text("log-code"),
-        Happening::SettingsChanged => text("log-settings"),
-        Happening::Revoked => text("log-revoked"),
+        LogEvent::LectureChanged(lecture) => stage_now(lecture),
+        LogEvent::CodeRenewed => text("log-code"),
+        LogEvent::SettingsChanged => text("log-settings"),
+        LogEvent::Revoked => text("log-revoked"),
     }
 }
 

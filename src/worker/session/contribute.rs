@@ -21,7 +21,7 @@ pub(super) struct Contribution {
     pub(super) is_withheld: bool,
     /// Training that is paused, and for which round.
     pub(super) paused: Option<(u64, Box<FineTune>)>,
-    /// It is being sent, or its outcome is being recorded.
+    /// It is about to be sent, being sent, or its outcome is being recorded.
     pub(super) sending: bool,
 }
 
@@ -157,10 +157,11 @@ impl Session {
         if !consent.is_valid() {
             return Ok(());
         }
+        // From here on its clips cannot be edited any more, although it is written into the ledger before it is sent.
+        self.contribution.borrow_mut().sending = true;
         let on_sending = || {
             report(UploadState::Sending);
             self.frames.borrow_mut().clips.sending(round.id);
-            self.contribution.borrow_mut().sending = true;
         };
         match self.aggregator.send_update(&update, body, consent.signal(), on_sending).await {
             Ok(_) => {}

@@ -37,9 +37,10 @@ impl Session {
 
     /// Forgets the clips that no update that was sent contains, and the health of their labels.
     pub(super) async fn clear_clips(&self) {
+        let is_leaving = self.contribution.borrow().sending;
         let is_unsent = {
             let frames = &mut *self.frames.borrow_mut();
-            let is_unsent = frames.clips.under_way().is_some_and(|(_, stage)| stage == Stage::Unsent);
+            let is_unsent = !is_leaving && frames.clips.under_way().is_some_and(|(_, stage)| stage == Stage::Unsent);
             if is_unsent {
                 frames.clips.withdraw();
             }
@@ -58,15 +59,16 @@ impl Session {
     /// The student corrects a kept clip's label or strikes the clip out. An update that contains it and was not sent is made
     /// anew.
     pub(super) async fn edit_clip(self: &Rc<Self>, id: u64, edit: ClipEdit) {
+        let is_leaving = self.contribution.borrow().sending;
         let (done, was_in_update) = {
             let clips = &mut self.frames.borrow_mut().clips;
-            let was_in_update = clips.is_in_unsent_update(id);
+            let was_in_update = clips.is_in_unsent_update(id) && !is_leaving;
             if was_in_update {
                 clips.withdraw();
             }
             (clips.edit(id, edit.into()), was_in_update)
         };
-        post(&FromWorker::ClipEdited(ClipEditReport { id, edit, done }));
+        post(&FromWorker::ClipEdited(ClipEditReport { id, edit, done, was_in_update }));
         if was_in_update {
             self.drop_pending().await;
             self.drop_checkpoint().await;

@@ -91,6 +91,10 @@ impl Session {
             self.frames.borrow_mut().clips.refused(round.id);
         }
         let Ended::Finished((delta, check)) = ended? else { return Ok(None) };
+        if !self.is_unsent(round.id) {
+            // Its clips were edited or cleared meanwhile: they wait again.
+            return Ok(None);
+        }
         let num_examples = u32::try_from(count).unwrap_or(u32::MAX);
         Ok(Some((ClientUpdate { round: round.id, base_version: round.base_version, num_examples, delta }, check)))
     }

@@ -122,32 +122,25 @@ impl Session {
     /// The worker that trains the paper's model faster than this thread does, if there is one: measured once for each
     /// backbone that runs on WebGPU.
     pub(super) async fn faster_trainer(&self, vfer: &Vfer, weights: &Weights) -> Option<VideoModelClient> {
-        let connection = self.gpu_connection();
-        if self.trains_on_gpu.get() == Some(false) && connection.is_some() {
+        let Some(connection) = self.gpu_connection() else {
+            report(Backend::Cpu, VideoModelReason::NoWebgpu);
+            return None;
+        };
+        if self.trains_on_gpu.get() == Some(false) {
             return None;
         }
-        let loaded = match &connection {
-            Some(connection) => Some(VideoModelClient::load(Some(connection), weights).await),
-            None => None,
-        };
-        if self.trains_on_gpu.get() == Some(true)
-            && let Some(Ok(client)) = loaded
-        {
-            return Some(client);
-        }
+        let loaded = VideoModelClient::load(Some(&connection), weights).await;
         let (client, measured) = match loaded {
-            None => (None, None),
-            Some(Err(failure)) => (None, Some(Err(failure))),
-            Some(Ok(client)) => {
+            Ok(client) if self.trains_on_gpu.get() == Some(true) => return Some(client),
+            Ok(client) => {
                 let measured = client.measure().await;
-                (Some(client), Some(measured))
+                (Some(client), measured)
             }
+            Err(failure) => (None, Err(failure)),
         };
         let chosen = choose(&measure_by_hand(vfer), measured);
         let on_gpu = chosen.backend == Backend::Webgpu;
-        if connection.is_some() {
-            self.trains_on_gpu.set(Some(on_gpu));
-        }
+        self.trains_on_gpu.set(Some(on_gpu));
         post(&FromWorker::VideoModel(chosen));
         client.filter(|_| on_gpu)
     }

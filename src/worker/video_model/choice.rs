@@ -37,13 +37,12 @@ pub fn measured_batch() -> Vec<Clip> {
     (0..CLIPS).map(&mut clip).collect()
 }
 
-/// Decides. `webgpu` is absent where no backbone runs on WebGPU, whose device the video model would share.
-pub fn choose(cpu: &Measured, webgpu: Option<Result<Measured, ModelWorkerFailure>>) -> VideoModelReport {
+/// Decides.
+pub fn choose(cpu: &Measured, webgpu: Result<Measured, ModelWorkerFailure>) -> VideoModelReport {
     let on_cpu = |reason| VideoModelReport { backend: Backend::Cpu, reason };
     let webgpu = match webgpu {
-        None => return on_cpu(VideoModelReason::NoWebgpu),
-        Some(Err(failure)) => return on_cpu(VideoModelReason::Failed { failure }),
-        Some(Ok(measured)) => measured,
+        Err(failure) => return on_cpu(VideoModelReason::Failed { failure }),
+        Ok(measured) => measured,
     };
     let deviation = deviation(&webgpu.gradient, &cpu.gradient);
     if deviation.is_none_or(|deviation| deviation > MAX_DEVIATION) {
@@ -85,14 +84,13 @@ mod tests {
     fn the_faster_is_taken_and_whatever_fails_or_computes_wrong_is_not() {
         let cpu = measured(10.0, &[4.0, -2.0]);
         let on = |webgpu| choose(&cpu, webgpu).backend;
-        assert_eq!(on(None), Backend::Cpu);
-        assert_eq!(on(Some(Ok(measured(3.0, &[4.0, -2.0])))), Backend::Webgpu);
-        assert_eq!(on(Some(Ok(measured(3.0, &[4.0, -2.003])))), Backend::Webgpu);
-        assert_eq!(on(Some(Ok(measured(30.0, &[4.0, -2.0])))), Backend::Cpu);
-        assert_eq!(on(Some(Ok(measured(f64::NAN, &[4.0, -2.0])))), Backend::Cpu);
-        assert_eq!(on(Some(Err(ModelWorkerFailure::Silent { timeout_s: 10 }))), Backend::Cpu);
+        assert_eq!(on(Ok(measured(3.0, &[4.0, -2.0]))), Backend::Webgpu);
+        assert_eq!(on(Ok(measured(3.0, &[4.0, -2.003]))), Backend::Webgpu);
+        assert_eq!(on(Ok(measured(30.0, &[4.0, -2.0]))), Backend::Cpu);
+        assert_eq!(on(Ok(measured(f64::NAN, &[4.0, -2.0]))), Backend::Cpu);
+        assert_eq!(on(Err(ModelWorkerFailure::Silent { timeout_s: 10 })), Backend::Cpu);
         for wrong in [&[4.0, -2.1][..], &[4.0, f32::NAN], &[4.0]] {
-            let report = choose(&cpu, Some(Ok(measured(3.0, wrong))));
+            let report = choose(&cpu, Ok(measured(3.0, wrong)));
             assert!(matches!(report.reason, VideoModelReason::Deviates { .. }), "{wrong:?}");
             assert_eq!(report.backend, Backend::Cpu);
         }

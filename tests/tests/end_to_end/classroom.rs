@@ -116,3 +116,47 @@ async fn the_panel_is_open_at_the_first_visit_and_as_it_was_left_afterwards() {
     browser.click("#leave").await;
     student.wait_for_section("left").await;
 }
+
+/// The camera can be tried before joining; nothing is computed from it, and joining turns the preview off.
+#[tokio::test]
+async fn the_camera_is_tried_before_joining() {
+    let aggregator = Aggregator::start().await;
+    let student = Student::open(aggregator.student_link(), "cpu", Camera::Granted(Film::Portrait(7))).await;
+    let browser = student.browser();
+    let playing =
+        "document.querySelector('#preview').checkVisibility() && document.querySelector('#preview').videoWidth > 0";
+    for _ in 0..2 {
+        browser.click("#preview-toggle").await;
+        browser.wait::<bool>("the preview", 20, playing).await;
+        assert!(browser.accessibility_violations().await.is_empty());
+        browser.click("#preview-toggle").await;
+        browser.wait::<bool>("no preview", 5, "!document.querySelector('#preview').checkVisibility()").await;
+    }
+    browser.click("#preview-toggle").await;
+    browser.wait::<bool>("the preview", 20, playing).await;
+    student.consent().await;
+    student.wait_for_expressions().await;
+    assert!(browser.script::<bool>("return document.querySelector('#preview').srcObject === null").await);
+}
+
+/// Who declines has the lecture, and no camera, models or token.
+#[tokio::test]
+async fn the_lecture_is_there_for_who_declines() {
+    let files = tempfile::tempdir().unwrap();
+    lecture_files(files.path());
+    let stage = format!("folder = {:?}", files.path());
+    let aggregator = Aggregator::start_with(&Aggregator::with_stage(&stage)).await;
+    aggregator.put_lecture(json!({ "kind": "video", "address": "lecture/intro.webm" })).await;
+    let student = Student::open(aggregator.student_link(), "cpu", Camera::Granted(Film::Portrait(8))).await;
+    let browser = student.browser();
+    browser.click("#decline").await;
+    let playable = "document.querySelector('#lecture-video')?.readyState >= 2 && document.querySelector('#lecture').checkVisibility()";
+    browser.wait::<bool>("the lecture", 30, playable).await;
+    assert!(!browser.script::<bool>("return document.querySelector('#tile').checkVisibility()").await);
+    assert!(browser.accessibility_violations().await.is_empty());
+    assert!(browser.proxy().exchanges().iter().all(|exchange| exchange.body.is_empty()), "nothing is sent");
+    browser.click("#reconsider").await;
+    student.consent().await;
+    student.wait_for_expressions().await;
+    browser.wait::<bool>("the lecture again", 30, playable).await;
+}

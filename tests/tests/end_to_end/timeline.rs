@@ -119,9 +119,9 @@ async fn a_label_is_corrected_or_struck_out_until_it_is_sent() {
             .await;
     }
     // The ledger opens: tensors with figures, and the update as it was sent.
+    browser.script::<bool>("document.querySelector('#ledger').open = true; document.querySelector('#ledger-list details').open = true; return true").await;
     let inside = "document.querySelectorAll('#ledger-list details .histogram').length >= 6";
     browser.wait::<bool>("histograms of the tensors", 10, inside).await;
-    browser.script::<bool>("document.querySelector('#ledger').open = true; document.querySelector('#ledger-list details').open = true; return true").await;
     assert!(browser.accessibility_violations().await.is_empty());
     let catch = "globalThis.sizes = []; URL.createObjectURL = blob => { sizes.push(blob.size); return 'blob:none'; };
                  HTMLAnchorElement.prototype.click = () => {}; document.querySelector('#ledger-list details button').click(); return true";

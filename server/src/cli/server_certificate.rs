@@ -11,13 +11,13 @@ use emofed_server::tls::{Tls, self_signed};
 use super::Failure;
 
 /// A certificate, and what it is valid for.
-pub struct Secured {
+pub struct ServerCertificate {
     pub tls: Tls,
     /// Of a self-signed one: names and addresses, that of the links first.
     pub names: Vec<String>,
 }
 
-impl Secured {
+impl ServerCertificate {
     /// A self-signed certificate for `more` names, those of the address that is listened on, and the public origin.
     pub fn by_itself(data: &Path, address: SocketAddr, more: &[String], config: &Config) -> Result<Self, Failure> {
         let mut names = more.to_vec();
@@ -34,7 +34,7 @@ impl Secured {
 
 /// Where requests may come from. Beyond loopback a self-signed certificate says under which origins, if the configuration
 /// does not.
-pub fn origins(config: &Config, address: SocketAddr, secured: Option<&Secured>) -> Origins {
+pub fn origins(config: &Config, address: SocketAddr, secured: Option<&ServerCertificate>) -> Origins {
     let is_beyond = !address.ip().is_loopback() || config.public_origin.is_some();
     let names = secured.filter(|_| is_beyond && !config.trusted_proxy).map_or(&[][..], |secured| &secured.names);
     let derived: Vec<String> = names.iter().map(|name| self_signed::origin(name, address.port())).collect();
