@@ -2,11 +2,14 @@
 
 use gloo::events::{EventListener, EventListenerOptions};
 use gloo::utils::{document, window};
+use js_sys::{Function, Promise};
 use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Element, Event, HtmlElement, KeyboardEvent, Storage};
 
 use super::l10n;
 use super::words::Notice;
+use crate::browser::js;
 
 /// The element with this id, as the type it has in `www/`.
 pub fn get<T: JsCast>(id: &str) -> T {
@@ -89,6 +92,18 @@ pub fn message(tag: &str, id: &str) -> Element {
 /// Sets the attributes of an element's message, such as its label, in whatever language the page is.
 pub fn localise_attributes(element: &Element) {
     l10n::translate_attributes(element);
+}
+
+/// Shows an element on the whole screen. Where the browser refuses, the page stays as it is.
+pub fn full_screen(element: &Element) {
+    // web-sys drops the promise, whose rejection would be an error on the console.
+    let ask = js::get(element, "requestFullscreen").and_then(|ask| ask.dyn_into::<Function>().ok());
+    let asked = ask.and_then(|ask| ask.call0(element).ok()).and_then(|asked| asked.dyn_into::<Promise>().ok());
+    if let Some(asked) = asked {
+        spawn_local(async move {
+            let _ = JsFuture::from(asked).await;
+        });
+    }
 }
 
 /// The element that has the focus.

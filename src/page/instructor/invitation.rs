@@ -27,7 +27,7 @@ pub fn wire() {
     dom::on("show-class", "click", |_| {
         // A dialog that is open already needs no opening; where the browser refuses the full screen, the window is filled.
         let _ = dom::get::<HtmlDialogElement>("class-view").show_modal();
-        let _ = document_element().request_fullscreen();
+        dom::full_screen(&document_element());
     });
     dom::on("class-view", "close", |_| {
         if document().fullscreen_element().is_some() {

@@ -90,15 +90,9 @@ impl Stage {
             }
         })
         .forget();
-        dom::on("lecture-full-screen", "click", |_| {
-            // A browser that refuses leaves the page as it is.
-            let _ = match document().fullscreen_element() {
-                Some(_) => {
-                    document().exit_fullscreen();
-                    Ok(())
-                }
-                None => dom::get::<Element>("lecture").request_fullscreen(),
-            };
+        dom::on("lecture-full-screen", "click", |_| match document().fullscreen_element() {
+            Some(_) => document().exit_fullscreen(),
+            None => dom::full_screen(&dom::get("lecture")),
         });
     }
 

@@ -7,7 +7,7 @@
 pub mod aggregator;
 pub mod browser;
 pub mod camera;
-pub mod other_browser;
+pub mod firefox;
 mod page;
 pub mod peers;
 mod process;

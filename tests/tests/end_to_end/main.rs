@@ -5,13 +5,13 @@
 mod accessibility;
 mod architectures;
 mod bad_input;
-mod browsers;
 mod camera;
 mod classroom;
 mod continuous;
 mod device;
 mod embedded;
 mod engine;
+mod firefox;
 mod forgetting;
 mod harness;
 mod instructor;

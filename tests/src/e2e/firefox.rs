@@ -1,59 +1,46 @@
-//! Firefox and WebKit, by WebDriver alone. Neither shows a film as a camera: the page's `getUserMedia` is replaced by one that
+//! Firefox, by WebDriver alone. It shows no film as a camera: the page's `getUserMedia` is replaced by one that
 //! draws the portrait into a canvas, so that everything behind it is the real thing.
 
 use std::process::Command;
 
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 use thirtyfour::{Capabilities, WebDriver};
 
 use super::page;
-use super::process::{Process, free_port};
+use super::process::{Process, family, free_port, kill_all};
 
-/// A browser engine other than Chromium's.
-#[derive(Clone, Copy, Debug)]
-pub enum Engine {
-    /// Mozilla's, in Debian's `firefox-esr`.
-    Gecko,
-    /// WebKitGTK's, in Debian's `webkit2gtk-driver`.
-    WebKit,
-}
-
-/// A running browser with one window. It ends when dropped.
-pub struct OtherBrowser {
+/// A running Firefox with one window. It ends when dropped.
+pub struct Firefox {
     driver: WebDriver,
+    /// Part of the command line of the browser's processes.
+    profile: String,
     _process: Process,
     _folder: TempDir,
 }
 
-impl OtherBrowser {
-    /// Starts the engine's driver and a browser.
-    pub async fn start(engine: Engine) -> Self {
+impl Firefox {
+    /// Starts geckodriver and a Firefox.
+    pub async fn start() -> Self {
         let folder = tempfile::tempdir().expect("the folder for temporary files can be written");
         let port = free_port();
-        let (mut command, capabilities) = match engine {
-            Engine::Gecko => {
-                let mut command = Command::new("geckodriver");
-                command.args(["--host", "127.0.0.1", "--port", &port.to_string()]);
-                let options = json!({
-                    "binary": "/usr/bin/firefox-esr",
-                    "args": ["-headless", "--width=1280", "--height=900"],
-                });
-                (command, json!({ "browserName": "firefox", "moz:firefoxOptions": options }))
-            }
-            Engine::WebKit => {
-                let mut command = Command::new("WebKitWebDriver");
-                command.args(["--host=127.0.0.1", &format!("--port={port}")]);
-                (command, json!({ "browserName": "MiniBrowser" }))
-            }
-        };
+        let profile = folder.path().join("profile");
+        std::fs::create_dir(&profile).expect("a new folder can be written");
+        let profile = profile.display().to_string();
+        let mut command = Command::new("geckodriver");
+        command.args(["--host", "127.0.0.1", "--port", &port.to_string()]);
+        let options = json!({
+            "binary": "/usr/bin/firefox-esr",
+            "args": ["-headless", "-profile", profile, "--width=1280", "--height=900"],
+        });
+        let capabilities = json!({ "browserName": "firefox", "moz:firefoxOptions": options });
         command.env("HOME", folder.path()).env("TMPDIR", folder.path());
         let mut process = Process::start(&mut command, &folder.path().join("driver.log"));
         let capabilities: Capabilities = serde_json::from_value(capabilities).expect("capabilities are an object");
         let server = format!("http://127.0.0.1:{port}");
         let driver = page::connect(&server, capabilities, || process.has_ended().then(|| process.output())).await;
-        Self { driver, _process: process, _folder: folder }
+        Self { driver, profile, _process: process, _folder: folder }
     }
 
     /// Loads `url`.
@@ -95,17 +82,13 @@ impl OtherBrowser {
         );
         assert!(self.script::<bool>(&replaced).await);
     }
-
-    /// Prints what the page shows.
-    pub async fn print_state(&self) {
-        let state: Value = self.script("return [navigator.userAgent, document.body.innerText]").await;
-        eprintln!("{state:#}");
-    }
 }
 
-impl Drop for OtherBrowser {
+impl Drop for Firefox {
     fn drop(&mut self) {
-        // The driver ends its browser with the session; both end with the process.
+        // The browser outlives its driver, so it has to be found by its profile.
+        let ids: Vec<u32> = family(&self.profile).into_iter().map(|(id, _)| id).collect();
+        kill_all(&ids);
         let _ = self.driver.clone().leak();
     }
 }
