@@ -36,6 +36,10 @@ async fn the_ledger_has_what_the_network_saw_refused_unanswered_and_after_a_relo
     student.wait_for_section("session").await;
     student.browser().wait::<bool>("the ledger of before", 30, &has_outcome("refused")).await;
     assert_eq!(self::shown(&student).await, shown);
+    // What was in it is listed once the student looks into it.
+    let look = "document.querySelectorAll('#ledger details').forEach(details => { details.open = true; }); return true";
+    student.browser().script::<bool>(look).await;
+    student.browser().wait::<bool>("tensors", 10, "!!document.querySelector('#ledger-list .histogram')").await;
     let carried: String = student.browser().script("return document.querySelector('#ledger-list').textContent").await;
     for words in ["the join code", "the token", "weight_ih", "count of"] {
         assert!(carried.contains(words), "{words}: {carried}");
