@@ -5,7 +5,7 @@ use gloo::utils::{document, window};
 use js_sys::{Function, Promise};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Element, Event, HtmlElement, KeyboardEvent, Storage};
+use web_sys::{Element, Event, HtmlElement, KeyboardEvent, MouseEvent, Storage};
 
 use super::l10n;
 use super::words::Notice;
@@ -122,6 +122,18 @@ pub fn on_handled_key(id: &str, mut action: impl FnMut(&KeyboardEvent) -> bool +
     .forget();
 }
 
+/// Calls `action` as the pointer moves over the element with this id, with its place in the element's width, 0 (left) to 1.
+pub fn on_pointer(id: &str, mut action: impl FnMut(f64) + 'static) {
+    let element: Element = get(id);
+    EventListener::new(&element.clone(), "pointermove", move |event| {
+        let Some(event) = event.dyn_ref::<MouseEvent>() else { return };
+        let area = element.get_bounding_client_rect();
+        let share = (f64::from(event.client_x()) - area.left()) / area.width().max(1.0);
+        action(share.clamp(0.0, 1.0));
+    })
+    .forget();
+}
+
 /// A term, by its message, and its description in a list of facts.
 pub fn fact(list: &Element, term: &str, description: &str) {
     let description = element("dd", description);
@@ -150,6 +162,11 @@ pub fn on_submit(id: &str, mut action: impl FnMut() + 'static) {
 /// The tab's session storage, which survives a reload; `None` if the browser refuses.
 pub fn session_storage() -> Option<Storage> {
     window().session_storage().ok().flatten()
+}
+
+/// The browser's local storage for this origin; `None` if the browser refuses.
+pub fn local_storage() -> Option<Storage> {
+    window().local_storage().ok().flatten()
 }
 
 /// A parameter in the fragment of the page's address, the part that browsers do not send.

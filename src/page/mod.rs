@@ -3,6 +3,8 @@
 //! Data flows one way: a message changes the state, and the state is shown. Models never run on this thread.
 
 #[cfg(target_arch = "wasm32")]
+mod deployment;
+#[cfg(target_arch = "wasm32")]
 mod dom;
 #[cfg(target_arch = "wasm32")]
 mod download;
@@ -12,6 +14,8 @@ mod l10n;
 mod status;
 #[cfg(target_arch = "wasm32")]
 mod student;
+#[cfg(target_arch = "wasm32")]
+mod svg;
 mod timeline;
 mod words;
 

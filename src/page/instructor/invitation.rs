@@ -5,9 +5,9 @@ use gloo::utils::{document, document_element, window};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Element, HtmlDialogElement, HtmlInputElement};
 
-use super::{qr, svg};
-use crate::page::dom;
-use crate::page::words::{self as common, desk as words, instructor, session};
+use super::qr;
+use crate::page::words::{self as common, desk as words, instructor};
+use crate::page::{deployment, dom, svg};
 use crate::protocol::{Deployment, FederationStatus};
 
 /// Wires up the buttons.
@@ -80,11 +80,7 @@ fn show_code(id: &str, link: &str) {
 /// Shows the deployment statement, or what to write where there is none.
 pub fn statement(deployment: Option<&Deployment>) {
     dom::show("statement-missing", deployment.is_none());
-    let Some(deployment) = deployment else { return };
-    let facts: Element = dom::get("statement-facts");
-    facts.set_text_content(None);
-    let values = [&deployment.purpose, &deployment.jurisdiction, &deployment.legal_basis, &deployment.contact];
-    for (term, value) in session::DEPLOYMENT_TERMS.iter().zip(values) {
-        dom::fact(&facts, term, value);
+    if let Some(deployment) = deployment {
+        deployment::show("statement-facts", deployment);
     }
 }

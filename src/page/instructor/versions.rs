@@ -3,15 +3,14 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use gloo::events::EventListener;
 use wasm_bindgen::JsCast as _;
-use web_sys::{Element, HtmlElement, MouseEvent};
+use web_sys::{Element, HtmlElement};
 
 use super::figures::{self, Figure, Plot};
 use super::lineage::{self, Graph, Node};
-use super::{svg, tables};
-use crate::page::dom;
+use super::tables;
 use crate::page::words::{desk as words, instructor};
+use crate::page::{dom, svg};
 use crate::protocol::{FederationStatus, ModelVersion};
 
 /// Radius of a version in the graph, and of the ring around the chosen one, in CSS pixels.
@@ -57,16 +56,12 @@ impl Versions {
                 let order = plot.map(|plot| plot.points.iter().map(|point| point.0).collect::<Vec<_>>());
                 versions.step(&event.key(), &order.unwrap_or_default())
             });
-            let (versions, cursor) = (self.clone(), dom::get::<Element>(&id));
-            EventListener::new(&cursor.clone(), "pointermove", move |event| {
-                let Some(event) = event.dyn_ref::<MouseEvent>() else { return };
-                let area = cursor.get_bounding_client_rect();
-                let share = (f64::from(event.client_x()) - area.left()) / area.width().max(1.0);
+            let versions = self.clone();
+            dom::on_pointer(&id, move |share| {
                 if let Some(version) = versions.plot(figure).and_then(|plot| figures::nearest(&plot, share)) {
                     versions.choose(version);
                 }
-            })
-            .forget();
+            });
         }
     }
 

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use gloo::timers::future::TimeoutFuture;
 use gloo::utils::{body, window};
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{HtmlSelectElement, Storage};
+use web_sys::HtmlSelectElement;
 
 use super::catalogue::Catalogue;
 use super::language::Language;
@@ -30,12 +30,12 @@ thread_local! {
 /// Loads the language of the page, and then starts what needs it.
 pub fn start(then: impl FnOnce() + 'static) {
     spawn_local(async {
-        let saved = storage().and_then(|storage| storage.get_item(KEY).ok().flatten());
+        let saved = dom::local_storage().and_then(|storage| storage.get_item(KEY).ok().flatten());
         switch_to(Language::choose(saved.as_deref(), &preferred())).await;
         dom::on(SWITCH, "change", |_| {
             let chosen = dom::get::<HtmlSelectElement>(SWITCH).value();
             if let Some(language) = Language::of_tag(&chosen) {
-                if let Some(storage) = storage() {
+                if let Some(storage) = dom::local_storage() {
                     // Where the browser refuses, the language is the browser's own again after a reload.
                     let _ = storage.set_item(KEY, language.tag());
                 }
@@ -48,7 +48,7 @@ pub fn start(then: impl FnOnce() + 'static) {
 
 /// Deletes the choice: with *Forget me*, nothing stays on the device. The language stays until the page is left.
 pub fn forget_choice() {
-    if let Some(storage) = storage() {
+    if let Some(storage) = dom::local_storage() {
         let _ = storage.remove_item(KEY);
     }
 }
@@ -99,8 +99,4 @@ async fn fetch(path: &str) -> Option<String> {
 /// The languages that the browser's user prefers, as BCP 47 tags.
 fn preferred() -> Vec<String> {
     window().navigator().languages().iter().filter_map(|tag| tag.as_string()).collect()
-}
-
-fn storage() -> Option<Storage> {
-    window().local_storage().ok().flatten()
 }

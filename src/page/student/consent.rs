@@ -7,14 +7,14 @@ use gloo::events::EventListener;
 use gloo::timers::future::TimeoutFuture;
 use gloo::utils::window;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{Element, HtmlButtonElement, HtmlElement, HtmlInputElement, HtmlSelectElement};
+use web_sys::{HtmlButtonElement, HtmlElement, HtmlInputElement, HtmlSelectElement};
 
 use super::Student;
 use super::tab_storage::{SessionChoices, new_tab_id};
 use crate::browser::request::Request;
 use crate::browser::timeout::SHORT_MS;
 use crate::messages::BackendChoice;
-use crate::page::{dom, words};
+use crate::page::{deployment, dom};
 use crate::protocol::{Manifest, path};
 
 /// How often who declined asks for the lecture, in milliseconds.
@@ -126,11 +126,6 @@ fn show_deployment(manifest: &Manifest) {
     dom::text("federation-name", &manifest.name);
     dom::show("few-contributors", manifest.few_contributors);
     let Some(statement) = &manifest.deployment else { return };
-    let facts: Element = dom::get("deployment-facts");
-    facts.set_text_content(None);
-    let values = [&statement.purpose, &statement.jurisdiction, &statement.legal_basis, &statement.contact];
-    for (term, value) in words::session::DEPLOYMENT_TERMS.iter().zip(values) {
-        dom::fact(&facts, term, value);
-    }
+    deployment::show("deployment-facts", statement);
     dom::show("deployment", true);
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use gloo::events::EventListener;
 use gloo::utils::{body, document, document_element, window};
 use wasm_bindgen::JsCast as _;
-use web_sys::{Element, HtmlSelectElement, KeyboardEvent, Storage};
+use web_sys::{Element, HtmlSelectElement, KeyboardEvent};
 
 use super::Student;
 use crate::page::dom;
@@ -30,7 +30,7 @@ pub fn is_embedded() -> bool {
 
 /// Deletes what this module has stored, as with *Forget me*.
 pub fn forget() {
-    for (storage, keys) in [(local_storage(), [VISITED, THEME]), (dom::session_storage(), [PANEL, TILE])] {
+    for (storage, keys) in [(dom::local_storage(), [VISITED, THEME]), (dom::session_storage(), [PANEL, TILE])] {
         let Some(storage) = storage else { continue };
         for key in keys {
             // A browser that refuses has stored nothing.
@@ -67,7 +67,7 @@ impl Student {
             fold(is_folded);
         });
         let theme: HtmlSelectElement = dom::get("theme");
-        theme.set_value(&local_storage().and_then(|storage| storage.get_item(THEME).ok()?).unwrap_or_default());
+        theme.set_value(&dom::local_storage().and_then(|storage| storage.get_item(THEME).ok()?).unwrap_or_default());
         dom::on("theme", "change", |_| {
             let theme = dom::get::<HtmlSelectElement>("theme").value();
             // The names are constants, and valid.
@@ -75,7 +75,7 @@ impl Student {
                 "" => document_element().remove_attribute("data-theme"),
                 theme => document_element().set_attribute("data-theme", theme),
             };
-            if let Some(storage) = local_storage() {
+            if let Some(storage) = dom::local_storage() {
                 // Where the browser refuses, the choice ends with the page.
                 let _ = storage.set_item(THEME, &theme);
             }
@@ -86,8 +86,8 @@ impl Student {
 
     /// Lays the session out as this tab had it. At the very first visit the panel is open.
     pub(super) fn show_layout(&self) {
-        let visited = local_storage().and_then(|storage| storage.get_item(VISITED).ok()?).is_some();
-        if let Some(storage) = local_storage() {
+        let visited = dom::local_storage().and_then(|storage| storage.get_item(VISITED).ok()?).is_some();
+        if let Some(storage) = dom::local_storage() {
             let _ = storage.set_item(VISITED, "yes");
         }
         let panel = recall(PANEL).unwrap_or_else(|| if visited { CLOSED } else { OPEN }.to_owned());
@@ -125,10 +125,6 @@ fn remember(key: &str, value: &str) {
         // Where the browser refuses, a reload shows it as at first.
         let _ = storage.set_item(key, value);
     }
-}
-
-fn local_storage() -> Option<Storage> {
-    window().local_storage().ok().flatten()
 }
 
 /// Whether the document, `html`, reads from the right.

@@ -3,13 +3,8 @@
 
 use std::rc::Rc;
 
-use gloo::events::EventListener;
-use gloo::utils::document;
 use js_sys::Date;
-use wasm_bindgen::JsCast as _;
-use web_sys::{
-    Element, HtmlButtonElement, HtmlElement, HtmlInputElement, HtmlSelectElement, KeyboardEvent, MouseEvent,
-};
+use web_sys::{Element, HtmlButtonElement, HtmlElement, HtmlInputElement, HtmlSelectElement, KeyboardEvent};
 
 use super::Student;
 use crate::browser::js;
@@ -18,7 +13,7 @@ use crate::messages::{ClipEditReport, ClipReport, FrameReport};
 use crate::page::timeline::chart::{HEIGHT, WIDTH, areas};
 use crate::page::timeline::series::{ClipState, Model, Series};
 use crate::page::words::{percent, timeline as words};
-use crate::page::{dom, download};
+use crate::page::{dom, download, svg};
 
 /// Most columns of the chart. One is a second at least: the timeline knows no less.
 const MOST_COLUMNS: usize = 200;
@@ -102,6 +97,12 @@ impl Timeline {
         }
     }
 
+    /// The time that is shown, and the mean probabilities in each part of it.
+    fn columns(&self) -> (f64, f64, Vec<Option<[f32; EMOTIONS]>>) {
+        let (from_s, to_s) = self.window();
+        (from_s, to_s, self.series.columns(Self::model(), from_s, to_s, column_count(from_s, to_s)))
+    }
+
     fn draw(&self) {
         let is_empty = self.series.is_empty();
         dom::show("timeline-empty", is_empty);
@@ -112,8 +113,7 @@ impl Timeline {
         if is_empty {
             return;
         }
-        let (from_s, to_s) = self.window();
-        let columns = self.series.columns(Self::model(), from_s, to_s, column_count(from_s, to_s));
+        let (from_s, to_s, columns) = self.columns();
         for (emotion, path) in Emotion::ALL.into_iter().zip(areas(&columns)) {
             dom::attribute(&format!("timeline-{}", emotion.name()), "d", &path);
         }
@@ -133,22 +133,21 @@ impl Timeline {
         let x = |at_s: f64| ((at_s - from_s) / (to_s - from_s) * WIDTH).clamp(0.0, WIDTH);
         for clip in self.series.clips(from_s, to_s) {
             let (left, right) = (x(clip.from_s), x(clip.to_s));
-            let Ok(mark) = document().create_element_ns(Some("http://www.w3.org/2000/svg"), "rect") else { return };
             let state = match clip.state {
                 ClipState::Kept => "kept",
                 ClipState::Dropped => "dropped",
                 ClipState::StruckOut => "struck-out",
             };
-            for (name, value) in [
-                ("x", format!("{left:.1}")),
-                ("y", format!("{:.1}", HEIGHT + 2.0)),
-                ("width", format!("{:.1}", (right - left - 1.0).max(1.0))),
-                ("height", format!("{CLIPS_HEIGHT:.1}")),
-                ("class", format!("{} {state}", clip.label.name())),
-            ] {
-                // The names are constants, and valid.
-                let _ = mark.set_attribute(name, &value);
-            }
+            let mark = svg::element(
+                "rect",
+                &[
+                    ("x", &format!("{left:.1}")),
+                    ("y", &format!("{:.1}", HEIGHT + 2.0)),
+                    ("width", &format!("{:.1}", (right - left - 1.0).max(1.0))),
+                    ("height", &format!("{CLIPS_HEIGHT:.1}")),
+                    ("class", &format!("{} {state}", clip.label.name())),
+                ],
+            );
             dom::append(&group, &[&mark]);
         }
     }
@@ -193,8 +192,7 @@ impl Timeline {
 
     /// Moves the cursor as the key says; `false` if it is none of the cursor's.
     fn on_key(&mut self, key: &str) -> bool {
-        let (from_s, to_s) = self.window();
-        let columns = self.series.columns(Self::model(), from_s, to_s, column_count(from_s, to_s));
+        let (from_s, to_s, columns) = self.columns();
         let newest = columns.iter().rposition(Option::is_some).unwrap_or_default();
         let at = self.cursor.unwrap_or(newest);
         // Time runs to the right in every language.
@@ -208,21 +206,27 @@ impl Timeline {
             _ => return false,
         };
         self.cursor = (moved < newest).then_some(moved);
-        self.draw();
+        self.read_out(&columns, from_s, to_s);
         true
     }
 
     /// Moves the cursor to `share` of the width; `None`: back to the newest.
     fn point(&mut self, share: Option<f64>) {
-        let (from_s, to_s) = self.window();
-        self.cursor = share.map(|share| (share * column_count(from_s, to_s) as f64) as usize);
+        // Areas and clips stay as they are while the pointer moves.
+        let (from_s, to_s, columns) = self.columns();
+        self.cursor = share.map(|share| (share * columns.len() as f64) as usize);
+        self.read_out(&columns, from_s, to_s);
+    }
+
+    /// Another model or time is to be shown.
+    fn show_anew(&mut self) {
+        self.cursor = None;
         self.draw();
     }
 
     fn clear(&mut self) {
         self.series.clear();
-        self.cursor = None;
-        self.draw();
+        self.show_anew();
     }
 
     fn csv(&self) -> String {
@@ -238,7 +242,7 @@ impl Student {
     pub(super) fn wire_timeline(self: &Rc<Self>) {
         for control in ["timeline-model", "timeline-window"] {
             let student = self.clone();
-            dom::on(control, "change", move |_| student.view.borrow_mut().timeline.point(None));
+            dom::on(control, "change", move |_| student.view.borrow_mut().timeline.show_anew());
         }
         let student = self.clone();
         dom::on("timeline-table", "toggle", move |_| student.view.borrow().timeline.draw());
@@ -255,15 +259,8 @@ impl Student {
         dom::on_handled_key("timeline-cursor", move |event: &KeyboardEvent| {
             student.view.borrow_mut().timeline.on_key(&event.key())
         });
-        let cursor: Element = dom::get("timeline-cursor");
         let student = self.clone();
-        EventListener::new(&cursor.clone(), "pointermove", move |event| {
-            let Some(event) = event.dyn_ref::<MouseEvent>() else { return };
-            let area = cursor.get_bounding_client_rect();
-            let share = (f64::from(event.client_x()) - area.left()) / area.width().max(1.0);
-            student.view.borrow_mut().timeline.point(Some(share.clamp(0.0, 1.0)));
-        })
-        .forget();
+        dom::on_pointer("timeline-cursor", move |share| student.view.borrow_mut().timeline.point(Some(share)));
         let student = self.clone();
         dom::on("timeline-cursor", "pointerleave", move |_| student.view.borrow_mut().timeline.point(None));
     }
