@@ -1,5 +1,5 @@
-//! The schedule of manifest requests. It does not depend on anything else, so that the times of a tab's requests reveal
-//! nothing about what its camera saw.
+//! When the manifest is asked for: by a schedule, which does not depend on anything else, so that the times of a tab's requests
+//! reveal nothing about what its camera saw; and after an event, spread over the time that the event gives.
 
 /// Mean interval, in milliseconds.
 const MEAN_MS: f64 = 5_000.0;
@@ -12,6 +12,11 @@ pub fn next_ms(random: f64) -> u32 {
     (MEAN_MS * (1.0 + jitter)).round() as u32
 }
 
+/// How long to wait after an event whose spread is `within_ms`: less than that, at `random` in [0, 1).
+pub fn after_event_ms(random: f64, within_ms: u32) -> u32 {
+    (f64::from(within_ms) * random.clamp(0.0, 1.0)) as u32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -19,5 +24,11 @@ mod tests {
     #[test]
     fn intervals_are_spread_around_the_mean() {
         assert_eq!([0.0, 0.5, 1.0].map(next_ms), [4_000, 5_000, 6_000]);
+    }
+
+    #[test]
+    fn after_an_event_a_tab_waits_for_less_than_the_spread() {
+        assert_eq!([0.0, 0.25, 0.999].map(|random| after_event_ms(random, 2_000)), [0, 500, 1_998]);
+        assert_eq!(after_event_ms(0.9, 0), 0);
     }
 }

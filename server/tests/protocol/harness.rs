@@ -294,6 +294,17 @@ impl TestServer {
         panic!("no round was opened");
     }
 
+    /// How many updates the open round has; 0 where none is open.
+    pub fn received(&self) -> u32 {
+        self.federation.snapshot().open_round().map_or(0, |round| round.received)
+    }
+
+    /// The same once a round is open.
+    pub async fn received_in_open_round(&self) -> u32 {
+        self.open_round().await;
+        self.received()
+    }
+
     /// An update for the open round.
     pub async fn update(&self, num_examples: u32, delta: Weights) -> ClientUpdate {
         let round = self.open_round().await;

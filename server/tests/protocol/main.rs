@@ -8,6 +8,7 @@ mod crashes;
 mod faults;
 mod files;
 mod harness;
+mod herd;
 mod instructor;
 mod page;
 mod program;
