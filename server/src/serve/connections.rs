@@ -2,14 +2,18 @@
 //! time without a request, and for a peer that does not read; there are caps by address and in total.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -168,18 +172,18 @@ pub(super) async fn accept(listener: TcpListener, served: Served, stop: impl Fut
         // Small answers go at once. A system that cannot do it still answers.
         let _ = stream.set_nodelay(true);
         let stream = WriteTimeout::new(stream, bounds.write_timeout);
-        let router = router.clone().layer(axum::Extension(ConnectInfo(peer)));
+        let router = router.clone();
         let watcher = under_way.watcher();
         let (tls, mut is_open) = (tls.clone(), is_open.clone());
         tokio::spawn(async move {
             let _slot = slot;
-            let Some(tls) = tls else { return requests(stream, router, bounds, watcher).await };
+            let Some(tls) = tls else { return requests(stream, peer, router, bounds, watcher).await };
             let secured = tokio::select! {
                 secured = tokio::time::timeout(bounds.head_timeout, handshake(stream, tls)) => secured,
                 _ = is_open.changed() => return,
             };
             if let Ok(Some(stream)) = secured {
-                requests(stream, router, bounds, watcher).await;
+                requests(stream, peer, router, bounds, watcher).await;
             }
         });
     }
@@ -215,11 +219,16 @@ async fn handshake(
 }
 
 /// Answers the requests of a connection until its end.
-async fn requests<S>(stream: S, router: Router, bounds: ConnectionBounds, watcher: Watcher)
+async fn requests<S>(stream: S, peer: SocketAddr, router: Router, bounds: ConnectionBounds, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = hyper_util::service::TowerToHyperService::new(router);
+    let router = TowerToHyperService::new(router);
+    // Not a layer of the router: that would make a router of its own for each connection, of tens of kilobytes.
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.call(request)
+    });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.head_timeout)

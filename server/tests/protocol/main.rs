@@ -10,6 +10,7 @@ mod files;
 mod harness;
 mod herd;
 mod instructor;
+mod load;
 mod page;
 mod program;
 mod stage;
