@@ -28,7 +28,7 @@ struct Stream {
 }
 
 impl EventStream {
-    /// Subscribes as a participant's tab; `on_event` is called for each event. In a browser without `EventSource` it is
+    /// Subscribes as a participant's tab; `on_event` is called for each event, and with [`Event::Unknown`] when the stream opens. In a browser without `EventSource` it is
     /// never called.
     pub fn subscribe(on_event: impl Fn(EventMessage) + 'static) -> Self {
         Self::subscribe_at(path::EVENTS, on_event)
@@ -50,6 +50,12 @@ impl EventStream {
         });
         stream.open();
         Self(stream)
+    }
+
+    /// Whether the aggregator has answered with a stream that has not broken.
+    pub fn is_open(&self) -> bool {
+        let source = self.0.source.borrow();
+        source.as_ref().is_some_and(|(source, _)| source.ready_state() == EventSource::OPEN)
     }
 }
 
@@ -73,7 +79,7 @@ impl Stream {
         };
         let listeners = [
             on("message", |stream, event| stream.received(event)),
-            on("open", |stream, _| stream.backoff.borrow_mut().reset()),
+            on("open", |stream, _| stream.opened()),
             on("error", |stream, _| stream.failed()),
         ];
         *self.source.borrow_mut() = Some((source, listeners));
@@ -83,6 +89,12 @@ impl Stream {
         if let Some((source, _)) = self.source.take() {
             source.close();
         }
+    }
+
+    /// What happened before the stream was there may be missed: after a restart the aggregator remembers no event.
+    fn opened(&self) {
+        self.backoff.borrow_mut().reset();
+        (self.on_event)(EventMessage { event: Event::Unknown, within_ms: Some(self.spread_ms.get()) });
     }
 
     fn received(&self, event: &web_sys::Event) {
