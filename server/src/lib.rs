@@ -8,6 +8,7 @@ pub mod embedded;
 pub mod event_log;
 pub mod import;
 pub mod lab;
+pub mod load;
 pub mod round;
 pub mod secret;
 pub mod serve;

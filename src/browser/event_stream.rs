@@ -11,46 +11,51 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::{EventSource, MessageEvent};
 
 use super::backoff::Backoff;
-use crate::protocol::{Event, path};
+use crate::protocol::{Event, EventMessage, path};
 
 /// A subscription; dropping it closes the stream.
 pub struct EventStream(Rc<Stream>);
 
 struct Stream {
     path: &'static str,
-    on_event: Box<dyn Fn(&web_sys::Event)>,
+    on_event: Box<dyn Fn(EventMessage)>,
     source: RefCell<Option<(EventSource, [EventListener; 3])>>,
     backoff: RefCell<Backoff>,
     /// A reopening is scheduled.
     reopening: Cell<bool>,
+    /// The newest spread that an event had, in milliseconds: how many tabs there are, as time.
+    spread_ms: Cell<u32>,
 }
 
 impl EventStream {
-    /// Subscribes as a participant's tab; `on_event` is called for each event. In a browser without `EventSource` it is
+    /// Subscribes as a participant's tab; `on_event` is called for each event, and with [`Event::Unknown`] when the stream opens. In a browser without `EventSource` it is
     /// never called.
-    pub fn subscribe(on_event: impl Fn() + 'static) -> Self {
-        Self::subscribe_at(path::EVENTS, move |_| on_event())
+    pub fn subscribe(on_event: impl Fn(EventMessage) + 'static) -> Self {
+        Self::subscribe_at(path::EVENTS, on_event)
     }
 
     /// Subscribes without being counted among the connected tabs: for the instructor's page.
     pub fn observe(on_event: impl Fn(Event) + 'static) -> Self {
-        Self::subscribe_at(path::EVENTS_FOR_OBSERVERS, move |event| {
-            let data = event.dyn_ref::<MessageEvent>().and_then(|event| event.data().as_string());
-            // What cannot be read is no less a hint that something has changed.
-            on_event(data.map_or(Event::Unknown, |data| Event::read(&data)));
-        })
+        Self::subscribe_at(path::EVENTS_FOR_OBSERVERS, move |message| on_event(message.event))
     }
 
-    fn subscribe_at(path: &'static str, on_event: impl Fn(&web_sys::Event) + 'static) -> Self {
+    fn subscribe_at(path: &'static str, on_event: impl Fn(EventMessage) + 'static) -> Self {
         let stream = Rc::new(Stream {
             path,
             on_event: Box::new(on_event),
             source: RefCell::default(),
             backoff: RefCell::default(),
             reopening: Cell::default(),
+            spread_ms: Cell::default(),
         });
         stream.open();
         Self(stream)
+    }
+
+    /// Whether the aggregator has answered with a stream that has not broken.
+    pub fn is_open(&self) -> bool {
+        let source = self.0.source.borrow();
+        source.as_ref().is_some_and(|(source, _)| source.ready_state() == EventSource::OPEN)
     }
 }
 
@@ -73,8 +78,8 @@ impl Stream {
             })
         };
         let listeners = [
-            on("message", |stream, event| (stream.on_event)(event)),
-            on("open", |stream, _| stream.backoff.borrow_mut().reset()),
+            on("message", |stream, event| stream.received(event)),
+            on("open", |stream, _| stream.opened()),
             on("error", |stream, _| stream.failed()),
         ];
         *self.source.borrow_mut() = Some((source, listeners));
@@ -86,13 +91,31 @@ impl Stream {
         }
     }
 
+    /// What happened before the stream was there may be missed: after a restart the aggregator remembers no event.
+    fn opened(&self) {
+        self.backoff.borrow_mut().reset();
+        (self.on_event)(EventMessage { event: Event::Unknown, within_ms: Some(self.spread_ms.get()) });
+    }
+
+    fn received(&self, event: &web_sys::Event) {
+        let data = event.dyn_ref::<MessageEvent>().and_then(|event| event.data().as_string());
+        // What cannot be read is no less a hint that something has changed.
+        let message = EventMessage::read(&data.unwrap_or_default());
+        if let Some(within_ms) = message.within_ms {
+            self.spread_ms.set(within_ms);
+        }
+        (self.on_event)(message);
+    }
+
     /// Schedules reopening, unless the browser reconnects by itself.
     fn failed(self: &Rc<Self>) {
         let is_closed = |(source, _): &(EventSource, _)| source.ready_state() == EventSource::CLOSED;
         if !self.source.borrow().as_ref().is_some_and(is_closed) || self.reopening.replace(true) {
             return;
         }
-        let wait_ms = self.backoff.borrow_mut().next_ms(js_sys::Math::random(), None);
+        // All tabs lose their streams at once when the aggregator stops: the larger the class, the further apart they come back.
+        let spread_ms = js_sys::Math::random() * f64::from(self.spread_ms.get());
+        let wait_ms = self.backoff.borrow_mut().next_ms(js_sys::Math::random(), None) + spread_ms as u64;
         let stream = Rc::downgrade(self);
         spawn_local(async move {
             TimeoutFuture::new(u32::try_from(wait_ms).unwrap_or(u32::MAX)).await;

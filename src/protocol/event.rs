@@ -1,4 +1,4 @@
-//! Server-sent events: hints that the manifest has changed. A tab that misses one loses nothing.
+//! Server-sent events: counts of updates, and hints that the manifest has changed. A tab that misses one loses nothing.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ pub enum Event {
         /// What updates are relative to.
         base_version: u64,
     },
-    /// One more update is in; says nothing of whose.
+    /// More updates are in; says nothing of whose. The manifest does not change with it.
     UpdateReceived {
         /// The round.
         round: u64,
@@ -84,6 +84,27 @@ impl Event {
     }
 }
 
+/// An event as it is sent: with the time over which tabs spread what they do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventMessage {
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+    /// A tab asks for the manifest after a random time below this, in milliseconds. Absent: the event says all there is to know,
+    /// or an earlier aggregator sends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within_ms: Option<u32>,
+}
+
+impl EventMessage {
+    /// Reads the JSON of a message, as [`Event::read`] does.
+    pub fn read(json: &str) -> Self {
+        let message: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
+        let within_ms = message.get("within_ms").and_then(serde_json::Value::as_u64);
+        Self { event: Event::read(json), within_ms: within_ms.map(|ms| u32::try_from(ms).unwrap_or(u32::MAX)) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +128,13 @@ mod tests {
         ];
         for event in closed.into_iter().chain(others) {
             assert_eq!(Event::read(&serde_json::to_string(&event).unwrap()), event);
+        }
+        for within_ms in [None, Some(200)] {
+            let message = EventMessage { event: Event::RoundOpened { round: 3, base_version: 2 }, within_ms };
+            let json = serde_json::to_string(&message).unwrap();
+            assert_eq!(EventMessage::read(&json), message);
+            assert_eq!(serde_json::from_str::<EventMessage>(&json).unwrap(), message);
+            assert_eq!(Event::read(&json), message.event, "who knows no spread reads the event");
         }
         for unknown in ["", "{}", r#"{"event":"model-signed","version":1}"#, r#"{"event":"round-opened"}"#] {
             assert_eq!(Event::read(unknown), Event::Unknown);

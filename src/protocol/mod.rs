@@ -10,7 +10,7 @@ mod problem;
 mod round;
 mod update;
 
-pub use event::Event;
+pub use event::{Event, EventMessage};
 pub use instructor::{
     FederationStatus, JoinCode, LectureStatus, ParticipantSummary, RoundSettings, RoundSettingsChange, RoundSummary,
     instructor_path,

@@ -16,7 +16,9 @@ pub struct OpenRound {
     pub base_version: u64,
     /// The round closes when so many updates are in.
     pub minimum_clients: u32,
-    /// Updates received so far.
+    /// Updates received so far, in the instructor's status. In the manifest it is always 0, for tabs that cannot do without: the
+    /// manifest does not change with each update, and [`super::Event::UpdateReceived`] has the count.
+    #[serde(default)]
     pub received: u32,
     /// Seconds since 1970 when the round ends even with too few clients.
     pub deadline_s: u64,

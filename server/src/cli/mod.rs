@@ -1,6 +1,7 @@
 //! The command line.
 
 mod check_config;
+mod clients;
 mod configured;
 mod credentials;
 mod evaluate;
@@ -43,6 +44,8 @@ enum Command {
     Serve(Box<serve::Arguments>),
     /// Read and check a configuration as `serve` would, and print what is in effect
     CheckConfig(check_config::Arguments),
+    /// Put load on a running aggregator with many real participants, some of them faulty
+    Clients(Box<clients::Arguments>),
     /// Import weights that are not part of emofed
     Import(import::Arguments),
     /// Extract the features of a dataset of rated clips once, with the frozen models, into a cache
@@ -198,6 +201,7 @@ pub fn run() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(*arguments),
         Command::CheckConfig(arguments) => check_config::run(&arguments),
+        Command::Clients(arguments) => clients::run(*arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Features(arguments) => features::run(&arguments),
         Command::Split(arguments) => split::run(&arguments),

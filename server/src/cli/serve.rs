@@ -138,7 +138,7 @@ async fn start(arguments: Arguments, config: Config, certificate: Option<Tls>) -
         joins: Arc::new(JoinLimiter::new(config.limits.joins_per_address())),
         origins,
         tls: secured.map(|secured| Arc::new(secured.tls)),
-        connections: ConnectionBounds::for_this_process(),
+        connections: ConnectionBounds::for_this_process(config.limits.connections_per_address),
         streams: EventStreams::default(),
         stopping,
     };

@@ -158,6 +158,7 @@ impl Config {
             (limits.kept_models > 0, "limits.kept_models must be at least 1"),
             (limits.join_code_days > 0, "limits.join_code_days must be at least 1"),
             (limits.joins_per_address() > 0, "limits.joins_per_address_per_hour must be at least 1"),
+            (limits.connections_per_address >= 8, "limits.connections_per_address must be at least 8"),
             (
                 self.public_origin.as_deref().is_none_or(|origin| authority(origin).is_some()),
                 "public_origin must be like https://class.example.org: no path, no default port, lower case",

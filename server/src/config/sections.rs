@@ -7,6 +7,7 @@ use emofed::protocol::{CaptureSettings, Deployment, Lecture, RoundSettings, Upda
 use serde::{Deserialize, Serialize};
 
 use crate::round::{FederationBounds, Stage};
+use crate::serve::PER_ADDRESS;
 use crate::tls::CertificateFiles;
 
 /// `[rounds]`: [`RoundSettings`] until the instructor changes them.
@@ -139,6 +140,9 @@ pub struct LimitsConfig {
     /// Most joins with the right code from one address (one IPv6 /64) in an hour; absent: as many as may join at all, since
     /// a whole school can share one address.
     pub joins_per_address_per_hour: Option<u32>,
+    /// Most connections of one address (one IPv6 /64); three quarters of them may be event streams. Behind a proxy it is the most
+    /// event streams of one address.
+    pub connections_per_address: usize,
 }
 
 impl Default for LimitsConfig {
@@ -153,6 +157,7 @@ impl Default for LimitsConfig {
             max_participants,
             join_code_days: 90,
             joins_per_address_per_hour: None,
+            connections_per_address: PER_ADDRESS,
         }
     }
 }

@@ -91,7 +91,7 @@ impl HttpDelivery {
             joins: Arc::new(JoinLimiter::new(u32::MAX)),
             origins: Origins::default(),
             tls: None,
-            connections: ConnectionBounds::for_this_process(),
+            connections: ConnectionBounds::for_this_process(usize::MAX),
             streams: EventStreams::default(),
             stopping,
         };

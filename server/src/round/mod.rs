@@ -88,7 +88,7 @@ impl Federation {
             recent_rounds: Vec::new(),
             few_contributors: config.few_contributors,
         };
-        let snapshot = Snapshot::new(manifest, base, config.rounds.clone(), state.newest_round);
+        let snapshot = Snapshot::new(manifest, base, config.rounds.clone(), state.newest_round, Arc::default());
         let federation = Self {
             records,
             clock,
@@ -251,9 +251,11 @@ impl Federation {
             id: round.id,
             base_version: round.base_version,
             minimum_clients: round.minimum_clients.max(self.fewest_contributors()),
-            received: state.received,
+            // Counted apart, so that the manifest does not change with each update.
+            received: 0,
             deadline_s: round.deadline_s,
         });
+        let received = before.count_for(round.as_ref(), state.received);
         let recent_rounds = state.ended_rounds.iter().cloned().collect();
         let detector = self.detector.clone();
         // The configuration of this start may not allow what was set under another one.
@@ -261,7 +263,7 @@ impl Federation {
         let lecture = stored.unwrap_or_else(|| self.config.stage.lecture.clone());
         let manifest = Manifest { model, round, detector, recent_rounds, lecture, ..before.manifest.clone() };
         let settings = self.effective_settings(state);
-        let snapshot = Arc::new(Snapshot::new(manifest, base, settings, state.newest_round));
+        let snapshot = Arc::new(Snapshot::new(manifest, base, settings, state.newest_round, received));
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
         Ok(())
     }

@@ -99,8 +99,8 @@ impl Federation {
         }
         self.records.insert_update(round, record)?;
         state.received += 1;
-        self.refresh(state)?;
-        self.events.push(Event::UpdateReceived { round, received: state.received });
+        self.snapshot().count(state.received);
+        self.events.count(round, state.received);
         Ok(())
     }
 

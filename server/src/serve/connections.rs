@@ -2,14 +2,18 @@
 //! time without a request, and for a peer that does not read; there are caps by address and in total.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -35,26 +39,41 @@ pub struct ConnectionBounds {
 impl Default for ConnectionBounds {
     fn default() -> Self {
         let [head_timeout, write_timeout] = [Duration::from_secs(20); 2];
-        Self { head_timeout, write_timeout, total: 900, per_address: 600 }
+        Self { head_timeout, write_timeout, total: 900, per_address: PER_ADDRESS }
     }
 }
+
+/// Most connections of one address unless it is configured.
+pub const PER_ADDRESS: usize = 800;
 
 /// What a connection may keep of a request that nobody has read yet, its head included. hyper's own bound is six times that,
 /// which a few thousand connections that send slowly would turn into gigabytes.
 const BUFFER_BYTES: usize = 64 * 1_024;
 
 impl ConnectionBounds {
-    /// The defaults, with as many connections as this process may have files, less what the store and the page need.
-    pub fn for_this_process() -> Self {
-        /// Descriptors for everything but connections: a request may have a file open, too.
+    /// The defaults, with `per_address` connections of one address, and as many in all as this process may have files for.
+    pub fn for_this_process(per_address: usize) -> Self {
+        /// Descriptors for everything but connections.
         const RESERVED: u64 = 124;
-        let total = raised_file_limit().saturating_sub(RESERVED) / 2;
-        Self { total: usize::try_from(total.clamp(64, 10_000)).unwrap_or(64), ..Self::default() }
+        // A request may have a file open, too, and a stream has none: 3/4 of the connections have one descriptor, the others two.
+        let total = raised_file_limit().saturating_sub(RESERVED) / 5 * 4;
+        Self { total: usize::try_from(total.clamp(64, 20_000)).unwrap_or(64), per_address, ..Self::default() }
+    }
+
+    /// Most event streams: three quarters of the connections, so that there is room for everything else.
+    pub(super) fn streams(&self) -> usize {
+        self.total / 4 * 3
+    }
+
+    /// Most event streams of one address. Behind a proxy an address has no connections that they could use up.
+    pub(super) fn streams_per_address(&self, is_behind_proxy: bool) -> usize {
+        let most = if is_behind_proxy { self.per_address } else { self.per_address / 4 * 3 };
+        most.min(self.streams())
     }
 }
 
 /// Raises the limit of open files as far as this user may; gives what it is then.
-fn raised_file_limit() -> u64 {
+pub fn raised_file_limit() -> u64 {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -69,7 +88,13 @@ fn raised_file_limit() -> u64 {
 
 /// Counts of something that is open, by address and in total.
 #[derive(Clone, Default)]
-pub(super) struct OpenCounts(Arc<Mutex<HashMap<IpAddr, usize>>>);
+pub(super) struct OpenCounts(Arc<Mutex<Counts>>);
+
+#[derive(Default)]
+struct Counts {
+    total: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
 
 /// One of what is counted; counts until it is dropped.
 pub(super) struct Slot {
@@ -82,17 +107,17 @@ impl OpenCounts {
     pub(super) fn acquire(&self, address: IpAddr, total: usize, per_address: usize) -> Option<Slot> {
         let address = network(address);
         let mut counts = self.counts();
-        let all: usize = counts.values().sum();
-        let own = counts.get(&address).copied().unwrap_or(0);
-        if all >= total || own >= per_address {
+        let own = counts.by_address.get(&address).copied().unwrap_or(0);
+        if counts.total >= total || own >= per_address {
             return None;
         }
-        *counts.entry(address).or_default() += 1;
+        counts.total += 1;
+        *counts.by_address.entry(address).or_default() += 1;
         drop(counts);
         Some(Slot { counted: self.clone(), address })
     }
 
-    fn counts(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+    fn counts(&self) -> MutexGuard<'_, Counts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -100,10 +125,11 @@ impl OpenCounts {
 impl Drop for Slot {
     fn drop(&mut self) {
         let mut counts = self.counted.counts();
-        if let Some(count) = counts.get_mut(&self.address) {
+        counts.total -= 1;
+        if let Some(count) = counts.by_address.get_mut(&self.address) {
             *count -= 1;
             if *count == 0 {
-                counts.remove(&self.address);
+                counts.by_address.remove(&self.address);
             }
         }
     }
@@ -146,18 +172,18 @@ pub(super) async fn accept(listener: TcpListener, served: Served, stop: impl Fut
         // Small answers go at once. A system that cannot do it still answers.
         let _ = stream.set_nodelay(true);
         let stream = WriteTimeout::new(stream, bounds.write_timeout);
-        let router = router.clone().layer(axum::Extension(ConnectInfo(peer)));
+        let router = router.clone();
         let watcher = under_way.watcher();
         let (tls, mut is_open) = (tls.clone(), is_open.clone());
         tokio::spawn(async move {
             let _slot = slot;
-            let Some(tls) = tls else { return requests(stream, router, bounds, watcher).await };
+            let Some(tls) = tls else { return requests(stream, peer, router, bounds, watcher).await };
             let secured = tokio::select! {
                 secured = tokio::time::timeout(bounds.head_timeout, handshake(stream, tls)) => secured,
                 _ = is_open.changed() => return,
             };
             if let Ok(Some(stream)) = secured {
-                requests(stream, router, bounds, watcher).await;
+                requests(stream, peer, router, bounds, watcher).await;
             }
         });
     }
@@ -193,11 +219,16 @@ async fn handshake(
 }
 
 /// Answers the requests of a connection until its end.
-async fn requests<S>(stream: S, router: Router, bounds: ConnectionBounds, watcher: Watcher)
+async fn requests<S>(stream: S, peer: SocketAddr, router: Router, bounds: ConnectionBounds, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = hyper_util::service::TowerToHyperService::new(router);
+    let router = TowerToHyperService::new(router);
+    // Not a layer of the router: that would make a router of its own for each connection, of tens of kilobytes.
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.call(request)
+    });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.head_timeout)
@@ -222,6 +253,6 @@ mod tests {
         drop(one);
         assert!(acquire(3).is_some());
         drop((two, other));
-        assert!(counted.counts().is_empty());
+        assert!(counted.counts().total == 0 && counted.counts().by_address.is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! `GET /api/v2/events`: server-sent events. They carry round and version numbers, nothing of anyone.
+//! `GET /api/v2/events`: server-sent events. They carry round and version numbers and counts, nothing of anyone.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -6,14 +6,20 @@ use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::HeaderMap;
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::sse::{self, KeepAlive, Sse};
+use emofed::protocol::{Event, EventMessage};
+use emofed::random::SplitMix64;
 use futures::{Stream, StreamExt as _, stream};
 use serde::Deserialize;
 use tokio_stream::wrappers::BroadcastStream;
 
 use super::error::RequestError;
 use super::{App, access};
-use crate::event_log::Numbered;
+use crate::event_log::{Numbered, spread_ms};
+use crate::round::Federation;
+
+/// After how long a browser reconnects at the earliest, in milliseconds.
+const RECONNECT_MS: u32 = 1_000;
 
 /// Who listens.
 #[derive(Default, Deserialize)]
@@ -28,23 +34,41 @@ pub(super) async fn events(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Query(listener): Query<Listener>,
     headers: HeaderMap,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, RequestError> {
-    // Half of all connections at the most, so that there is room for everything else.
-    let most = app.connections.total / 2;
+) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, RequestError> {
     let address = access::address(app.origins.trusted_proxy, peer.ip(), &headers);
     let slot = app
         .streams
-        .0
-        .acquire(address, most, app.connections.per_address.min(most))
+        .open
+        .acquire(address, app.connections.streams(), app.connections.streams_per_address(app.origins.trusted_proxy))
         .ok_or(RequestError::TooManyEventStreams)?;
     let last_id = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
-    let observer = listener.observer.then(|| app.federation.events().observe());
-    let (missed, later) = app.federation.events().subscribe(last_id);
+    let federation = app.federation.clone();
+    let observer = listener.observer.then(|| federation.events().observe());
+    let (missed, later) = federation.events().subscribe(last_id);
+    // Asked after subscribing, so that no count is missed. It has no id: it is not part of the log.
+    let first = match present_count(&federation) {
+        Some(count) => sse::Event::default().data(json(&count)),
+        None => sse::Event::default(),
+    };
     // A listener that lags loses events, not state: the next one makes it read the manifest.
     let later = BroadcastStream::new(later).filter_map(|event| async { event.ok() });
-    let events = stream::iter(missed).chain(later).map(move |event| {
+    // Browsers wait for as long as they were told last: each is told something else, the more they are the further apart.
+    let mut random = SplitMix64::new(app.streams.next_number());
+    let mut reconnect_after = {
+        let federation = federation.clone();
+        move || {
+            let spread_ms = f64::from(spread_ms(federation.events().listeners()));
+            Duration::from_millis(u64::from(RECONNECT_MS) + (spread_ms * random.open_unit()) as u64)
+        }
+    };
+    let first = first.retry(reconnect_after());
+    let events = stream::iter(missed).chain(later).map(move |numbered| {
         let _as_long_as_the_stream = (&slot, &observer);
-        Ok(sse(&event))
+        let event = numbered_event(&numbered);
+        match numbered.message.within_ms {
+            Some(_) => event.retry(reconnect_after()),
+            None => event,
+        }
     });
     let mut stopping = app.stopping.clone();
     let stopped = async move {
@@ -52,10 +76,21 @@ pub(super) async fn events(
         let _ = stopping.wait_for(|stopping| *stopping).await;
     };
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
+    let events = stream::iter([first]).chain(events).map(Ok);
     Ok(Sse::new(events.take_until(Box::pin(stopped))).keep_alive(keep_alive))
 }
 
-fn sse(numbered: &Numbered) -> Event {
-    let data = serde_json::to_string(&numbered.event).expect("an event is plain data");
-    Event::default().id(numbered.id.to_string()).data(data)
+/// How many updates the open round has, if one is open.
+fn present_count(federation: &Federation) -> Option<EventMessage> {
+    let round = federation.snapshot().open_round()?;
+    let event = Event::UpdateReceived { round: round.id, received: round.received };
+    Some(EventMessage { event, within_ms: None })
+}
+
+fn numbered_event(numbered: &Numbered) -> sse::Event {
+    sse::Event::default().id(numbered.id.to_string()).data(json(&numbered.message))
+}
+
+fn json(message: &EventMessage) -> String {
+    serde_json::to_string(message).expect("an event is plain data")
 }

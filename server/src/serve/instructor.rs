@@ -38,7 +38,7 @@ pub(super) async fn status(
             join_code_expires_at_s,
             connected: u32::try_from(federation.events().listeners()).unwrap_or(u32::MAX),
             participants: federation.participants(),
-            round: snapshot.manifest.round.clone(),
+            round: snapshot.open_round(),
             rounds: federation.rounds(pages.rounds_before, PAGE)?,
             models: federation.models(pages.models_before, PAGE)?,
             settings: snapshot.settings.clone(),

@@ -16,6 +16,7 @@ mod status;
 mod write_timeout;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path};
@@ -29,8 +30,8 @@ use tokio_rustls::TlsAcceptor;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 pub use self::admission::Admission;
-pub use self::connections::ConnectionBounds;
 use self::connections::OpenCounts;
+pub use self::connections::{ConnectionBounds, PER_ADDRESS, raised_file_limit};
 pub use self::error::{RequestError, ServeError};
 pub use self::join_limiter::JoinLimiter;
 pub use self::page::{EmbeddedFile, Page};
@@ -70,9 +71,19 @@ pub struct App {
     pub stopping: tokio::sync::watch::Receiver<bool>,
 }
 
-/// Event streams that are open, by address.
+/// Event streams: those that are open, by address, and how many there ever were.
 #[derive(Clone, Default)]
-pub struct EventStreams(OpenCounts);
+pub struct EventStreams {
+    open: OpenCounts,
+    opened: Arc<AtomicU64>,
+}
+
+impl EventStreams {
+    /// The number of a new stream.
+    fn next_number(&self) -> u64 {
+        self.opened.fetch_add(1, Ordering::Relaxed)
+    }
+}
 
 impl App {
     /// Runs something that blocks where blocking is allowed, in the caller's span.
@@ -154,6 +165,10 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), TlsError> {
     let tls = app.tls.as_ref().map(|tls| tls.server_config()).transpose()?.map(TlsAcceptor::from);
+    let counting = tokio::spawn({
+        let federation = app.federation.clone();
+        async move { federation.events().send_counts().await }
+    });
     let (federation, certificate) = (app.federation.clone(), app.tls.clone());
     let ticking = tokio::spawn(async move {
         let mut ticks = tokio::time::interval(TICK);
@@ -176,6 +191,7 @@ pub async fn serve(
     let served = connections::Served { router: router(app, page), tls, bounds, is_behind_proxy };
     connections::accept(listener, served, stop, GRACE).await;
     ticking.abort();
+    counting.abort();
     Ok(())
 }
 

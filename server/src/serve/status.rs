@@ -43,7 +43,7 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Serve
 /// `GET /metrics`, in Prometheus' text format.
 pub(super) async fn metrics(State(app): State<App>) -> Result<Response, ServeError> {
     let snapshot = app.federation.snapshot();
-    let round = snapshot.manifest.round.as_ref();
+    let round = snapshot.open_round();
     let free = app.blocking(|federation| Ok(federation.records().store().free_bytes()?)).await?;
     let gauges = [
         ("emofed_connected_tabs", "Tabs that listen to events", app.federation.events().listeners() as u64),

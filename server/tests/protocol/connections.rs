@@ -51,7 +51,7 @@ async fn connections_and_streams_are_counted() {
     let folder = fresh();
     let server = TestServer::start(folder.path()).await;
     let mut streams = Vec::new();
-    let most = TIGHT.total / 2;
+    let most = TIGHT.per_address / 4 * 3;
     for _ in 0..most {
         let stream = server.client.get(server.url(path::EVENTS)).send().await.unwrap();
         assert_eq!(stream.status(), 200);

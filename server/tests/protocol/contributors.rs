@@ -31,7 +31,7 @@ async fn two_are_never_enough_whatever_the_settings_say() {
         contribute(&server).await;
     }
     server.federation.advance().unwrap();
-    assert_eq!((server.manifest().await.model.version, server.open_round().await.received), (1, 2));
+    assert_eq!((server.manifest().await.model.version, server.received()), (1, 2));
 
     // Closed by hand.
     let close = server.client.post(server.url(&instructor_path::close(1))).bearer_auth(INSTRUCTOR);

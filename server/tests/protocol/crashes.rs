@@ -19,10 +19,10 @@ async fn an_open_round_goes_on_with_what_was_acknowledged() {
     server.stop().await;
 
     let server = TestServer::start(folder.path()).await;
-    assert_eq!(server.open_round().await.received, 1);
+    assert_eq!(server.received_in_open_round().await, 1);
     // The tab did not hear the acknowledgement and sends again.
     assert!(server.send(&one, &update).await.status().is_success());
-    assert_eq!(server.open_round().await.received, 1);
+    assert_eq!(server.received_in_open_round().await, 1);
     let two = server.join().await;
     assert!(server.send(&two, &server.update(1, delta(0.25)).await).await.status().is_success());
     server.wait_for_version(2).await;
@@ -139,7 +139,7 @@ async fn bodies_that_an_earlier_round_left_go_at_the_start() {
     assert!(server.send(&one, &server.update(1, delta(0.1)).await).await.status().is_success());
     server.stop().await;
     let server = TestServer::start(folder.path()).await;
-    assert_eq!(server.open_round().await.received, 1);
+    assert_eq!(server.received_in_open_round().await, 1);
     assert_eq!(std::fs::read_dir(folder.path().join("updates/1")).unwrap().count(), 1);
 }
 

@@ -37,6 +37,8 @@ async fn the_manifest_is_not_sent_twice() {
     assert_eq!(get(etag.clone()).await.unwrap().status(), 304);
     let one = server.join().await;
     server.send(&one, &server.update(1, delta(0.1)).await).await;
+    assert_eq!(get(etag.clone()).await.unwrap().status(), 304, "an update changes nothing in it");
+    server.federation.close_round(1).unwrap();
     assert_eq!(get(etag).await.unwrap().status(), 200);
 }
 
@@ -120,15 +122,27 @@ async fn events_arrive_and_resume() {
     let stream = server.client.get(server.url(path::EVENTS)).send().await.unwrap();
     let one = server.join().await;
     server.send(&one, &server.update(1, delta(0.1)).await).await;
-    let (first_id, event) = next_event(stream).await;
-    assert_eq!(event, Event::UpdateReceived { round: 1, received: 1 });
+    let events = events_until(stream, |event| *event == Event::UpdateReceived { round: 1, received: 1 }).await;
+    assert_eq!(events[0], (None, Event::UpdateReceived { round: 1, received: 0 }), "the count is told first");
+    let first_id = events.last().unwrap().0.clone().unwrap();
 
     let two = server.join().await;
     server.send(&two, &server.update(1, delta(0.1)).await).await;
     server.wait_for_version(2).await;
     let request = server.client.get(server.url(path::EVENTS)).header("last-event-id", first_id);
-    let (_, event) = next_event(request.send().await.unwrap()).await;
-    assert_eq!(event, Event::UpdateReceived { round: 1, received: 2 });
+    let is_opened = |event: &Event| matches!(event, Event::RoundOpened { .. });
+    let events = events_until(request.send().await.unwrap(), is_opened).await;
+    let told: Vec<Event> = events.into_iter().map(|(_, event)| event).collect();
+    assert_eq!(
+        told,
+        [
+            Event::UpdateReceived { round: 2, received: 0 },
+            Event::RoundClosed { round: 1, reason: CloseReason::Complete },
+            Event::ModelPublished { version: 2 },
+            Event::RoundOpened { round: 2, base_version: 2 },
+        ],
+        "the present count, and the transitions that were missed"
+    );
 }
 
 #[tokio::test]
@@ -141,7 +155,7 @@ async fn events_tell_why_a_round_closed_and_never_run_ahead_of_the_manifest() {
     server.federation.close_round(1).unwrap();
     let mut heard = Vec::new();
     while let Ok(numbered) = events.try_recv() {
-        heard.push(numbered.event);
+        heard.push(numbered.message.event);
     }
     assert_eq!(
         heard,
@@ -170,13 +184,23 @@ async fn what_is_asked_wrongly_is_told_so_in_a_problem_document() {
     }
 }
 
-async fn next_event(mut stream: Response) -> (String, Event) {
-    let mut text = String::new();
-    while !text.contains("\n\n") {
+/// Events with their ids, up to the first that is `last`.
+async fn events_until(mut stream: Response, last: impl Fn(&Event) -> bool) -> Vec<(Option<String>, Event)> {
+    let (mut text, mut events) = (String::new(), Vec::new());
+    loop {
         text += std::str::from_utf8(&stream.chunk().await.unwrap().unwrap()).unwrap();
+        while let Some((block, rest)) = text.split_once("\n\n") {
+            let field =
+                |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(|it| it.trim().to_owned());
+            if let Some(data) = field("data:") {
+                events.push((field("id:"), serde_json::from_str(&data).unwrap()));
+            }
+            text = rest.to_owned();
+            if events.last().is_some_and(|(_, event)| last(event)) {
+                return events;
+            }
+        }
     }
-    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
-    (field("id:"), serde_json::from_str(&field("data:")).unwrap())
 }
 
 #[tokio::test]

@@ -73,6 +73,7 @@ struct Special {
     origins: Origins,
     tls: Option<Arc<Tls>>,
     page: Option<Page>,
+    connections: Option<ConnectionBounds>,
 }
 
 /// A participant.
@@ -198,12 +199,21 @@ impl TestServer {
         Self::start_configured(store, for_two(), true, FederationBounds::default(), special).await
     }
 
+    /// A demonstration with room for many connections.
+    pub async fn start_roomy(folder: &Path, rounds: RoundSettings) -> Self {
+        let store = Arc::new(EmbeddedStore::open(folder).unwrap());
+        let connections = ConnectionBounds { total: 1_000, per_address: 1_000, ..TIGHT };
+        let special = Special { connections: Some(connections), ..Special::default() };
+        let bounds = FederationBounds { shortest_round_s: 0, ..FederationBounds::default() };
+        Self::start_configured(store, rounds, true, bounds, special).await
+    }
+
     async fn start_configured(
         store: Arc<dyn Store>,
         rounds: RoundSettings,
         few_contributors: bool,
         bounds: FederationBounds,
-        Special { limits, strategy, stage, origins, tls, page }: Special,
+        Special { limits, strategy, stage, origins, tls, page, connections }: Special,
     ) -> Self {
         let clock = Arc::new(TestClock(AtomicU64::new(1_000)));
         let config = FederationConfig {
@@ -234,7 +244,7 @@ impl TestServer {
             joins: Arc::new(JoinLimiter::new(1_000)),
             origins,
             tls: tls.clone(),
-            connections: TIGHT,
+            connections: connections.unwrap_or(TIGHT),
             streams: EventStreams::default(),
             stopping: receiver,
         };
@@ -292,6 +302,17 @@ impl TestServer {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         panic!("no round was opened");
+    }
+
+    /// How many updates the open round has; 0 where none is open.
+    pub fn received(&self) -> u32 {
+        self.federation.snapshot().open_round().map_or(0, |round| round.received)
+    }
+
+    /// The same once a round is open.
+    pub async fn received_in_open_round(&self) -> u32 {
+        self.open_round().await;
+        self.received()
     }
 
     /// An update for the open round.

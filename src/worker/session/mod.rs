@@ -247,6 +247,7 @@ impl Session {
     }
 
     fn take_manifest(&self, manifest: Manifest) {
+        let manifest = self.with_count(manifest);
         post(&FromWorker::Manifest { manifest: Box::new(manifest.clone()) });
         *self.manifest.borrow_mut() = Some(manifest);
     }

@@ -1,5 +1,6 @@
-//! Synchronises the session with the aggregator's manifest. Events only trigger a synchronisation; the manifest alone
-//! decides, and recovery from any failure is another synchronisation.
+//! Synchronises the session with the aggregator's manifest. Events trigger a synchronisation, after a random time within the spread
+//! that the aggregator gives; the manifest alone decides, and recovery from any failure is another synchronisation. The number of
+//! updates that are in is what the manifest does not have: an event says it, and it causes no request.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -11,8 +12,9 @@ use wasm_bindgen_futures::spawn_local;
 use super::{Session, post, report_error};
 use crate::browser::backoff::Backoff;
 use crate::browser::event_stream::EventStream;
+use crate::browser::js;
 use crate::messages::{ConnectionReport, FromWorker, device};
-use crate::protocol::ProblemCode;
+use crate::protocol::{Event, EventMessage, Manifest, ProblemCode};
 use crate::worker::error::WorkerError;
 use crate::worker::schedule;
 
@@ -26,6 +28,10 @@ pub(super) struct Sync {
     again: Cell<bool>,
     stopped: Cell<bool>,
     online: Cell<bool>,
+    /// A synchronisation after an event waits for its random time.
+    delayed: Cell<bool>,
+    /// The round that the newest count of updates is of, and the count.
+    count: Cell<(u64, u32)>,
     backoff: RefCell<Backoff>,
     retry: RefCell<Option<Timeout>>,
     events: RefCell<Option<EventStream>>,
@@ -39,9 +45,9 @@ impl Session {
         self.sync.events.take();
         if self.page.visible.get() {
             let weak = Rc::downgrade(self);
-            let on_event = move || {
+            let on_event = move |message: EventMessage| {
                 if let Some(session) = weak.upgrade() {
-                    session.sync_soon();
+                    session.on_event(&message);
                 }
             };
             *self.sync.events.borrow_mut() = Some(EventStream::subscribe(on_event));
@@ -49,21 +55,71 @@ impl Session {
         self.sync_soon();
     }
 
-    /// Synchronises by the schedule, in case events do not get through. Apart from it, only events and the student's own
-    /// actions cause requests.
+    fn on_event(self: &Rc<Self>, message: &EventMessage) {
+        match message.event {
+            Event::UpdateReceived { round, received } => {
+                self.sync.count.set((round, received));
+                let manifest = self.manifest.borrow().clone();
+                if let Some(manifest) =
+                    manifest.filter(|manifest| manifest.round.as_ref().is_some_and(|r| r.id == round))
+                {
+                    self.take_manifest(manifest);
+                }
+            }
+            _ => self.sync_within(message.within_ms.unwrap_or_default()),
+        }
+    }
+
+    /// `manifest` with the number of updates that the events told of its round.
+    pub(super) fn with_count(&self, mut manifest: Manifest) -> Manifest {
+        let (id, received) = self.sync.count.get();
+        if let Some(round) = manifest.round.as_mut().filter(|round| round.id == id) {
+            round.received = received;
+        }
+        manifest
+    }
+
+    /// Synchronises after a random time below `within_ms`. Of several events within that time the first decides: the manifest has
+    /// what all of them announce.
+    fn sync_within(self: &Rc<Self>, within_ms: u32) {
+        if self.sync.delayed.replace(true) {
+            return;
+        }
+        let weak = Rc::downgrade(self);
+        spawn_local(async move {
+            TimeoutFuture::new(schedule::after_event_ms(js_sys::Math::random(), within_ms)).await;
+            if let Some(session) = weak.upgrade() {
+                session.sync.delayed.set(false);
+                session.sync_soon();
+            }
+        });
+    }
+
+    /// Synchronises by the schedule, in case events do not get through: seldom while a stream of them is open. Apart from it, only
+    /// events and the student's own actions cause requests.
     pub(super) fn start_schedule(self: &Rc<Self>) {
         let weak = Rc::downgrade(self);
         spawn_local(async move {
+            let next_while_listening_ms = || js::now_ms() + schedule::listening_ms(js_sys::Math::random());
+            let mut listening_until_ms = next_while_listening_ms();
             loop {
                 TimeoutFuture::new(schedule::next_ms(js_sys::Math::random())).await;
                 match weak.upgrade().filter(|session| !session.sync.stopped.get()) {
-                    // After a failure the back-off decides when.
-                    Some(session) if session.sync.retry.borrow().is_some() => {}
-                    Some(session) => session.sync_soon(),
+                    // After a failure the back-off decides when, and after an event its spread.
+                    Some(session) if session.sync.retry.borrow().is_some() || session.sync.delayed.get() => {}
+                    Some(session) if session.is_listening() && js::now_ms() < listening_until_ms => {}
+                    Some(session) => {
+                        listening_until_ms = next_while_listening_ms();
+                        session.sync_soon();
+                    }
                     None => return,
                 }
             }
         });
+    }
+
+    fn is_listening(&self) -> bool {
+        self.sync.events.borrow().as_ref().is_some_and(EventStream::is_open)
     }
 
     /// Stops everything that makes requests; with `after_sending`, once an update that is being sent has completed.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use emofed::protocol::{BlobRef, Manifest, ModelCard, path};
+use emofed::protocol::{BlobRef, FederationStatus, Manifest, ModelCard, instructor_path, path};
 use emofed::weights::Weights;
 use emofed_server::lab::model_file::{self, Precision};
 use tempfile::TempDir;
@@ -204,6 +204,14 @@ impl Aggregator {
     pub async fn manifest(&self) -> Manifest {
         let answer = reqwest::get(self.url(path::MANIFEST)).await.expect("the aggregator answers");
         answer.json().await.expect("the manifest is one")
+    }
+
+    /// What the instructor sees now.
+    pub async fn status(&self) -> FederationStatus {
+        let token = self.instructor_link.rsplit_once('=').expect("the instructor's link ends in its token").1;
+        let request = reqwest::Client::new().get(self.url(instructor_path::STATUS)).bearer_auth(token);
+        let answer = request.send().await.expect("the aggregator answers");
+        answer.json().await.expect("the status is one")
     }
 
     /// The weights in `blob`.

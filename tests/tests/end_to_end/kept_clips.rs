@@ -129,8 +129,8 @@ async fn a_tab_that_is_killed_at_random_moments_contributes_once() {
         student.wait_for_backend("cpu").await;
         sleep(Duration::from_secs(8)).await;
 
-        let manifest = aggregator.manifest().await;
-        let open = manifest.round.expect("it waits for another student");
+        let status = aggregator.status().await;
+        let open = status.round.expect("it waits for another student");
         assert_eq!((open.id, open.received), (round, 1), "seed {seed}: one update of this participant");
         let exchanges = student.browser().proxy().exchanges();
         let joined = exchanges.iter().filter(|exchange| exchange.method == Method::POST).count();

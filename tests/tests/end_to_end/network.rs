@@ -30,7 +30,7 @@ async fn a_killed_aggregator_is_found_again_and_gets_the_update_once() {
     aggregator.restart().await;
     student.wait_for_connection(true).await;
     student.wait_for_acknowledgement(round).await;
-    assert_eq!(aggregator.manifest().await.round.unwrap().received, 1);
+    assert_eq!(aggregator.status().await.round.unwrap().received, 1);
     assert_eq!(joins(&student), 1);
 }
 
@@ -48,7 +48,7 @@ async fn a_reload_resumes_as_the_same_participant_with_the_pending_update() {
     student.browser().reload().await;
     student.wait_for_acknowledgement(round).await;
     assert_eq!(joins(&student), 1);
-    assert_eq!(aggregator.manifest().await.round.unwrap().received, 1);
+    assert_eq!(aggregator.status().await.round.unwrap().received, 1);
     student.wait_for_expressions().await;
 }
 

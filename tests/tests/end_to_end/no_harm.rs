@@ -26,12 +26,12 @@ async fn an_update_that_is_worse_than_its_base_is_withheld_until_the_student_wan
     assert!(held_out >= 2, "{held_out} clips are set aside");
     sleep(SCHEDULE).await;
     assert_eq!(updates(&student), 0);
-    assert_eq!(aggregator.manifest().await.round.unwrap().received, 0);
+    assert_eq!(aggregator.status().await.round.unwrap().received, 0);
 
     student.browser().click("#send-withheld").await;
     student.wait_for_acknowledgement(round).await;
     student.wait_for_upload_state("acknowledged").await;
-    assert_eq!(aggregator.manifest().await.round.unwrap().received, 1);
+    assert_eq!(aggregator.status().await.round.unwrap().received, 1);
     assert!(!is_shown(&student, "withheld").await);
 }
 

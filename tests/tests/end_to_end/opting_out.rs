@@ -61,7 +61,7 @@ async fn opting_out_breaks_training_and_sending_off() {
     sleep(Duration::from_secs(1)).await;
     let updates = updates(&student);
     assert!(!updates.is_empty() && updates.iter().all(|update| update.broken_off), "{updates:?}");
-    assert_eq!(aggregator.manifest().await.round.unwrap().received, 0);
+    assert_eq!(aggregator.status().await.round.unwrap().received, 0);
 }
 
 fn updates(student: &Student) -> Vec<Exchange> {
