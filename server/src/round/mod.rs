@@ -142,6 +142,11 @@ impl Federation {
         &self.records
     }
 
+    /// What it is now, in seconds since 1970.
+    pub fn now_s(&self) -> u64 {
+        self.clock.now_s()
+    }
+
     /// What is fixed while the aggregator runs.
     pub fn config(&self) -> &FederationConfig {
         &self.config
@@ -269,8 +274,4 @@ impl Federation {
 
 fn count(records: &Records, round: u64) -> Result<u32, RoundError> {
     Ok(u32::try_from(records.updates(round)?.len()).unwrap_or(u32::MAX))
-}
-
-fn is_over(phase: &Phase) -> bool {
-    matches!(phase, Phase::Published { .. } | Phase::Rejected { .. } | Phase::Abandoned { .. })
 }
