@@ -84,7 +84,9 @@ impl Federation {
     ) -> Result<T, RoundError> {
         let mut state = self.transitions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if state.is_uncertain {
-            *state = State::load(&self.records, &self.backbone)?;
+            *state = State { is_uncertain: true, ..State::load(&self.records, &self.backbone)? };
+            // The commit that holds may have been a publication, with the round still open.
+            self.abandon_stale_round(&mut state)?;
             self.refresh(&state)?;
         }
         let result = change(&mut state);

@@ -12,6 +12,7 @@ mod harness;
 mod instructor;
 mod page;
 mod program;
+mod round_model;
 mod stage;
 mod strategies;
 mod tls;
