@@ -6,7 +6,7 @@ use emofed::protocol::{EndedRound, ModelOrigin, RECENT_ROUNDS, RoundOutcome, Rou
 use emofed::weights::Weights;
 use emofed_server::round::Federation;
 
-use super::machine::first_value;
+use super::sent::first_value;
 use super::specification::Specification;
 
 fn same<T: PartialEq + Debug>(what: &str, found: T, expected: T) -> Result<(), String> {

@@ -4,19 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use emofed::learning::{LearningSettings, Strategy};
-use emofed::protocol::{
-    CaptureSettings, ClientUpdate, RoundOutcome, RoundSettings, RoundSettingsChange, UpdateLimits, sha256_hex,
-};
-use emofed::weights::{Tensor, Weights};
+use emofed::protocol::{CaptureSettings, RoundOutcome, RoundSettings, RoundSettingsChange, UpdateLimits, sha256_hex};
 use emofed_server::backup::Backup;
 use emofed_server::round::{Federation, FederationBounds, FederationConfig, Refusal, RoundError, SanityCheck, Stage};
 use emofed_server::store::Records;
 
-use super::super::harness::{TestClock, delta, model};
+use super::super::harness::{TestClock, model};
 use super::compare::compare;
 use super::disk::{Disk, FailingStore, Failure};
-use super::specification::{Acknowledged, KEPT_MODELS, MAX_PARTICIPANTS, Reached, SHORTEST_ROUND_S, Specification};
-use super::steps::{Body, PEOPLE, Step};
+use super::sent::{Sent, first_value, sent};
+use super::specification::{KEPT_MODELS, MAX_PARTICIPANTS, Reached, SHORTEST_ROUND_S, Specification};
+use super::steps::{PEOPLE, Step};
 
 /// How a call ends.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,14 +40,6 @@ impl From<Result<(), RoundError>> for Outcome {
 
 /// How a call may end, and what is so then.
 type Prediction = (Outcome, Specification);
-
-/// What is sent.
-struct Sent {
-    path: u64,
-    bytes: Vec<u8>,
-    /// Its round and base, and what it counts as; nothing if it is none of this model.
-    update: Option<((u64, u64), Acknowledged)>,
-}
 
 pub struct Machine {
     disk: Disk,
@@ -112,7 +102,7 @@ impl Machine {
             }
             Step::Failing { failure, during } => self.fail_during(*failure, during)?,
             step => {
-                let sent = self.sent(step);
+                let sent = sent(step, &self.specification, &self.last);
                 let outcome = self.act(step, sent.as_ref());
                 let predictions = self.predictions(step, sent.as_ref());
                 let then = predictions.iter().find(|(predicted, _)| *predicted == outcome);
@@ -129,7 +119,7 @@ impl Machine {
     /// Does `during` while the store fails, and finds out whether it has happened. It has if it was acknowledged; otherwise it has as a
     /// whole or not at all.
     fn fail_during(&mut self, failure: Failure, during: &Step) -> Result<(), String> {
-        let sent = self.sent(during);
+        let sent = sent(during, &self.specification, &self.last);
         let predictions = self.predictions(during, sent.as_ref());
         let store = self.store.clone().unwrap();
         store.fail(Some(failure));
@@ -292,44 +282,6 @@ impl Machine {
         vec![(result.map_or_else(Outcome::Refused, |()| Outcome::Done), then)]
     }
 
-    /// What a step sends.
-    fn sent(&self, step: &Step) -> Option<Sent> {
-        let Step::Submit { who, body } = step else { return None };
-        let open = self.specification.round.as_ref();
-        let target = open.map_or((self.specification.newest_round(), self.specification.newest_version()), |open| {
-            (open.id, open.base_version)
-        });
-        let update =
-            |(round, base_version), num_examples, delta| ClientUpdate { round, base_version, num_examples, delta };
-        let counted = |path, update: ClientUpdate| {
-            let (bytes, value) = (update.encode(), first_value(&update.delta));
-            let acknowledged = Acknowledged { sha256: sha256_hex(&bytes), value, num_examples: update.num_examples };
-            Sent { path, bytes, update: Some(((update.round, update.base_version), acknowledged)) }
-        };
-        let refused = |bytes| Sent { path: target.0, bytes, update: None };
-        Some(match *body {
-            Body::Valid { value, num_examples } => {
-                counted(target.0, update(target, num_examples, delta(value as f32 / 1_000.0)))
-            }
-            Body::Again => match &self.last[*who] {
-                Some((path, bytes)) => counted(*path, ClientUpdate::decode(bytes).unwrap()),
-                None => counted(target.0, update(target, 7, delta(0.125))),
-            },
-            Body::StaleBase => counted(target.0, update((target.0, target.1 - 1), 3, delta(0.25))),
-            Body::OtherRound => counted(target.0, update((target.0 + 1, target.1), 3, delta(0.25))),
-            Body::FutureRound => counted(target.0 + 1, update((target.0 + 1, target.1), 3, delta(0.25))),
-            Body::NotFinite => refused(update(target, 3, delta(f32::NAN)).encode()),
-            Body::OtherLayout => {
-                let mut weights = delta(0.25);
-                weights.insert("head.weight", Tensor::new([4], vec![0.25; 4]));
-                refused(update(target, 3, weights).encode())
-            }
-            Body::Examples { num_examples } => refused(update(target, num_examples, delta(0.25)).encode()),
-            Body::TooFar => refused(update(target, 3, delta(100.0)).encode()),
-            Body::Garbage => refused(b"no weights".to_vec()),
-        })
-    }
-
     /// Remembers what was sent if it counts now.
     fn remember(&mut self, sent: Option<Sent>) {
         let Some(Sent { path, bytes, .. }) = sent else { return };
@@ -375,9 +327,4 @@ fn restored_version(specification: &Specification, back: u64) -> u64 {
 fn change(step: &Step) -> RoundSettingsChange {
     let Step::Settings { minimum_clients, duration_s, continuous } = *step else { unreachable!("{step:?}") };
     RoundSettingsChange { minimum_clients, duration_s, continuous }
-}
-
-/// The first weight.
-pub fn first_value(weights: &Weights) -> f64 {
-    f64::from(weights.iter().next().unwrap().1.values[0])
 }

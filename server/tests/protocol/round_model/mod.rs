@@ -4,6 +4,8 @@
 mod compare;
 mod disk;
 mod machine;
+mod memory;
+mod sent;
 mod specification;
 mod steps;
 
