@@ -19,7 +19,8 @@ pub(super) fn address(trusted_proxy: bool, peer: IpAddr, headers: &HeaderMap) ->
     claimed.unwrap_or(peer)
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// The token of the `Authorization` header.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 

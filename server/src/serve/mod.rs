@@ -2,6 +2,7 @@
 
 mod access;
 mod admission;
+mod backup;
 mod connections;
 mod error;
 mod events;
@@ -135,6 +136,7 @@ pub fn router(app: App, page: Page) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
     let router = calls
         .route("/api/v2/events", get(events::events))
+        .route("/api/v2/instructor/backup", get(backup::backup))
         .route("/api/{*path}", axum::routing::any(no_route))
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(app.clone());
