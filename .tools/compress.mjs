@@ -6,9 +6,10 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 const folder = process.argv[2];
 // The best quality takes a minute for the largest file, which few load, and seconds for all others.
 const largestForBest = 4_000_000;
-// What only people read: indentation of scripts; comments and empty lines of catalogues.
+// What only people read: indentation, whole lines of comments, empty lines.
 const shorter = {
-  '.js': (text) => text.replace(/\n[ \t]+/g, '\n'),
+  '.js': (text) => text.replace(/^[ \t]*\/\/.*\n/gm, '').replace(/\n\s+/g, '\n'),
+  '.css': (text) => text.replace(/\/\*[^]*?\*\//g, '').replace(/\n\s+/g, '\n'),
   '.ftl': (text) => text.replace(/^#.*\n/gm, '').replace(/\n{2,}/g, '\n'),
 };
 for (const name of readdirSync(folder, { recursive: true })) {
