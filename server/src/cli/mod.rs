@@ -6,6 +6,9 @@ mod configured;
 mod credentials;
 mod evaluate;
 mod features;
+mod federations;
+mod first_model;
+mod hosting;
 mod import;
 mod pretrain;
 mod progress;
@@ -44,6 +47,8 @@ enum Command {
     Serve(Box<serve::Arguments>),
     /// Read and check a configuration as `serve` would, and print what is in effect
     CheckConfig(check_config::Arguments),
+    /// List, make and end federations (classes) beside the first
+    Federations(federations::Arguments),
     /// Put load on a running aggregator with many real participants, some of them faulty
     Clients(Box<clients::Arguments>),
     /// Import weights that are not part of emofed
@@ -201,6 +206,7 @@ pub fn run() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(*arguments),
         Command::CheckConfig(arguments) => check_config::run(&arguments),
+        Command::Federations(arguments) => federations::run(&arguments),
         Command::Clients(arguments) => clients::run(*arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Features(arguments) => features::run(&arguments),

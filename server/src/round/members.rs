@@ -3,21 +3,30 @@
 use std::sync::atomic::Ordering;
 
 use super::{Federation, Refusal, RoundError};
-use crate::store::ParticipantRecord;
+use crate::store::{CodeUsesRecord, ParticipantRecord};
 
 impl Federation {
-    /// Adds the participant `id` under the hash of its token.
+    /// Adds the participant `id` under the hash of its token, and with it the count of uses of its join code, if there is one.
     ///
     /// # Errors
     /// The federation is full, or the store fails.
-    pub fn add_participant(&self, token_sha256: &str, id: String) -> Result<(), RoundError> {
+    pub fn add_participant(
+        &self,
+        token_sha256: &str,
+        id: String,
+        uses: Option<&CodeUsesRecord>,
+    ) -> Result<(), RoundError> {
         let limit = self.config.bounds.max_participants;
         let room = |count: u32| (count < limit).then_some(count + 1);
         if self.participants.fetch_update(Ordering::SeqCst, Ordering::SeqCst, room).is_err() {
             return Err(Refusal::FederationFull { limit }.into());
         }
         let participant = ParticipantRecord { id, joined_at_s: Some(self.clock.now_s()) };
-        self.records.insert_participant(token_sha256, &participant).inspect_err(|_| {
+        let inserted = match uses {
+            Some(uses) => self.records.insert_participant_counted(token_sha256, &participant, uses),
+            None => self.records.insert_participant(token_sha256, &participant),
+        };
+        inserted.inspect_err(|_| {
             self.participants.fetch_sub(1, Ordering::SeqCst);
         })?;
         Ok(())

@@ -16,7 +16,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::access;
 use super::error::{RequestError, ServeError};
-use super::{method_not_allowed, no_route};
+use super::router::{method_not_allowed, no_route};
 use crate::store::StoreError;
 
 /// Names have no hash, so files are revalidated at each use.

@@ -10,7 +10,8 @@ use std::sync::{PoisonError, RwLock};
 
 use redb::{Database, DatabaseError, ReadableDatabase as _, TableDefinition};
 
-use self::folders::{UNFINISHED, create_durably, delete_unfinished, make_private, sync_folder};
+use self::folders::{UNFINISHED, delete_unfinished, make_private};
+pub(super) use self::folders::{create_durably, sync_folder};
 use super::{Store, StoreError, Write};
 
 /// The file with the records.

@@ -8,7 +8,10 @@ use std::path::Path;
 pub(super) const UNFINISHED: &str = ".new-";
 
 /// Creates `folder`. A new folder is durable only once the one that it is in has been synced, too.
-pub(super) fn create_durably(folder: &Path, sync: &dyn Fn(&Path) -> std::io::Result<()>) -> std::io::Result<()> {
+pub(in crate::store) fn create_durably(
+    folder: &Path,
+    sync: &dyn Fn(&Path) -> std::io::Result<()>,
+) -> std::io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
@@ -22,7 +25,7 @@ pub(super) fn create_durably(folder: &Path, sync: &dyn Fn(&Path) -> std::io::Res
 }
 
 /// Makes the names in a folder durable.
-pub(super) fn sync_folder(folder: &Path) -> std::io::Result<()> {
+pub(in crate::store) fn sync_folder(folder: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
