@@ -38,6 +38,15 @@ pub fn id() -> Result<String, getrandom::Error> {
     Ok(hex(&random::<16>()?))
 }
 
+/// The id of a federation, such as `kx7dq2mbw4ta`: 60 random bits.
+///
+/// # Errors
+/// The system has no randomness.
+pub fn federation_id() -> Result<String, getrandom::Error> {
+    let letter = |byte: &u8| char::from(ALPHABET[usize::from(byte % 32)]).to_ascii_lowercase();
+    Ok(random::<12>()?.iter().map(letter).collect())
+}
+
 /// A join code such as `KX7D-Q2MB`: 40 random bits.
 ///
 /// # Errors

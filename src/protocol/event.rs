@@ -43,6 +43,8 @@ pub enum Event {
     },
     /// Something else is on the stage.
     LectureChanged,
+    /// The operator has ended the federation: nothing below its prefix answers any more. The last event of a stream.
+    FederationEnded,
     /// An event of a newer protocol.
     #[serde(other)]
     Unknown,
@@ -77,6 +79,7 @@ impl Event {
                     Self::ModelRolledBack { version: number("version")?, restored: number("restored")? }
                 }
                 "lecture-changed" => Self::LectureChanged,
+                "federation-ended" => Self::FederationEnded,
                 _ => return None,
             })
         };
@@ -125,6 +128,7 @@ mod tests {
             Event::ModelPublished { version: 4 },
             Event::ModelRolledBack { version: 5, restored: 2 },
             Event::LectureChanged,
+            Event::FederationEnded,
         ];
         for event in closed.into_iter().chain(others) {
             assert_eq!(Event::read(&serde_json::to_string(&event).unwrap()), event);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Lecture, MINIMUM_CONTRIBUTORS, ModelVersion, OpenRound, RoundPhase};
 
-/// Paths of the instructor's calls; all need the instructor's bearer token.
+/// Paths of the instructor's calls, below the prefix of the federation; all need an instructor's bearer token.
 pub mod instructor_path {
     /// `GET`: [`super::FederationStatus`].
     pub const STATUS: &str = "/api/v2/instructor/status";
@@ -21,6 +21,15 @@ pub mod instructor_path {
     pub const JOIN_CODE: &str = "/api/v2/instructor/join-code";
     /// `GET`: [`super::ParticipantSummary`] of each; `DELETE`: ends all participants' tokens.
     pub const PARTICIPANTS: &str = "/api/v2/instructor/participants";
+
+    /// `GET`: [`super::AssistantSummary`] of each; `POST`: makes an assistant instructor's token, a [`super::AssistantToken`];
+    /// `DELETE`: ends all of them.
+    pub const ASSISTANTS: &str = "/api/v2/instructor/assistants";
+
+    /// `DELETE`: ends the token of the assistant instructor `id`.
+    pub fn assistant(id: &str) -> String {
+        format!("{ASSISTANTS}/{id}")
+    }
 
     /// `DELETE`: ends the token of the participant `id`.
     pub fn participant(id: &str) -> String {
@@ -92,6 +101,36 @@ impl Default for RoundSettings {
     }
 }
 
+/// What an instructor's token allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Everything.
+    #[default]
+    Owner,
+    /// The status, opening and closing rounds, and the lecture.
+    #[serde(other)]
+    Assistant,
+}
+
+/// A new assistant instructor's token, which is told once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssistantToken {
+    /// Random id, by which the token is ended.
+    pub id: String,
+    /// The bearer token.
+    pub token: String,
+}
+
+/// An assistant instructor: there is nothing more of one than this.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssistantSummary {
+    /// Random id.
+    pub id: String,
+    /// Seconds since 1970 when the token was made.
+    pub made_at_s: u64,
+}
+
 /// The code that students join with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JoinCode {
@@ -100,6 +139,9 @@ pub struct JoinCode {
     /// When it ends, in seconds since 1970; absent: it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at_s: Option<u64>,
+    /// How many can still join with it; absent: as many as the federation takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uses_left: Option<u32>,
 }
 
 /// A participant as the instructor sees it: there is nothing more of one than this.
@@ -117,11 +159,17 @@ pub struct ParticipantSummary {
 pub struct FederationStatus {
     /// The federation's name, which the pages show.
     pub name: String,
+    /// What the token of the call allows.
+    #[serde(default)]
+    pub role: Role,
     /// The code that students join with.
     pub join_code: String,
     /// When the code ends, in seconds since 1970; absent: it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join_code_expires_at_s: Option<u64>,
+    /// How many can still join with the code; absent: as many as the federation takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join_code_uses_left: Option<u32>,
     /// Tabs that listen to events now.
     pub connected: u32,
     /// Participants that ever joined.

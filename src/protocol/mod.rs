@@ -6,20 +6,22 @@ mod event;
 mod instructor;
 mod lecture;
 mod manifest;
+mod operator;
 mod problem;
 mod round;
 mod update;
 
 pub use event::{Event, EventMessage};
 pub use instructor::{
-    FederationStatus, JoinCode, LectureStatus, ParticipantSummary, RoundSettings, RoundSettingsChange, RoundSummary,
-    instructor_path,
+    AssistantSummary, AssistantToken, FederationStatus, JoinCode, LectureStatus, ParticipantSummary, Role,
+    RoundSettings, RoundSettingsChange, RoundSummary, instructor_path,
 };
 pub use lecture::{LECTURE_FOLDER, Lecture};
 pub use manifest::{
     AcceptanceReport, BackboneRef, BlobRef, CaptureSettings, Deployment, MINIMUM_CONTRIBUTORS, Manifest, ModelCard,
     ModelOrigin, ModelVersion,
 };
+pub use operator::{FederationLinks, FederationSummary, NewFederation, operator_path};
 pub use problem::{Problem, ProblemCode};
 pub use round::{
     AbandonReason, CloseReason, EndedRound, OpenRound, RECENT_ROUNDS, Rejection, RoundOutcome, RoundPhase,
@@ -37,7 +39,7 @@ pub const SAFETENSORS: &str = "application/vnd.safetensors";
 /// Media type of errors (RFC 9457).
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// Paths of the calls a tab makes.
+/// Paths of the calls a tab makes, below the prefix of its federation.
 pub mod path {
     /// `GET`: the [`super::Manifest`], with `ETag`.
     pub const MANIFEST: &str = "/api/v2/manifest";
@@ -49,6 +51,11 @@ pub mod path {
     pub const EVENTS: &str = "/api/v2/events";
     /// The same for a listener that is not counted as a connected tab: the instructor's page.
     pub const EVENTS_FOR_OBSERVERS: &str = "/api/v2/events?observer=true";
+
+    /// Below which all addresses of the federation `id` are. The one that an aggregator begins with has none.
+    pub fn prefix(id: &str) -> String {
+        format!("/f/{id}")
+    }
 
     /// `GET`: an immutable blob by its SHA-256 in lower-case hexadecimal.
     pub fn blob(sha256: &str) -> String {

@@ -11,6 +11,8 @@ pub enum ProblemCode {
     WrongJoinCode,
     /// The token is missing, unknown or revoked: join again.
     Unauthorized,
+    /// The call is the owner's: an assistant instructor's token does not do.
+    OwnerOnly,
     /// The update is not relative to the round's base version: fetch the manifest.
     StaleBase,
     /// The round takes no updates: fetch the manifest.
@@ -43,7 +45,7 @@ impl ProblemCode {
         match self {
             Self::BadRequest => 400,
             Self::Unauthorized => 401,
-            Self::WrongJoinCode => 403,
+            Self::WrongJoinCode | Self::OwnerOnly => 403,
             Self::NotFound => 404,
             Self::StaleBase | Self::RoundNotOpen | Self::AlreadyReceived | Self::Conflict => 409,
             Self::TooLarge => 413,

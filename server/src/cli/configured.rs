@@ -23,6 +23,10 @@ pub struct ConfiguredArguments {
     /// work out what another's update was; the pages say so. Rounds close with two unless told otherwise
     #[arg(long, env = "EMOFED_ALLOW_FEW_CONTRIBUTORS")]
     pub allow_few_contributors: bool,
+    /// Have an operator's token, in the file operator-token of the data folder: who has it makes and ends further federations
+    /// (classes) while the aggregator runs, see `emofed federations`
+    #[arg(long, env = "EMOFED_OPERATOR")]
+    pub operator: bool,
     /// Speak HTTPS with a certificate made here, once, and kept in the data folder: for a classroom's network. Browsers ask
     /// before they go on; compare the SHA-256 that is printed with the links. A certificate of an authority is configured in [tls]
     #[arg(long, env = "EMOFED_TLS", value_name = "HOW")]
@@ -50,6 +54,7 @@ impl ConfiguredArguments {
             config.rounds.minimum_clients = minimum;
         }
         config.few_contributors = self.allow_few_contributors;
+        config.operator.enabled |= self.operator;
         config.self_signed = self.tls == Some(TlsArgument::SelfSigned);
         config.check(self.listen)?;
         if let Some(folder) = config.stage.folder.as_deref().filter(|folder| !folder.is_dir()) {

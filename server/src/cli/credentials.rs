@@ -62,6 +62,26 @@ fn unusable_token(file: &Path, known: std::io::Result<String>) -> Failure {
     Failure::new(format!("{} {reason}", file.display()), way_out)
 }
 
+/// The operator's token, made at the first start that has one. The file is all there is of it: who deletes it gets a new one.
+pub fn operator_token(data: &Path) -> Result<String, Failure> {
+    /// Fewest characters of a token that was put there by hand.
+    const LEAST: usize = 32;
+    let file = data.join("operator-token");
+    match std::fs::read_to_string(&file).map(|token| token.trim().to_owned()) {
+        Ok(token) if token.len() >= LEAST => return Ok(token),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(unusable_token(&file, Err(error))),
+        Ok(_) => {
+            let message = format!("{} has fewer than {LEAST} characters", file.display());
+            return Err(Failure::new(message, "delete the file: the next start makes a new token"));
+        }
+    }
+    let token = secret::token().map_err(no_randomness)?;
+    write_private(&file, &token).map_err(|error| unwritable(&file, &error))?;
+    eprintln!("The operator's token is in {}.", file.display());
+    Ok(token)
+}
+
 /// The links of students and the instructor, and the file in the data folder that has them.
 #[derive(Clone)]
 pub struct Links {

@@ -7,6 +7,9 @@ mod configured;
 mod credentials;
 mod evaluate;
 mod features;
+mod federations;
+mod first_model;
+mod hosting;
 mod import;
 mod pretrain;
 mod progress;
@@ -51,6 +54,8 @@ enum Command {
     Restore(restore::Arguments),
     /// Read and check a configuration as `serve` would, and print what is in effect
     CheckConfig(check_config::Arguments),
+    /// List, make and end federations (classes) beside the first
+    Federations(federations::Arguments),
     /// Put load on a running aggregator with many real participants, some of them faulty
     Clients(Box<clients::Arguments>),
     /// Import weights that are not part of emofed
@@ -235,6 +240,7 @@ pub fn run() -> ExitCode {
         Command::Backup(arguments) => backup::run(&arguments),
         Command::Restore(arguments) => restore::run(&arguments),
         Command::CheckConfig(arguments) => check_config::run(&arguments),
+        Command::Federations(arguments) => federations::run(&arguments),
         Command::Clients(arguments) => clients::run(*arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Features(arguments) => features::run(&arguments),

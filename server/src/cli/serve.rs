@@ -1,36 +1,27 @@
 //! `emofed serve`.
 
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use emofed::model::vfer::VferArchitecture;
-use emofed::model::{Backbone, Device};
-use emofed::protocol::{JoinCode, ModelOrigin, RoundSettingsChange};
-use emofed::weights::Weights;
+use emofed::protocol::{JoinCode, RoundSettingsChange};
 use emofed_server::clock::{Clock as _, SystemClock};
 use emofed_server::config::Config;
 use emofed_server::embedded;
-use emofed_server::lab::bootstrap::bootstrap;
-use emofed_server::lab::dataset::Dataset;
-use emofed_server::lab::held_out::HeldOutCheck;
-use emofed_server::lab::shipped;
-use emofed_server::round::{AcceptanceCheck, Federation, SanityCheck, latest_model, publish_made};
+use emofed_server::round::Federation;
 use emofed_server::serve::{Admission, App, ConnectionBounds, EventStreams, JoinLimiter, Page, serve};
 use emofed_server::store::{EmbeddedStore, Records};
 use emofed_server::tls::{Tls, with_colons};
-use indicatif::{ProgressBar, ProgressStyle};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 use super::configured::{ConfiguredArguments, configured_certificate};
 use super::credentials::{Links, open_federation, unwritable};
+use super::first_model::{first_model, model_values};
+use super::hosting::{Checks, host};
 use super::import::import_embedded;
 use super::server_certificate::{ServerCertificate, origins};
 use super::{DataFolder, Failure, print, runtime};
-
-/// The seed of the first model: the same backbone gives the same start everywhere.
-const BOOTSTRAP_SEED: u64 = 1;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -96,7 +87,7 @@ async fn start(arguments: Arguments, config: Config, certificate: Option<Tls>) -
     };
     import_embedded(&records)?;
     first_model(&records).await?;
-    let held_out = arguments.held_out.as_deref().map(|cache| held_out(&records, cache)).transpose()?;
+    let checks = Checks::new(&records, arguments.held_out.as_deref(), arguments.held_out_tolerance)?;
 
     if configured.minimum_clients.is_some() {
         // A flag is newer than what the instructor set on the page some time ago, but says nothing of the other settings.
@@ -104,14 +95,11 @@ async fn start(arguments: Arguments, config: Config, certificate: Option<Tls>) -
         records.put_settings(&change.or(&records.settings()?))?;
     }
     let federation_config = config.federation_config(model_values(&records)?);
-    let sanity = SanityCheck { max_norm: federation_config.limits.max_norm };
-    let acceptance: Box<dyn AcceptanceCheck> = match held_out {
-        Some(dataset) => Box::new(HeldOutCheck::new(dataset, arguments.held_out_tolerance, sanity)),
-        None => Box::new(sanity),
-    };
+    let acceptance = checks.make(&federation_config);
     let federation = Arc::new(Federation::open(records.clone(), Arc::new(SystemClock), federation_config, acceptance)?);
     let is_expired = record.is_code_expired(SystemClock.now_s());
-    let admission = Admission::new(records.clone(), Arc::new(SystemClock), record, code_days);
+    let admission = Admission::new(records.clone(), Arc::new(SystemClock), record, code_days)
+        .with_code_uses(config.limits.join_code_uses);
     if arguments.new_join_code || is_expired {
         if is_expired {
             eprintln!("The join code has expired: there is a new one. Who has joined stays.");
@@ -123,8 +111,9 @@ async fn start(arguments: Arguments, config: Config, certificate: Option<Tls>) -
     let origin = origins.public.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
     // The fingerprint of a certificate that an authority has signed is nothing to compare, and changes when it is renewed.
     let to_compare = secured.as_ref().filter(|_| config.self_signed).map(|secured| secured.tls.fingerprint());
-    let links = Links::new(&data, origin, instructor_token).with_certificate(to_compare.as_deref().map(with_colons));
-    let join_code = admission.join_code();
+    let links =
+        Links::new(&data, origin.clone(), instructor_token).with_certificate(to_compare.as_deref().map(with_colons));
+    let join_code = admission.join_code()?;
     let renewed = links.clone();
     let admission = admission.on_renewal(move |code| {
         if let Err(error) = renewed.write(code) {
@@ -142,7 +131,9 @@ async fn start(arguments: Arguments, config: Config, certificate: Option<Tls>) -
         streams: EventStreams::default(),
         stopping,
     };
-    if config.few_contributors {
+    let few_contributors = config.few_contributors;
+    let host = host(app, &data, records, config, checks, origin)?;
+    if few_contributors {
         tracing::warn!("fewer than three contributors are allowed: a published model can give single updates away");
     }
     // Heard before the links are out: whoever waits for them may send one at once.
@@ -155,7 +146,7 @@ async fn start(arguments: Arguments, config: Config, certificate: Option<Tls>) -
         let _ = stop.send(true);
     };
     let page = arguments.dist.map_or_else(embedded::page, Page::Folder);
-    Ok(serve(listener, app, page, signal).await?)
+    Ok(serve(listener, host, page, signal).await?)
 }
 
 /// Writes the links to a file for its owner alone; prints them only on a terminal or on request, since a log keeps what it gets.
@@ -167,78 +158,6 @@ fn publish_links(links: &Links, join_code: &JoinCode, may_print: bool) -> Result
         print(format!("Ready. The links for students and the instructor are in {}", links.file().display()));
     }
     Ok(())
-}
-
-/// Reads the clips that candidates are measured on.
-fn held_out(records: &Records, cache: &Path) -> Result<Dataset, Failure> {
-    let dataset = Dataset::read(cache)?;
-    let in_use = records.backbone()?.map(|record| record.backbone.blob.sha256);
-    if dataset.clips.is_empty() || in_use.as_ref() != Some(&dataset.provenance.backbone_sha256) {
-        let message = format!("{} has no clips over the backbone in use", cache.display());
-        return Err(Failure::new(message, "make it with `emofed features` over the same backbone"));
-    }
-    eprintln!("New models are measured on {} held-out clips of `{}`.", dataset.clips.len(), dataset.provenance.set);
-    Ok(dataset)
-}
-
-/// Sees that there is a VFER for the backbone in use: the one that is shipped for the lite backbone, or else one
-/// distilled from the image head.
-async fn first_model(records: &Records) -> Result<(), Failure> {
-    let way_out = "run `emofed import lite DIR` with the folder `model` of the npm package @vladmandic/face-api";
-    let Some(record) = records.backbone()? else {
-        return Err(Failure::new("no backbone has been imported yet", way_out));
-    };
-    if records.detector()?.is_none() {
-        return Err(Failure::new("no face detector has been imported yet", way_out));
-    }
-    let backbone_ref = record.backbone;
-    if latest_model(records, &backbone_ref)?.is_some() {
-        return Ok(());
-    }
-    if let Some((vfer, card)) = shipped::model_for(&backbone_ref.blob.sha256) {
-        let bytes = vfer.to_safetensors(None);
-        let (paper, now_s) = (VferArchitecture::default(), SystemClock.now_s());
-        let model = publish_made(records, &backbone_ref, ModelOrigin::Trained, paper, &bytes, Some(card), now_s)?;
-        eprintln!("Version {} is the model that comes with emofed, trained on people's votes.", model.version);
-        return Ok(());
-    }
-    eprintln!("Making the first video model, distilled from the image head (once for each backbone):");
-    let failed = |error: String| Failure::new(error, "import the backbone again");
-    let weights = Weights::from_safetensors(&records.blob(&backbone_ref.blob.sha256)?)
-        .map_err(|error| failed(error.to_string()))?;
-    let backbone =
-        Backbone::load(backbone_ref.kind, &weights, &Device::Cpu).map_err(|error| failed(error.to_string()))?;
-    let bar = ProgressBar::new(0).with_style(
-        ProgressStyle::with_template("{bar:40} {percent} %, {eta} left")
-            .unwrap_or_else(|_| ProgressStyle::default_bar()),
-    );
-    let made = bootstrap(&backbone, BOOTSTRAP_SEED, |step, steps| {
-        bar.set_length(steps as u64);
-        bar.set_position(step as u64);
-    })
-    .await
-    .map_err(|error| failed(error.to_string()))?;
-    bar.finish_and_clear();
-    let vfer = made.vfer.to_safetensors(None);
-    let (paper, now_s) = (VferArchitecture::default(), SystemClock.now_s());
-    let model = publish_made(records, &backbone_ref, ModelOrigin::Bootstrap, paper, &vfer, None, now_s)?;
-    eprintln!(
-        "Version {} agrees with the image head on {:.0} % of unseen sequences (KL {:.3}).",
-        model.version,
-        100.0 * made.agreement,
-        made.divergence
-    );
-    Ok(())
-}
-
-/// How many values the global model has.
-fn model_values(records: &Records) -> Result<usize, Failure> {
-    let backbone = records.backbone()?.map(|record| record.backbone);
-    let latest = backbone.map(|backbone| latest_model(records, &backbone)).transpose()?.flatten();
-    let Some(latest) = latest else { return Ok(0) };
-    let way_out = "restore the data folder from a backup, or publish another model with `emofed publish`";
-    let weights = Weights::from_safetensors(&records.blob(&latest.vfer.sha256)?);
-    weights.map(|weights| weights.value_count()).map_err(|error| Failure::new(error.to_string(), way_out))
 }
 
 /// Listens for SIGINT and SIGTERM from now on; resolves at the first.

@@ -156,6 +156,7 @@ impl Config {
             (limits.max_examples > 0, "limits.max_examples must be at least 1"),
             (limits.max_participants > 0, "limits.max_participants must be at least 1"),
             (limits.kept_models > 0, "limits.kept_models must be at least 1"),
+            (limits.max_federations <= 1_000, "limits.max_federations must be at most 1000"),
             (limits.join_code_days > 0, "limits.join_code_days must be at least 1"),
             (limits.joins_per_address() > 0, "limits.joins_per_address_per_hour must be at least 1"),
             (limits.connections_per_address >= 8, "limits.connections_per_address must be at least 8"),

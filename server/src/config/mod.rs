@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::check::ConfigError;
 pub use self::learning::LearningConfig;
-pub use self::sections::{CaptureConfig, DeploymentConfig, LimitsConfig, RoundsConfig, StageConfig, TlsConfig};
+pub use self::sections::{
+    CaptureConfig, DeploymentConfig, LimitsConfig, OperatorConfig, RoundsConfig, StageConfig, TlsConfig,
+};
 use crate::round::{FederationBounds, FederationConfig};
 
 /// `emofed serve --config FILE`, in TOML. Everything has a default.
@@ -33,6 +35,8 @@ pub struct Config {
     pub stage: StageConfig,
     /// What an update may be at most.
     pub limits: LimitsConfig,
+    /// Who makes further federations.
+    pub operator: OperatorConfig,
     /// The aggregation strategy: FedAvg unless another is named.
     pub strategy: Strategy,
     /// Needed beyond loopback.

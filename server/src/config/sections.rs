@@ -121,6 +121,14 @@ impl From<TlsConfig> for CertificateFiles {
     }
 }
 
+/// `[operator]`: making and ending federations beside the first, while the aggregator runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OperatorConfig {
+    /// Whether there is an operator's token, in the file `operator-token` of the data folder.
+    pub enabled: bool,
+}
+
 /// `[limits]`: what updates, rounds and the federation may be at most.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -137,6 +145,10 @@ pub struct LimitsConfig {
     pub max_participants: u32,
     /// A join code made from now on lets students join for so many days.
     pub join_code_days: u32,
+    /// So many may join with a join code, those who leave again included; 0: as many as the federation takes.
+    pub join_code_uses: u32,
+    /// Most federations beside the first.
+    pub max_federations: usize,
     /// Most joins with the right code from one address (one IPv6 /64) in an hour; absent: as many as may join at all, since
     /// a whole school can share one address.
     pub joins_per_address_per_hour: Option<u32>,
@@ -156,6 +168,8 @@ impl Default for LimitsConfig {
             kept_models,
             max_participants,
             join_code_days: 90,
+            join_code_uses: 0,
+            max_federations: 100,
             joins_per_address_per_hour: None,
             connections_per_address: PER_ADDRESS,
         }

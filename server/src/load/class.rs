@@ -76,6 +76,7 @@ impl Class {
             Event::ModelPublished { .. } => "model-published",
             Event::ModelRolledBack { .. } => "model-rolled-back",
             Event::LectureChanged => "lecture-changed",
+            Event::FederationEnded => "federation-ended",
             Event::Unknown => "unknown",
         };
         *self.state().events.entry(name).or_default() += 1;

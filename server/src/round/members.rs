@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::{Federation, Refusal, RoundError};
-use crate::store::ParticipantRecord;
+use crate::store::{CodeUsesRecord, ParticipantRecord};
 
 /// How many participants the records have.
 pub(super) struct Members {
@@ -20,18 +20,26 @@ impl Members {
 }
 
 impl Federation {
-    /// Adds the participant `id` under the hash of its token.
+    /// Adds the participant `id` under the hash of its token, and with it the count of uses of its join code, if there is one.
     ///
     /// # Errors
     /// The federation is full, or the store fails.
-    pub fn add_participant(&self, token_sha256: &str, id: String) -> Result<(), RoundError> {
+    pub fn add_participant(
+        &self,
+        token_sha256: &str,
+        id: String,
+        uses: Option<&CodeUsesRecord>,
+    ) -> Result<(), RoundError> {
         let limit = self.config.bounds.max_participants;
         self.change_members(|count| {
             if count >= limit {
                 return Err(Refusal::FederationFull { limit }.into());
             }
             let participant = ParticipantRecord { id, joined_at_s: Some(self.clock.now_s()) };
-            self.records.insert_participant(token_sha256, &participant)?;
+            match uses {
+                Some(uses) => self.records.insert_participant_counted(token_sha256, &participant, uses)?,
+                None => self.records.insert_participant(token_sha256, &participant)?,
+            }
             Ok(count + 1)
         })
     }

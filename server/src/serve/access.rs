@@ -1,4 +1,4 @@
-//! What a request's headers say of who sends it: the extractors [`Instructor`] and [`Participant`] over bearer tokens, its
+//! What a request's headers say of who sends it: the extractors [`Instructor`], [`Owner`] and [`Participant`] over bearer tokens, its
 //! address, and what it has already.
 
 use std::net::IpAddr;
@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use emofed::protocol::sha256_hex;
+use emofed::protocol::{Role, sha256_hex};
 
 use super::App;
 use super::error::{RequestError, ServeError};
@@ -33,18 +33,34 @@ pub(super) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
         .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
-/// The instructor, by the token of the `Authorization` header. Handlers of the instructor's calls take the [`App`] out of it, in
-/// place of axum's `State`, so that one without the check has nothing to work on.
-pub(super) struct Instructor(pub(super) App);
+/// An instructor of either role, by the token of the `Authorization` header. Handlers of the instructors' calls take the [`App`] out
+/// of it or of [`Owner`], in place of axum's `State`, so that one without the check has nothing to work on.
+pub(super) struct Instructor(pub(super) App, pub(super) Role);
 
 impl FromRequestParts<App> for Instructor {
-    type Rejection = RequestError;
+    type Rejection = ServeError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, RequestError> {
-        if bearer(&parts.headers).is_some_and(|token| app.admission.is_instructor(token)) {
-            Ok(Self(app.clone()))
-        } else {
-            Err(RequestError::NotTheInstructor)
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ServeError> {
+        let token = bearer(&parts.headers).ok_or(RequestError::NotTheInstructor)?.to_owned();
+        if app.admission.is_owner(&token) {
+            return Ok(Self(app.clone(), Role::Owner));
+        }
+        let admission = app.admission.clone();
+        let role = app.blocking(move |_| Ok(admission.role(&token)?)).await?;
+        Ok(Self(app.clone(), role.ok_or(RequestError::NotTheInstructor)?))
+    }
+}
+
+/// The instructor whose federation it is. Another one of the federation is told that it may not.
+pub(super) struct Owner(pub(super) App);
+
+impl FromRequestParts<App> for Owner {
+    type Rejection = ServeError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ServeError> {
+        match Instructor::from_request_parts(parts, app).await? {
+            Instructor(app, Role::Owner) => Ok(Self(app)),
+            Instructor(_, Role::Assistant) => Err(RequestError::NotTheOwner.into()),
         }
     }
 }

@@ -1,16 +1,19 @@
-//! Admission: the join code that participants join with, and the instructor's token.
+//! Admission: the join code that participants join with, and the instructors' tokens.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use emofed::protocol::{JoinCode, sha256_hex};
+use emofed::protocol::{JoinCode, Role, sha256_hex};
 
-use super::error::ServeError;
+use super::error::{RequestError, ServeError};
 use crate::clock::Clock;
 use crate::secret;
-use crate::store::{FederationRecord, Records};
+use crate::store::{AssistantRecord, CodeUsesRecord, FederationRecord, Records, StoreError};
 
 /// Seconds in a day.
 const DAY_S: u64 = 86_400;
+
+/// Most assistant instructors of a federation.
+const MAX_ASSISTANTS: usize = 100;
 
 /// Why a join code does not admit anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +35,35 @@ pub struct Admission {
     /// Held while a code is renewed, its commit included, so that of two renewals at once the same one is stored and returned.
     renewal: Mutex<()>,
     code_valid_days: u32,
+    /// How many may join with a code; 0: as many as the federation takes.
+    code_uses: u32,
+    /// Held while a use of the code is counted, the participant's commit included.
+    counting: Mutex<()>,
+    /// Held while an assistant's token is made, so that there are never more than there may be.
+    assistants: Mutex<()>,
     on_renewal: Option<RenewalHook>,
 }
 
 impl Admission {
     /// Admits by `record`; a new code is valid for `code_valid_days`.
     pub fn new(records: Records, clock: Arc<dyn Clock>, record: FederationRecord, code_valid_days: u32) -> Self {
-        let (record, renewal) = (RwLock::new(record), Mutex::new(()));
-        Self { records, clock, record, renewal, code_valid_days, on_renewal: None }
+        Self {
+            records,
+            clock,
+            record: RwLock::new(record),
+            renewal: Mutex::default(),
+            code_valid_days,
+            code_uses: 0,
+            counting: Mutex::default(),
+            assistants: Mutex::default(),
+            on_renewal: None,
+        }
+    }
+
+    /// Lets `limit` join with a code, those who leave again included; 0: as many as the federation takes.
+    #[must_use]
+    pub fn with_code_uses(self, limit: u32) -> Self {
+        Self { code_uses: limit, ..self }
     }
 
     /// Calls `hook` with every new code, in the order of renewals, before [`Self::renew_code`] returns it.
@@ -52,10 +76,43 @@ impl Admission {
         self.record.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The code that participants join with.
-    pub fn join_code(&self) -> JoinCode {
+    /// The code that participants join with. Blocks on the store where its uses are limited.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn join_code(&self) -> Result<JoinCode, StoreError> {
         let FederationRecord { join_code: code, join_code_expires_at_s, .. } = self.record();
-        JoinCode { code, expires_at_s: join_code_expires_at_s }
+        let uses_left = match self.code_uses {
+            0 => None,
+            limit => Some(limit.saturating_sub(self.uses_of(&code)?)),
+        };
+        Ok(JoinCode { code, expires_at_s: join_code_expires_at_s, uses_left })
+    }
+
+    /// How many have joined with `code`.
+    fn uses_of(&self, code: &str) -> Result<u32, StoreError> {
+        let counted = self.records.code_uses()?;
+        Ok(counted.filter(|counted| counted.join_code == code).map_or(0, |counted| counted.uses))
+    }
+
+    /// Has `join` add a participant, with the count of uses to be stored with it, if uses are limited. Blocks on the store.
+    ///
+    /// # Errors
+    /// [`RequestError::JoinCodeUsedUp`], or `join` fails.
+    pub fn count_use(
+        &self,
+        join: impl FnOnce(Option<&CodeUsesRecord>) -> Result<(), ServeError>,
+    ) -> Result<(), ServeError> {
+        if self.code_uses == 0 {
+            return join(None);
+        }
+        let _one_at_a_time = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+        let join_code = self.record().join_code;
+        let uses = self.uses_of(&join_code)?;
+        if uses >= self.code_uses {
+            return Err(RequestError::JoinCodeUsedUp.into());
+        }
+        join(Some(&CodeUsesRecord { join_code, uses: uses + 1 }))
     }
 
     /// Checks a code that somebody joins with.
@@ -78,7 +135,11 @@ impl Admission {
         let _one_at_a_time = self.renewal.lock().unwrap_or_else(PoisonError::into_inner);
         let renewed = self.record().with_new_code(self.clock.now_s(), self.code_valid_days)?;
         self.records.put_federation(&renewed)?;
-        let code = JoinCode { code: renewed.join_code.clone(), expires_at_s: renewed.join_code_expires_at_s };
+        let code = JoinCode {
+            code: renewed.join_code.clone(),
+            expires_at_s: renewed.join_code_expires_at_s,
+            uses_left: (self.code_uses > 0).then_some(self.code_uses),
+        };
         *self.record.write().unwrap_or_else(PoisonError::into_inner) = renewed;
         if let Some(hook) = &self.on_renewal {
             hook(&code);
@@ -86,9 +147,35 @@ impl Admission {
         Ok(code)
     }
 
-    /// Whether `token` is the instructor's.
-    pub fn is_instructor(&self, token: &str) -> bool {
+    /// Whether `token` is the owner's.
+    pub fn is_owner(&self, token: &str) -> bool {
         secret::same(&sha256_hex(token.as_bytes()), &self.record().instructor_token_sha256)
+    }
+
+    /// What `token` allows; absent: it is no instructor's. Blocks on the store.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn role(&self, token: &str) -> Result<Option<Role>, StoreError> {
+        if self.is_owner(token) {
+            return Ok(Some(Role::Owner));
+        }
+        Ok(self.records.assistant(&sha256_hex(token.as_bytes()))?.map(|_| Role::Assistant))
+    }
+
+    /// Makes an assistant instructor's token; gives its id and the token. Blocks on the store's commit.
+    ///
+    /// # Errors
+    /// There are too many, there is no randomness, or the store fails.
+    pub fn add_assistant(&self) -> Result<(String, String), ServeError> {
+        let _one_at_a_time = self.assistants.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.records.assistants()?.len() >= MAX_ASSISTANTS {
+            return Err(RequestError::TooManyAssistants { limit: MAX_ASSISTANTS }.into());
+        }
+        let (id, token) = (secret::id()?, secret::token()?);
+        let assistant = AssistantRecord { id: id.clone(), made_at_s: self.clock.now_s() };
+        self.records.insert_assistant(&sha256_hex(token.as_bytes()), &assistant)?;
+        Ok((id, token))
     }
 }
 

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::access::{Instructor, bearer};
+use super::access::{Owner, bearer};
 use super::error::ServeError;
 use crate::backup::{Backup, BackupError};
 
@@ -18,7 +18,7 @@ const PIECE: usize = 256 * 1024;
 const PIECES: usize = 4;
 
 /// `GET /api/v2/instructor/backup`: the state of this moment. An answer that breaks off is no backup, and reading it says so.
-pub(super) async fn backup(Instructor(app): Instructor, headers: HeaderMap) -> Result<Response, ServeError> {
+pub(super) async fn backup(Owner(app): Owner, headers: HeaderMap) -> Result<Response, ServeError> {
     // The records have its hash alone, and a restored federation shall print the same link.
     let token = bearer(&headers).map(str::to_owned);
     let take = move |federation: &crate::round::Federation| {

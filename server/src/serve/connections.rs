@@ -60,6 +60,12 @@ impl ConnectionBounds {
         Self { total: usize::try_from(total.clamp(64, 20_000)).unwrap_or(64), per_address, ..Self::default() }
     }
 
+    /// The same with `files` open files left for something else.
+    #[must_use]
+    pub fn reserving(self, files: usize) -> Self {
+        Self { total: self.total.saturating_sub(files).max(64), ..self }
+    }
+
     /// Most event streams: three quarters of the connections, so that there is room for everything else.
     pub(super) fn streams(&self) -> usize {
         self.total / 4 * 3

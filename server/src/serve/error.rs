@@ -65,12 +65,48 @@ pub enum RequestError {
     /// There is no instructor's token, or it is not the federation's.
     #[error("The instructor's token is missing or wrong.")]
     NotTheInstructor,
+    /// The token is an assistant instructor's.
+    #[error("An assistant instructor may not do this; ask the owner.")]
+    NotTheOwner,
+    /// There is no operator's token, or the aggregator has another or none.
+    #[error("The operator's token is missing or wrong.")]
+    NotTheOperator,
+    /// As many assistant instructors as there may be.
+    #[error("There are {limit} assistant instructors already: end one's token first.")]
+    TooManyAssistants {
+        /// Most assistant instructors.
+        limit: usize,
+    },
+    /// No assistant instructor has this id.
+    #[error("There is no such assistant instructor.")]
+    UnknownAssistant,
+    /// No federation has this id.
+    #[error("There is no such federation.")]
+    UnknownFederation,
+    /// The federation's store cannot be opened.
+    #[error("This federation is not available now. Tell who runs the aggregator.")]
+    FederationUnavailable,
+    /// As many federations as there may be.
+    #[error("There are {limit} federations already (limits.max_federations).")]
+    TooManyFederations {
+        /// Most federations beside the first.
+        limit: usize,
+    },
+    /// The name of a new federation is empty, too long, or has control characters.
+    #[error("A federation's name has between 1 and {limit} characters, and none that control.")]
+    FederationName {
+        /// Most characters.
+        limit: usize,
+    },
     /// The join code is not the federation's.
     #[error("No federation has this join code.")]
     WrongJoinCode,
     /// The join code was the federation's and is too old.
     #[error("This join code has expired. Ask the instructor for the new one.")]
     JoinCodeExpired,
+    /// As many have joined with the code as may.
+    #[error("This join code has been used as often as it may be. Ask the instructor for the new one.")]
+    JoinCodeUsedUp,
     /// The address has sent too many wrong join codes.
     #[error("Too many wrong join codes. Try again in {retry_after_s} s.")]
     TooManyWrongCodes {

@@ -36,11 +36,7 @@ pub(super) async fn events(
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, RequestError> {
     let address = access::address(app.origins.trusted_proxy, peer.ip(), &headers);
-    let slot = app
-        .streams
-        .open
-        .acquire(address, app.connections.streams(), app.connections.streams_per_address(app.origins.trusted_proxy))
-        .ok_or(RequestError::TooManyEventStreams)?;
+    let slots = app.streams.acquire(address, &app).ok_or(RequestError::TooManyEventStreams)?;
     let last_id = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
     let federation = app.federation.clone();
     let observer = listener.observer.then(|| federation.events().observe());
@@ -62,8 +58,8 @@ pub(super) async fn events(
         }
     };
     let first = first.retry(reconnect_after());
-    let events = stream::iter(missed).chain(later).map(move |numbered| {
-        let _as_long_as_the_stream = (&slot, &observer);
+    let events = up_to_the_end(stream::iter(missed).chain(later)).map(move |numbered| {
+        let _as_long_as_the_stream = (&slots, &observer);
         let event = numbered_event(&numbered);
         match numbered.message.within_ms {
             Some(_) => event.retry(reconnect_after()),
@@ -78,6 +74,15 @@ pub(super) async fn events(
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
     let events = stream::iter([first]).chain(events).map(Ok);
     Ok(Sse::new(events.take_until(Box::pin(stopped))).keep_alive(keep_alive))
+}
+
+/// The events up to [`Event::FederationEnded`], after which there is none.
+fn up_to_the_end(events: impl Stream<Item = Numbered>) -> impl Stream<Item = Numbered> {
+    let with_end = events.flat_map(|numbered| {
+        let is_last = numbered.message.event == Event::FederationEnded;
+        stream::iter([Some(Some(numbered)), is_last.then_some(None)].into_iter().flatten())
+    });
+    with_end.take_while(|numbered| std::future::ready(numbered.is_some())).filter_map(std::future::ready)
 }
 
 /// How many updates the open round has, if one is open.

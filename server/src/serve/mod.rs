@@ -6,48 +6,43 @@ mod backup;
 mod connections;
 mod error;
 mod events;
+mod federations;
 mod files;
 mod instructor;
 mod join_limiter;
+mod operator;
 mod page;
 mod participant;
 mod problem;
+mod router;
 mod security;
 mod status;
 mod write_timeout;
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Path};
-use axum::http::StatusCode;
+use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use axum::routing::{delete, get, patch, post, put};
-use axum::{Extension, Router};
-use emofed::protocol::ClientUpdate;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 pub use self::admission::Admission;
-use self::connections::OpenCounts;
 pub use self::connections::{ConnectionBounds, PER_ADDRESS, raised_file_limit};
+use self::connections::{OpenCounts, Slot};
 pub use self::error::{RequestError, ServeError};
+pub use self::federations::{FederationDefaults, Federations, ServerParts};
 pub use self::join_limiter::JoinLimiter;
 pub use self::page::{EmbeddedFile, Page};
+pub use self::router::router;
 pub use self::security::{Origins, authority, is_loopback};
 use crate::round::Federation;
 use crate::tls::{Tls, TlsError};
 
-/// A request that takes longer than this is given up; event streams are exempt.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-/// A body that pauses for longer than this is given up.
-const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long requests under way may take to finish when the aggregator stops.
 const GRACE: Duration = Duration::from_secs(5);
-/// Longest description of a lecture.
-const MAX_LECTURE_BYTES: usize = 64 * 1_024;
 /// How often deadlines are checked.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -72,14 +67,47 @@ pub struct App {
     pub stopping: tokio::sync::watch::Receiver<bool>,
 }
 
+/// What is served: the federation that the aggregator began with, and those that its operator made.
+#[derive(Clone)]
+pub struct Host {
+    /// The first federation, which has no prefix.
+    pub app: App,
+    /// The others; absent: there cannot be any.
+    pub federations: Option<Arc<Federations>>,
+    /// SHA-256 of the operator's token; absent: nobody makes or ends federations.
+    pub operator_token_sha256: Option<String>,
+}
+
+impl From<App> for Host {
+    fn from(app: App) -> Self {
+        Self { app, federations: None, operator_token_sha256: None }
+    }
+}
+
 /// Event streams: those that are open, by address, and how many there ever were.
 #[derive(Clone, Default)]
 pub struct EventStreams {
     open: OpenCounts,
+    /// Those of all federations together, where there are several; this one may have half of what all may have.
+    all: Option<OpenCounts>,
     opened: Arc<AtomicU64>,
 }
 
 impl EventStreams {
+    /// The streams of one of several federations, all of which count in `all`.
+    fn among(all: OpenCounts) -> Self {
+        Self { all: Some(all), ..Self::default() }
+    }
+
+    /// Room for one more, unless `app`'s bounds are reached.
+    fn acquire(&self, address: IpAddr, app: &App) -> Option<(Slot, Option<Slot>)> {
+        let (total, is_behind_proxy) = (app.connections.streams(), app.origins.trusted_proxy);
+        let per_address = app.connections.streams_per_address(is_behind_proxy);
+        let Some(all) = &self.all else { return Some((self.open.acquire(address, total, per_address)?, None)) };
+        let own = self.open.acquire(address, (total / 2).max(1), per_address)?;
+        Some((own, Some(all.acquire(address, total, per_address)?)))
+    }
+
     /// The number of a new stream.
     fn next_number(&self) -> u64 {
         self.opened.fetch_add(1, Ordering::Relaxed)
@@ -110,91 +138,75 @@ impl<S: Send + Sync> FromRequestParts<S> for Number {
     }
 }
 
-/// All routes.
-pub fn router(app: App, page: Page) -> Router {
-    let max_update = ClientUpdate::max_size(&app.federation.snapshot().base);
-    let calls = Router::new()
-        .route("/api/v2/manifest", get(participant::manifest))
-        .route("/api/v2/participants", post(participant::join).layer(DefaultBodyLimit::max(1_024)))
-        .route("/api/v2/participants/me", delete(participant::leave))
-        .route("/api/v2/rounds/{round}/update", put(participant::update).layer(DefaultBodyLimit::max(max_update)))
-        .route("/api/v2/instructor/status", get(instructor::status))
-        .route("/api/v2/instructor/join-code", post(instructor::renew_code))
-        .route("/api/v2/instructor/participants", get(instructor::participants).delete(instructor::revoke_all))
-        .route("/api/v2/instructor/participants/{id}", delete(instructor::revoke))
-        .route("/api/v2/instructor/rounds", post(instructor::open))
-        .route("/api/v2/instructor/rounds/{round}/close", post(instructor::close))
-        .route("/api/v2/instructor/models/{version}/restore", post(instructor::restore))
-        .route("/api/v2/instructor/settings", patch(instructor::settings).layer(DefaultBodyLimit::max(1_024)))
-        .route("/api/v2/instructor/lecture", put(instructor::lecture).layer(DefaultBodyLimit::max(MAX_LECTURE_BYTES)))
-        .route("/api/v2/openapi.json", get(status::openapi))
-        .route("/blobs/{sha256}", get(files::blob).layer(Extension(files::Verified::default())))
-        .route("/healthz", get(status::healthz))
-        .route("/readyz", get(status::readyz))
-        .route("/metrics", get(status::metrics))
-        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
-    let router = calls
-        .route("/api/v2/events", get(events::events))
-        .route("/api/v2/instructor/backup", get(backup::backup))
-        .route("/api/{*path}", axum::routing::any(no_route))
-        .method_not_allowed_fallback(method_not_allowed)
-        .with_state(app.clone());
-    let router = match &app.federation.config().stage.folder {
-        Some(folder) => router.nest_service("/lecture", files::lecture(folder)),
-        None => router,
-    };
-    let router = router.fallback_service(page.router());
-    security::protect(router, app.origins)
-}
-
-async fn no_route() -> RequestError {
-    RequestError::NoRoute
-}
-
-async fn method_not_allowed() -> RequestError {
-    RequestError::MethodNotAllowed
-}
-
 /// Serves until `stop` resolves, then lets requests under way finish for up to [`GRACE`].
 ///
 /// # Errors
 /// TLS cannot be set up.
 pub async fn serve(
     listener: TcpListener,
-    app: App,
+    host: impl Into<Host>,
     page: Page,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), TlsError> {
+    let host = host.into();
+    let app = &host.app;
     let tls = app.tls.as_ref().map(|tls| tls.server_config()).transpose()?.map(TlsAcceptor::from);
     let counting = tokio::spawn({
         let federation = app.federation.clone();
         async move { federation.events().send_counts().await }
     });
-    let (federation, certificate) = (app.federation.clone(), app.tls.clone());
-    let ticking = tokio::spawn(async move {
-        let mut ticks = tokio::time::interval(TICK);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            let (federation, certificate) = (federation.clone(), certificate.clone());
-            let tick = move || {
-                certificate.as_deref().inspect(|tls| refresh(tls));
-                federation.advance()
-            };
-            match tokio::task::spawn_blocking(tick).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::error!(%error, "advancing the round failed; retrying"),
-                Err(error) => tracing::error!(%error, "the task that advances the round failed; retrying"),
-            }
-        }
-    });
+    let ticking = tokio::spawn(tick(host.clone()));
     let (bounds, is_behind_proxy) = (app.connections, app.origins.trusted_proxy);
-    let served = connections::Served { router: router(app, page), tls, bounds, is_behind_proxy };
+    let served = connections::Served { router: router(host.clone(), page), tls, bounds, is_behind_proxy };
     connections::accept(listener, served, stop, GRACE).await;
     ticking.abort();
     counting.abort();
     Ok(())
+}
+
+/// Does what is due in every federation, and with the certificate, again and again. One that fails or takes long holds up no other.
+async fn tick(host: Host) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let first = Advancing::default();
+    loop {
+        ticks.tick().await;
+        if let Some(tls) = host.app.tls.clone() {
+            tokio::task::spawn_blocking(move || refresh(&tls));
+        }
+        first.advance(&host.app.federation, tracing::Span::none());
+        host.federations.as_ref().inspect(|federations| federations.tick());
+    }
+}
+
+/// Whether what is due in a federation is being done, so that it is not begun twice.
+#[derive(Default)]
+struct Advancing(Arc<AtomicBool>);
+
+impl Advancing {
+    /// Begins to do what is due in `federation`, unless that is still being done. `span` names the federation in the log.
+    fn advance(&self, federation: &Arc<Federation>, span: tracing::Span) {
+        if self.0.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (busy, federation) = (Busy(self.0.clone()), federation.clone());
+        tokio::task::spawn_blocking(move || {
+            let _busy = busy;
+            let _in_span = span.entered();
+            if let Err(error) = federation.advance() {
+                tracing::error!(%error, "advancing the round failed; retrying");
+            }
+        });
+    }
+}
+
+/// Ends when it is dropped, also by a panic.
+struct Busy(Arc<AtomicBool>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
 }
 
 /// Takes another certificate into use if its files have changed.

@@ -17,7 +17,7 @@ use tower_http::services::ServeDir;
 
 use super::access;
 use super::error::{RequestError, ServeError};
-use super::{method_not_allowed, no_route};
+use super::router::{method_not_allowed, no_route};
 use crate::store::StoreError;
 
 /// Below it are files that have another address in each version of the page.

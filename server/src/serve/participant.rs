@@ -54,7 +54,11 @@ pub(super) async fn join(
     app.joins.count_join(address)?;
     let joined = JoinResponse { participant: secret::id()?, token: secret::token()? };
     let (id, token_sha256) = (joined.participant.clone(), sha256_hex(joined.token.as_bytes()));
-    app.blocking(move |federation| Ok(federation.add_participant(&token_sha256, id)?)).await?;
+    let admission = app.admission.clone();
+    app.blocking(move |federation| {
+        admission.count_use(|uses| Ok(federation.add_participant(&token_sha256, id, uses)?))
+    })
+    .await?;
     Ok((StatusCode::CREATED, Json(joined)))
 }
 

@@ -66,13 +66,21 @@ fn of_request(error: &RequestError) -> Problem {
     match error {
         E::Malformed(_) | E::NotANumber | E::NotSafetensors | E::BodyIncomplete => of(ProblemCode::BadRequest),
         E::UpdateTooLarge { limit } => of(ProblemCode::TooLarge).with("limit", *limit),
-        E::NotAParticipant | E::NotTheInstructor => of(ProblemCode::Unauthorized),
-        E::WrongJoinCode | E::JoinCodeExpired => of(ProblemCode::WrongJoinCode),
+        E::NotAParticipant | E::NotTheInstructor | E::NotTheOperator => of(ProblemCode::Unauthorized),
+        E::NotTheOwner => of(ProblemCode::OwnerOnly),
+        E::TooManyAssistants { limit } | E::TooManyFederations { limit } => {
+            of(ProblemCode::Conflict).with("limit", *limit)
+        }
+        E::FederationName { limit } => of(ProblemCode::BadRequest).with("limit", *limit),
+        E::FederationUnavailable => {
+            Problem { retry_after_s: Some(STORAGE_RETRY_S), ..of(ProblemCode::StorageUnavailable) }
+        }
+        E::WrongJoinCode | E::JoinCodeExpired | E::JoinCodeUsedUp => of(ProblemCode::WrongJoinCode),
         E::TooManyWrongCodes { limit, retry_after_s } | E::TooManyJoins { limit, retry_after_s } => {
             limited(*retry_after_s).with("limit", *limit)
         }
         E::TooManyEventStreams => limited(STREAM_RETRY_S),
-        E::NoRoute | E::NotABlobName => of(ProblemCode::NotFound),
+        E::NoRoute | E::NotABlobName | E::UnknownFederation | E::UnknownAssistant => of(ProblemCode::NotFound),
         E::MethodNotAllowed => {
             Problem { status: StatusCode::METHOD_NOT_ALLOWED.as_u16(), ..of(ProblemCode::BadRequest) }
         }

@@ -84,9 +84,11 @@ pub(super) fn protect(router: Router, origins: Origins) -> Router {
     }))
 }
 
-/// The one page that others may show in a frame, if the configuration names them.
+/// The one page of each federation that others may show in a frame, if the configuration names them.
 fn is_students_page(request: &Request) -> bool {
-    matches!(request.uri().path(), "/" | "/index.html")
+    let path = request.uri().path();
+    let below = path.strip_prefix("/f/").and_then(|rest| rest.split_once('/'));
+    matches!(below.map_or(path, |(_, file)| file), "/" | "/index.html" | "" | "index.html")
 }
 
 impl Origins {

@@ -13,9 +13,8 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use redb::{Database, DatabaseError, ReadableDatabase as _, TableDefinition};
 
 use self::errors::{database_error, object_error, opening_error};
-use self::folders::{
-    UNFINISHED, create_durably, delete_unfinished, delete_unfinished_folders, make_private, sync_folder,
-};
+use self::folders::{UNFINISHED, delete_unfinished, delete_unfinished_folders, make_private};
+pub(super) use self::folders::{create_durably, sync_folder};
 use self::snapshot::EmbeddedSnapshot;
 use super::{Snapshot, Store, StoreError, Write};
 

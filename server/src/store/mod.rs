@@ -3,7 +3,9 @@
 //! One trait, so that an embedded folder and a database with an object store are the same to everything above. Calls block;
 //! `serve` makes them on the blocking pool.
 
+mod access;
 mod embedded;
+mod federation_folders;
 mod record;
 mod records;
 pub mod schema;
@@ -12,8 +14,10 @@ use std::io::Read;
 
 pub use embedded::EmbeddedStore;
 pub(crate) use embedded::folders::{is_unfinished, unfinished_folder};
+pub use federation_folders::{FederationFolders, link_object};
 pub use record::{
-    BackboneRecord, FederationRecord, ModelRecord, ParticipantRecord, Phase, RoundRecord, SettingsRecord, UpdateRecord,
+    AssistantRecord, BackboneRecord, CodeUsesRecord, FederationRecord, HostedRecord, ModelRecord, ParticipantRecord,
+    Phase, RoundRecord, SettingsRecord, UpdateRecord,
 };
 pub use records::{Records, blob_name, update_name, updates_folder};
 

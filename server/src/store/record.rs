@@ -42,6 +42,33 @@ pub struct ParticipantRecord {
     pub joined_at_s: Option<u64>,
 }
 
+/// An assistant instructor. The key is the hash of the token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssistantRecord {
+    /// Random id.
+    pub id: String,
+    /// When the token was made, in seconds since 1970.
+    pub made_at_s: u64,
+}
+
+/// How often a join code was used, where its uses are limited.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeUsesRecord {
+    /// The code that is counted: another one begins at 0.
+    pub join_code: String,
+    /// How many have joined with it, those who left again included.
+    pub uses: u32,
+}
+
+/// A federation that the operator made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostedRecord {
+    /// Its name on the pages.
+    pub name: String,
+    /// When it was made, in seconds since 1970.
+    pub made_at_s: u64,
+}
+
 /// Where a round stands. A crash resumes here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "phase", rename_all = "kebab-case")]

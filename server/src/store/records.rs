@@ -49,11 +49,11 @@ fn update_prefix(round: u64) -> String {
     format!("update/{round:020}/")
 }
 
-fn put<T: Serialize>(key: impl Into<String>, record: &T) -> Write {
+pub(super) fn put<T: Serialize>(key: impl Into<String>, record: &T) -> Write {
     Write::Put { key: key.into(), value: bytes(record) }
 }
 
-fn insert<T: Serialize>(key: impl Into<String>, record: &T) -> Write {
+pub(super) fn insert<T: Serialize>(key: impl Into<String>, record: &T) -> Write {
     Write::Insert { key: key.into(), value: bytes(record) }
 }
 
@@ -76,12 +76,16 @@ impl Records {
         self.0.as_ref()
     }
 
-    fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StoreError> {
+    pub(super) fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StoreError> {
         self.0.get(key)?.map(|value| read(key, &value)).transpose()
     }
 
-    fn scan<T: DeserializeOwned>(&self, prefix: &str) -> Result<Vec<T>, StoreError> {
+    pub(super) fn scan<T: DeserializeOwned>(&self, prefix: &str) -> Result<Vec<T>, StoreError> {
         self.0.scan(prefix)?.iter().map(|(key, value)| read(key, value)).collect()
+    }
+
+    pub(super) fn scan_keys<T: DeserializeOwned>(&self, prefix: &str) -> Result<Vec<(String, T)>, StoreError> {
+        self.0.scan(prefix)?.into_iter().map(|(key, value)| read(&key, &value).map(|record| (key, record))).collect()
     }
 
     fn scan_back<T: DeserializeOwned>(
@@ -188,8 +192,8 @@ impl Records {
 
     /// Forgets the participant with this id. Whether there was one.
     pub fn delete_participant_by_id(&self, id: &str) -> Result<bool, StoreError> {
-        for (key, value) in self.0.scan("participant/")? {
-            if read::<ParticipantRecord>(&key, &value)?.id == id {
+        for (key, participant) in self.scan_keys::<ParticipantRecord>("participant/")? {
+            if participant.id == id {
                 self.0.commit(&[Write::Delete { key }])?;
                 return Ok(true);
             }

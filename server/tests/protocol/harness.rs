@@ -1,9 +1,9 @@
 //! An aggregator on a free port, over a store in a temporary folder, with a model of a few values.
 
 use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use emofed::learning::{LearningSettings, Strategy};
@@ -16,7 +16,10 @@ use emofed::protocol::{
 use emofed::weights::{Tensor, Weights};
 use emofed_server::clock::Clock;
 use emofed_server::round::{Federation, FederationBounds, FederationConfig, SanityCheck, Stage, publish_made};
-use emofed_server::serve::{Admission, App, ConnectionBounds, EventStreams, JoinLimiter, Origins, Page, serve};
+use emofed_server::serve::{
+    Admission, App, ConnectionBounds, EventStreams, FederationDefaults, Federations, Host, JoinLimiter, Origins, Page,
+    ServerParts, serve,
+};
 use emofed_server::store::{BackboneRecord, EmbeddedStore, FederationRecord, Records, Store};
 use emofed_server::tls::{Tls, TlsError};
 use reqwest::{Client, Response};
@@ -29,6 +32,9 @@ pub const CODE: &str = "ABCD-EFGH";
 /// Long after the clock's first time.
 pub const CODE_EXPIRES_AT_S: u64 = 100_000;
 pub const INSTRUCTOR: &str = "the instructor's token";
+
+/// The operator's token, where there is an operator.
+pub const OPERATOR: &str = "the operator's token";
 
 /// A clock that stands still until it is set.
 pub struct TestClock(pub AtomicU64);
@@ -59,6 +65,7 @@ pub struct TestServer {
     pub client: Client,
     pub clock: Arc<TestClock>,
     pub federation: Arc<Federation>,
+    federations: Option<Arc<Federations>>,
     stop: Option<oneshot::Sender<()>>,
     stopping: watch::Sender<bool>,
     server: JoinHandle<Result<(), TlsError>>,
@@ -74,6 +81,14 @@ struct Special {
     tls: Option<Arc<Tls>>,
     page: Option<Page>,
     connections: Option<ConnectionBounds>,
+    hosting: Option<Hosting>,
+}
+
+/// Several federations.
+pub struct Hosting {
+    pub data: PathBuf,
+    pub max_federations: usize,
+    pub code_uses: u32,
 }
 
 /// A participant.
@@ -212,12 +227,20 @@ impl TestServer {
         Self::start_configured(store, rounds, true, bounds, special).await
     }
 
+    /// A demonstration with an operator.
+    pub async fn start_hosting(hosting: Hosting) -> Self {
+        let store = Arc::new(EmbeddedStore::open(&hosting.data).unwrap());
+        let special = Special { hosting: Some(hosting), ..Special::default() };
+        let bounds = FederationBounds { shortest_round_s: 0, ..FederationBounds::default() };
+        Self::start_configured(store, for_two(), true, bounds, special).await
+    }
+
     async fn start_configured(
         store: Arc<dyn Store>,
         rounds: RoundSettings,
         few_contributors: bool,
         bounds: FederationBounds,
-        Special { limits, strategy, stage, origins, tls, page, connections }: Special,
+        Special { limits, strategy, stage, origins, tls, page, connections, hosting }: Special,
     ) -> Self {
         let clock = Arc::new(TestClock(AtomicU64::new(1_000)));
         let config = FederationConfig {
@@ -232,6 +255,7 @@ impl TestServer {
             few_contributors,
             bounds,
         };
+        let template = config.clone();
         let acceptance = Box::new(SanityCheck { max_norm: config.limits.max_norm });
         let federation =
             Arc::new(Federation::open(Records::open(store).unwrap(), clock.clone(), config, acceptance).unwrap());
@@ -241,7 +265,9 @@ impl TestServer {
             join_code_expires_at_s: Some(CODE_EXPIRES_AT_S),
             instructor_token_sha256: sha256_hex(INSTRUCTOR.as_bytes()),
         };
-        let admission = Admission::new(federation.records().clone(), clock.clone(), record, 1);
+        let code_uses = hosting.as_ref().map_or(0, |hosting| hosting.code_uses);
+        let admission =
+            Admission::new(federation.records().clone(), clock.clone(), record, 1).with_code_uses(code_uses);
         let app = App {
             federation: federation.clone(),
             admission: Arc::new(admission),
@@ -255,20 +281,49 @@ impl TestServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(serve(listener, app, page.unwrap_or(Page::None), async move {
+        let federations = hosting.map(|hosting| {
+            let defaults = FederationDefaults {
+                data: hosting.data,
+                base: federation.records().clone(),
+                clock: clock.clone(),
+                configure: Box::new(move |name, _| FederationConfig { name, ..template.clone() }),
+                acceptance: Box::new(|config| Box::new(SanityCheck { max_norm: config.limits.max_norm })),
+                code_days: 1,
+                code_uses: hosting.code_uses,
+                joins_per_address: 1_000,
+                max_federations: hosting.max_federations,
+                link_origin: format!("http://{address}"),
+            };
+            let parts = ServerParts {
+                origins: app.origins.clone(),
+                tls: app.tls.clone(),
+                connections: app.connections,
+                stopping: app.stopping.clone(),
+            };
+            Arc::new(Federations::open(defaults, parts).unwrap())
+        });
+        let operator_token_sha256 = federations.as_ref().map(|_| sha256_hex(OPERATOR.as_bytes()));
+        let host = Host { app, federations: federations.clone(), operator_token_sha256 };
+        let server = tokio::spawn(serve(listener, host, page.unwrap_or(Page::None), async move {
             let _ = stopped.await;
         }));
         let scheme = if tls.is_some() { "https" } else { "http" };
-        Self { address, scheme, client: Client::new(), clock, federation, stop: Some(stop), stopping, server }
+        let stop = Some(stop);
+        Self { address, scheme, client: Client::new(), clock, federation, federations, stop, stopping, server }
     }
 
     /// Stops the aggregator and lets go of the store.
     pub async fn stop(mut self) {
         let _ = self.stopping.send(true);
         let _ = self.stop.take().unwrap().send(());
-        let Self { server, federation, client, .. } = self;
-        drop(client);
+        let Self { server, federation, federations, client, .. } = self;
+        let others: Vec<Weak<Federation>> =
+            federations.iter().flat_map(|all| all.available()).map(|one| Arc::downgrade(&one)).collect();
+        drop((client, federations));
         server.await.unwrap().unwrap();
+        while others.iter().any(|other| other.strong_count() > 0) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         // The tick may hold the federation for a moment longer.
         while Arc::strong_count(&federation) > 1 {
             tokio::time::sleep(Duration::from_millis(5)).await;

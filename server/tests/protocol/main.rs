@@ -7,6 +7,8 @@ mod connections;
 mod contributors;
 mod crashes;
 mod faults;
+mod federations;
+mod federations_program;
 mod files;
 mod harness;
 mod herd;

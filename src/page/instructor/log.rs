@@ -136,7 +136,7 @@ impl Log {
             Event::RoundClosed { round, reason } => LogEvent::RoundClosed { round, reason },
             Event::ModelPublished { version } => LogEvent::Published { version },
             Event::ModelRolledBack { version, restored } => LogEvent::RolledBack { version, restored },
-            Event::LectureChanged | Event::Unknown => return,
+            Event::LectureChanged | Event::FederationEnded | Event::Unknown => return,
         };
         self.note(at_s, what);
     }
@@ -189,13 +189,15 @@ fn published(model: &ModelVersion) -> LogEvent {
 pub(super) mod tests {
     use super::super::lineage::tests::model;
     use super::*;
-    use crate::protocol::{AbandonReason, OpenRound, RoundSettings, RoundSummary};
+    use crate::protocol::{AbandonReason, OpenRound, Role, RoundSettings, RoundSummary};
 
     /// Round 7 is open on version 3 with so many updates.
     pub fn status(received: u32) -> FederationStatus {
         let round = OpenRound { id: 7, base_version: 3, minimum_clients: 3, received, deadline_s: 90 };
         let summary = RoundSummary { id: 7, base_version: 3, received, phase: RoundPhase::Open, opened_at_s: 30 };
         FederationStatus {
+            role: Role::Owner,
+            join_code_uses_left: None,
             certificate_sha256: None,
             name: "A & B".to_owned(),
             join_code: "SECRET".to_owned(),

@@ -77,7 +77,8 @@ fn way_out(problem: &SessionProblem) -> &'static str {
 pub fn refusal(refusal: &Refusal) -> String {
     match refusal.problem {
         ProblemCode::WrongJoinCode => text("refusal-join-code"),
-        ProblemCode::Unauthorized => text("refusal-unauthorized"),
+        // No call of a student's page is the owner's.
+        ProblemCode::Unauthorized | ProblemCode::OwnerOnly => text("refusal-unauthorized"),
         ProblemCode::StaleBase => text("refusal-stale"),
         ProblemCode::RoundNotOpen => text("refusal-no-round"),
         ProblemCode::AlreadyReceived => text("refusal-received"),

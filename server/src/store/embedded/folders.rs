@@ -11,7 +11,10 @@ use tempfile::TempDir;
 pub(super) const UNFINISHED: &str = ".new-";
 
 /// Creates `folder`. A new folder is durable only once the one that it is in has been synced, too.
-pub(super) fn create_durably(folder: &Path, sync: &dyn Fn(&Path) -> std::io::Result<()>) -> std::io::Result<()> {
+pub(in crate::store) fn create_durably(
+    folder: &Path,
+    sync: &dyn Fn(&Path) -> std::io::Result<()>,
+) -> std::io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
@@ -25,7 +28,7 @@ pub(super) fn create_durably(folder: &Path, sync: &dyn Fn(&Path) -> std::io::Res
 }
 
 /// Makes the names in a folder durable.
-pub(super) fn sync_folder(folder: &Path) -> std::io::Result<()> {
+pub(in crate::store) fn sync_folder(folder: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 

@@ -217,7 +217,7 @@ impl Machine {
                 let token = format!("t{who}");
                 match specification.participants.contains(who) {
                     true => federation.remove_participant(&token),
-                    false => federation.add_participant(&token, participant(*who)),
+                    false => federation.add_participant(&token, participant(*who), None),
                 }
             }
             Step::RevokeAll => federation.remove_participants(),
