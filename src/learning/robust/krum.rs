@@ -53,15 +53,18 @@ pub(super) fn squared_distances_on<S: UpdateSource>(
     Ok(SquaredDistances { rows })
 }
 
+/// A thread's rows of distances, up to [`TILE`] at a time, each time with the number of the first.
+type Share<'a> = Vec<(usize, &'a mut [Vec<f64>])>;
+
 /// Adds what a block contributes to each pair. A pair is of one thread, so that its strips are added in their order.
 fn add_block(isa: Isa, block: &Block<'_>, threads: usize, rows: &mut [Vec<f64>]) {
     let threads = threads.clamp(1, rows.len().div_ceil(TILE).max(1));
     // Rows in turn: a later one has more pairs.
-    let mut shares: Vec<Vec<(usize, &mut [Vec<f64>])>> = (0..threads).map(|_| Vec::new()).collect();
+    let mut shares: Vec<Share<'_>> = (0..threads).map(|_| Vec::new()).collect();
     for (index, rows) in rows.chunks_mut(TILE).enumerate() {
         shares[index % threads].push((index * TILE, rows));
     }
-    let work = |mut share: Vec<(usize, &mut [Vec<f64>])>| {
+    let work = |mut share: Share<'_>| {
         let mut strip = Vec::new();
         for from in (0..block.width).step_by(Blocks::STRIP) {
             copy_strip(block, from, &mut strip);
@@ -94,8 +97,7 @@ struct AddStrip<'a, 'b, S> {
     simd: S,
     /// `[clients, STRIP]`
     strip: &'a [f32],
-    /// The number of the first of up to [`TILE`] rows, and the rows.
-    share: &'a mut [(usize, &'b mut [Vec<f64>])],
+    share: &'a mut Share<'b>,
 }
 
 impl<S: Simd> Operation for AddStrip<'_, '_, S> {
@@ -107,7 +109,7 @@ impl<S: Simd> Operation for AddStrip<'_, '_, S> {
         let tile = |first: usize| -> [&[f32]; TILE] {
             std::array::from_fn(|row| &strip[(first + row) * Blocks::STRIP..][..Blocks::STRIP])
         };
-        for (first, rows) in share {
+        for (first, rows) in share.iter_mut() {
             let ones = tile(*first);
             for from in (0..=*first).step_by(TILE) {
                 let others = tile(from);
