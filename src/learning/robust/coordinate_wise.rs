@@ -3,6 +3,7 @@
 use super::sorting_network::SortingNetwork;
 use super::{Block, Blocks, UpdateSource, for_each_block, joined};
 use crate::learning::strategy::trimmed;
+use crate::simd::{Isa, Operation, Simd as _, dispatch};
 
 /// A rule for the values of one coordinate. Each client counts once.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,7 +62,10 @@ pub fn aggregate_coordinates<S: UpdateSource>(
                 .enumerate()
                 .map(|(index, model)| {
                     scope.spawn(move || match network {
-                        Some(network) => by_network(network, kept, block, index * share, model),
+                        Some(network) => {
+                            let by_network = ByNetwork { network, kept, block, from: index * share, model };
+                            dispatch!(Isa::best(), simd => simd.call(by_network));
+                        }
                         None => by_selection(kept, block, index * share, model),
                     })
                 })
@@ -71,27 +75,36 @@ pub fn aggregate_coordinates<S: UpdateSource>(
     })
 }
 
-/// Adds to the part of `model` that begins at column `from` of the block.
-fn by_network(
-    network: &SortingNetwork,
-    kept: &std::ops::Range<usize>,
-    block: &Block<'_>,
+/// Adds to the part of `model` that begins at column `from` of the block. It compares and adds in `f64`, so that all instruction sets give
+/// the same bits.
+struct ByNetwork<'a> {
+    network: &'a SortingNetwork,
+    kept: &'a std::ops::Range<usize>,
+    block: &'a Block<'a>,
     from: usize,
-    model: &mut [f32],
-) {
-    let mut wires = vec![[0.0; LANES]; block.rows.len() / block.width];
-    for (group, model) in model.chunks_mut(LANES).enumerate() {
-        let (column, width) = (from + group * LANES, model.len());
-        for (wire, row) in wires.iter_mut().zip(block.rows.chunks_exact(block.width)) {
-            // Of −0 and 0, which compare as equal, sorting may give either.
-            wire[..width].iter_mut().zip(&row[column..][..width]).for_each(|(wire, value)| *wire = value + 0.0);
+    model: &'a mut [f32],
+}
+
+impl Operation for ByNetwork<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { network, kept, block, from, model } = self;
+        let mut wires = vec![[0.0; LANES]; block.rows.len() / block.width];
+        for (group, model) in model.chunks_mut(LANES).enumerate() {
+            let (column, width) = (from + group * LANES, model.len());
+            for (wire, row) in wires.iter_mut().zip(block.rows.chunks_exact(block.width)) {
+                // Of −0 and 0, which compare as equal, sorting may give either.
+                wire[..width].iter_mut().zip(&row[column..][..width]).for_each(|(wire, value)| *wire = value + 0.0);
+            }
+            network.sort(&mut wires);
+            let mut sums = [0.0_f64; LANES];
+            for wire in &wires[kept.clone()] {
+                sums.iter_mut().zip(wire).for_each(|(sum, value)| *sum += f64::from(*value));
+            }
+            model.iter_mut().zip(sums).for_each(|(value, sum)| add(value, sum, kept.len()));
         }
-        network.sort(&mut wires);
-        let mut sums = [0.0_f64; LANES];
-        for wire in &wires[kept.clone()] {
-            sums.iter_mut().zip(wire).for_each(|(sum, value)| *sum += f64::from(*value));
-        }
-        model.iter_mut().zip(sums).for_each(|(value, sum)| add(value, sum, kept.len()));
     }
 }
 
@@ -116,6 +129,7 @@ fn by_selection(kept: &std::ops::Range<usize>, block: &Block<'_>, from: usize, m
     }
 }
 
+#[inline(always)]
 fn add(value: &mut f32, sum: f64, count: usize) {
     *value = (f64::from(*value) + sum / count as f64) as f32;
 }

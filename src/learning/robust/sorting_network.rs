@@ -39,14 +39,17 @@ impl SortingNetwork {
     }
 
     /// Sorts columns: lane by lane over all wires.
+    #[inline(always)]
     pub fn sort<const LANES: usize>(&self, wires: &mut [[f32; LANES]]) {
         for &(low, high) in &self.0 {
             let (before, behind) = wires.split_at_mut(high as usize);
             let (low, high) = (&mut before[low as usize], &mut behind[0]);
-            for (low, high) in low.iter_mut().zip(high) {
-                // Not f32::min, which has to care for NaN.
-                let is_sorted = *low < *high;
-                (*low, *high) = if is_sorted { (*low, *high) } else { (*high, *low) };
+            // Read as a whole before either is written: otherwise it is compiled to masked stores, which are slow. Not f32::min, which
+            // has to care for NaN.
+            let (one, other) = (*low, *high);
+            for ((low, high), (one, other)) in low.iter_mut().zip(high).zip(one.into_iter().zip(other)) {
+                *low = if one < other { one } else { other };
+                *high = if one < other { other } else { one };
             }
         }
     }

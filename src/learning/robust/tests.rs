@@ -1,8 +1,10 @@
 //! Against naive references in `f64`, which load all updates and sort.
 
+use super::krum::squared_distances_on;
 use super::*;
 use crate::learning::FedAvg;
 use crate::random::SplitMix64;
+use crate::simd::Isa;
 use crate::weights::{Tensor, Weights};
 
 /// Updates in memory.
@@ -103,19 +105,56 @@ fn blocks_threads_and_the_order_of_updates_change_no_bit() {
             assert_eq!(bits(&aggregate(rule, updates.clone(), TWO_BLOCKS_OR_MORE)), bits(&whole), "{rule:?}");
         }
         let source = InMemory(updates);
-        let whole = squared_distances(&source, Blocks { bytes: usize::MAX, threads: 1 }).unwrap();
-        for (bytes, threads) in [(0, 1), (0, 3), (clients * 4 * 1_024, 2)] {
-            assert!(squared_distances(&source, Blocks { bytes, threads }).unwrap() == whole);
+        for isa in Isa::available() {
+            let distances = |blocks| squared_distances_on(isa, &source, blocks).unwrap();
+            let whole = distances(Blocks { bytes: usize::MAX, threads: 1 });
+            for (bytes, threads) in [(0, 1), (0, 3), (clients * 4 * 1_024, 2), (usize::MAX, 64)] {
+                assert!(distances(Blocks { bytes, threads }) == whole, "{isa:?}, {bytes} bytes, {threads} threads");
+            }
+            let reversed = InMemory(source.0.iter().rev().cloned().collect());
+            let reversed = squared_distances_on(isa, &reversed, TWO_BLOCKS_OR_MORE).unwrap();
+            for (one, other) in (0..clients).flat_map(|one| (0..one).map(move |other| (one, other))) {
+                let [one_reversed, other_reversed] = [one, other].map(|client| clients - 1 - client);
+                assert_eq!(reversed.between(one_reversed, other_reversed), whole.between(one, other), "{isa:?}");
+            }
+        }
+    }
+}
+
+fn naive_distance(one: &[f32], other: &[f32]) -> f64 {
+    one.iter().zip(other).map(|(one, other)| (f64::from(*one) - f64::from(*other)).powi(2)).sum()
+}
+
+#[test]
+fn distances_are_exact_to_a_millionth_however_long_updates_are() {
+    for clients in [1, 2, 3, 4, 7, 9] {
+        for coordinates in [1, 5, 511, 512, 513, 20_000] {
+            for (length, apart) in [(0.0, 1e-5), (1.0, 1e-3), (1e4, 1e-2), (0.0, 1e12), (0.0, 3e19), (0.0, 1e38)] {
+                let mut random = SplitMix64::new(clients as u64);
+                let direction: Vec<f32> = (0..coordinates).map(|_| random.signed()).collect();
+                let update = || direction.iter().map(|value| length * value + apart * random.signed()).collect();
+                let updates: Vec<Vec<f32>> = std::iter::repeat_with(update).take(clients).collect();
+                let source = InMemory(updates.clone());
+                for isa in Isa::available() {
+                    let found = squared_distances_on(isa, &source, TWO_BLOCKS_OR_MORE).unwrap();
+                    for (one, other) in (0..clients).flat_map(|one| (0..clients).map(move |other| (one, other))) {
+                        let expected = naive_distance(&updates[one], &updates[other]);
+                        let error = (found.between(one, other) - expected).abs();
+                        assert!(
+                            error <= 1e-6 * expected,
+                            "{isa:?}, {clients} × {coordinates}, {length} long and {apart} apart: off by {error} of {expected}"
+                        );
+                    }
+                }
+            }
         }
     }
 }
 
 /// Scores and selection by their definition, from all of everything.
 fn naive_krum(updates: &[Vec<f32>], byzantine: usize, selected: usize) -> Vec<usize> {
-    let squared =
-        |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum() };
     let score = |one: &Vec<f32>| {
-        let mut distances: Vec<f64> = updates.iter().map(|other| squared(one, other)).collect();
+        let mut distances: Vec<f64> = updates.iter().map(|other| naive_distance(one, other)).collect();
         distances.sort_by(f64::total_cmp);
         // The first is the update itself.
         distances[1..=updates.len() - byzantine - 2].iter().sum::<f64>()

@@ -1,6 +1,7 @@
 //! The round machine against a specification: random sequences of calls, clock steps, failing disks, crashes, backups and
 //! restorations, compared after every step. A sequence that fails is made as short as it gets before it is shown.
 
+mod calls;
 mod compare;
 mod disk;
 mod machine;

@@ -1,15 +1,16 @@
 //! `make bench [NAME…]`: ours and the peer in turn, several times; medians to `$EMOFED_CACHE/bench.jsonl` and as a table.
 
+mod aggregation;
 mod browser;
 mod native;
+mod round;
 mod simulation;
 
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Instant;
 
-use emofed::learning::{Clip, FedAvg, FineTune, LearningSettings, UpdateEncoding};
+use emofed::learning::{Clip, FineTune, LearningSettings, UpdateEncoding};
 use emofed::model::vfer::{FEATURES, Vfer};
 use emofed::protocol::ClientUpdate;
 use emofed_tests::e2e::{page_files, path_from_env};
@@ -34,7 +35,7 @@ const fn benchmark(name: &'static str, unit: &'static str, run: fn() -> Result<O
     Benchmark { name, unit, more_is_better: false, run }
 }
 
-const BENCHMARKS: [Benchmark; 23] = [
+const BENCHMARKS: [Benchmark; 31] = [
     benchmark("wasm-worker-bytes", "bytes (brotli)", || bytes("worker-cpu_bg.wasm.br")),
     benchmark("wasm-gpu-worker-bytes", "bytes (brotli)", || bytes("worker-gpu_bg.wasm.br")),
     benchmark("wasm-student-bytes", "bytes (brotli)", || bytes("student_bg.wasm.br")),
@@ -70,11 +71,27 @@ const BENCHMARKS: [Benchmark; 23] = [
     benchmark("simulate-1000x10", "s (1,000 students, 10 rounds)", simulation::seconds),
     benchmark("simulate-memory", "MB at most, of the same", simulation::memory),
     benchmark("update-bytes", "bytes of an int8 client update", update_bytes),
-    benchmark("fedavg", "ms (100 × 1 M values)", fedavg),
+    benchmark("fedavg", "ms (100 × 1 M values)", || aggregation::milliseconds("fedavg")),
+    benchmark("fedavg-memory", "MB at most (100 × 1 M values)", || aggregation::memory("fedavg")),
+    benchmark("median", "ms (100 × 1 M values)", || aggregation::milliseconds("median")),
+    benchmark("median-memory", "MB at most (100 × 1 M values)", || aggregation::memory("median")),
+    benchmark("trimmed-mean", "ms (100 × 1 M values)", || aggregation::milliseconds("trimmed-mean")),
+    benchmark("trimmed-mean-memory", "MB at most (100 × 1 M values)", || aggregation::memory("trimmed-mean")),
+    benchmark("krum", "ms (100 × 1 M values)", || aggregation::milliseconds("krum")),
+    benchmark("krum-memory", "MB at most (100 × 1 M values)", || aggregation::memory("krum")),
+    benchmark("round-http", "ms a round (50 × 1 M values)", round::milliseconds),
 ];
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, rule, bodies] = wanted.as_slice()
+        && first == aggregation::AGGREGATE
+    {
+        return aggregation::aggregate_files(rule, bodies).unwrap_or_else(|error| {
+            eprintln!("error: {error}");
+            std::process::exit(1);
+        });
+    }
     if wanted.iter().any(|name| name == "--list") {
         return BENCHMARKS.iter().for_each(|benchmark| println!("{:24} {}", benchmark.name, benchmark.unit));
     }
@@ -162,15 +179,11 @@ fn check_same(peer: &str, ours: &[f64], theirs: &[f64]) -> Result<(), String> {
     }
 }
 
-/// Median time of `runs` runs in milliseconds, after one to warm up.
-fn median_ms(runs: usize, mut run: impl FnMut()) -> f64 {
-    run();
-    let times = (0..runs).map(|_| {
-        let started = Instant::now();
-        run();
-        1_000.0 * started.elapsed().as_secs_f64()
-    });
-    median(times.collect())
+/// The largest resident set of a process in kB, from Linux's `VmHWM`; 0 where there is none.
+fn peak_kilobytes(process: &str) -> f64 {
+    let text = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let kilobytes = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+    kilobytes.and_then(|number| number.trim().parse().ok()).unwrap_or(0.0)
 }
 
 /// The update of a real fine-tuning run, as `learning.update_encoding = "int8"` sends it, beside the same in F32.
@@ -187,19 +200,4 @@ fn update_bytes() -> Result<Outcome, String> {
     let update = ClientUpdate { round: 1, base_version: 1, num_examples: 16, delta: tuning.finish() };
     let bytes = |encoding| update.encode_as(encoding, 1).len() as f64;
     Ok(Outcome { ours: bytes(UpdateEncoding::Int8), peer: Some(("ours in F32", bytes(UpdateEncoding::F32))) })
-}
-
-fn fedavg() -> Result<Outcome, String> {
-    let mut model = emofed::weights::Weights::new();
-    model.insert("values", emofed_tests::tensor("model", &[1_000_000], 1.0));
-    let mut update = model.clone();
-    update.iter_mut().for_each(|(_, tensor)| tensor.values.iter_mut().for_each(|value| *value *= 0.01));
-    let ours = median_ms(3, || {
-        let mut average = FedAvg::new(model.clone());
-        for client in 1..=100 {
-            average.add(&update, client).expect("the layout is the model's");
-        }
-        assert!(average.finish().is_some());
-    });
-    Ok(Outcome { ours, peer: None })
 }

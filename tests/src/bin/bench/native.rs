@@ -10,6 +10,7 @@ use emofed::model::vfer::{FEATURES, Vfer, Workspace};
 use emofed::model::{cpu::Executor, emonet::EmoNet, lite::Lite};
 use emofed_tests::e2e::peers::Measured;
 use emofed_tests::{emonet_official, input_image, lite_weights, values};
+use serde::de::DeserializeOwned;
 
 use super::{Outcome, cache, check_same, median};
 
@@ -148,8 +149,13 @@ impl Either {
 
 /// Runs the peer once.
 fn peer(arguments: &[&str]) -> Result<Measured, String> {
+    python("native.py", arguments)
+}
+
+/// Runs a script of `tests/peers` and reads what it prints.
+pub fn python<T: DeserializeOwned>(script: &str, arguments: &[&str]) -> Result<T, String> {
     let python = folder().join("venv/bin/python");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/native.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script);
     let output = Command::new(&python)
         .env("LD_LIBRARY_PATH", folder().join("no-cuda"))
         .arg(script)
@@ -161,21 +167,24 @@ fn peer(arguments: &[&str]) -> Result<Measured, String> {
         let last = message.lines().last().unwrap_or_default();
         return Err(format!("the peer in Python failed: {last}; way out: `.tools/setup bench`"));
     }
-    serde_json::from_slice(&output.stdout).map_err(|error| format!("the peer in Python said something else: {error}"))
+    // What a library prints before does not count.
+    let text = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(text.lines().last().unwrap_or_default())
+        .map_err(|error| format!("the peer in Python said something else: {error}"))
 }
 
 /// Where the peer's files are.
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     cache().join("bench")
 }
 
-fn write(name: &str, content: &[u8]) -> Result<PathBuf, String> {
+pub fn write(name: &str, content: &[u8]) -> Result<PathBuf, String> {
     let file = folder().join(name);
     std::fs::write(&file, content).map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(file)
 }
 
-fn bytes(values: &[f32]) -> Vec<u8> {
+pub fn bytes(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 

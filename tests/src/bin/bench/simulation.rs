@@ -1,13 +1,12 @@
 //! `emofed simulate`: seconds, and whether memory grows with the number of students.
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use emofed_tests::e2e::path_from_env;
 
-use super::Outcome;
+use super::{Outcome, peak_kilobytes};
 
 /// Rounds of each simulation.
 const ROUNDS: usize = 10;
@@ -51,7 +50,7 @@ fn simulate(students: usize) -> Result<Cost, String> {
     let mut megabytes = 0.0_f64;
     loop {
         // The kernel keeps the peak, so that reading it now and then is enough.
-        megabytes = megabytes.max(peak_megabytes(&child));
+        megabytes = megabytes.max(peak_kilobytes(&child.id().to_string()) / 1_000.0);
         match child.try_wait() {
             Ok(None) => std::thread::sleep(Duration::from_millis(50)),
             Ok(Some(status)) if status.success() => break,
@@ -60,12 +59,4 @@ fn simulate(students: usize) -> Result<Cost, String> {
         }
     }
     Ok(Cost { seconds: started.elapsed().as_secs_f64(), megabytes })
-}
-
-/// From Linux's `VmHWM`; 0 where there is none.
-fn peak_megabytes(child: &Child) -> f64 {
-    let status = Path::new("/proc").join(child.id().to_string()).join("status");
-    let text = std::fs::read_to_string(status).unwrap_or_default();
-    let kilobytes = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
-    kilobytes.and_then(|number| number.trim().parse::<f64>().ok()).map_or(0.0, |number| number / 1_000.0)
 }
