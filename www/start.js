@@ -2,7 +2,7 @@
 const longestWaitMs = 30_000;
 // The smallest module with an instruction of SIMD.
 const simd = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
-const { classList, dataset: { page } } = document.body;
+const { classList, dataset: { page, files } } = document.body;
 // Before anything is shown: page/student/layout.rs stores it.
 try {
   const theme = localStorage.getItem('emofed.theme');
@@ -22,13 +22,20 @@ async function start() {
       // Not a file that is missing or torn, but one that does not work here.
       if (error instanceof SyntaxError || error instanceof WebAssembly.RuntimeError) throw error;
       classList.add('unloaded');
+      // An aggregator with a newer page has no files of this one.
+      const newest = await fetch(location.pathname).then((response) => response.ok ? response.text() : files, () => files);
+      if (!newest.includes(files)) return location.reload();
       await new Promise((done) => setTimeout(done, waitMs));
     }
   }
 }
 
 start().then(
-  () => classList.remove('unloaded'),
+  () => {
+    classList.remove('unloaded');
+    // Where the browser has none, or refuses it, the page opens with the aggregator alone.
+    navigator.serviceWorker?.register('/service-worker.js').catch(() => {});
+  },
   () => {
     classList.remove('unloaded');
     classList.add('unsupported');

@@ -6,6 +6,9 @@ use std::path::Path;
 
 use emofed::protocol::sha256_hex;
 
+/// The file of the data folder with the instructor's token.
+pub const TOKEN_FILE: &str = "instructor-token";
+
 /// Letters and digits that are not mistaken for one another when read out.
 const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 

@@ -25,6 +25,19 @@ pub async fn call(object: &JsValue, method: &str, arguments: &[JsValue]) -> Opti
     (!value.is_undefined() && !value.is_null()).then_some(value)
 }
 
+/// The address of one of the page's files: they have another one in each version (`.tools/version-page.mjs`), which the page
+/// is told by its markup, and a worker by its own address.
+pub fn page_file(name: &str) -> String {
+    let global = js_sys::global();
+    let text = |value: JsValue| value.as_string();
+    let folder = match get(&global, "document").and_then(|document| get(&document, "body")) {
+        Some(body) => get(&body, "dataset").and_then(|data| get(&data, "files")).and_then(text),
+        None => get(&global, "location").and_then(|location| get(&location, "pathname")).and_then(text),
+    };
+    let folder = folder.as_deref().and_then(|folder| folder.rsplit_once('/')).map_or("", |(folder, _)| folder);
+    format!("{folder}/{name}")
+}
+
 /// The message of an exception or rejection, for logs and diagnostics.
 pub fn error_message(error: &JsValue) -> String {
     get(error, "message")

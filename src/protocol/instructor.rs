@@ -14,6 +14,8 @@ pub mod instructor_path {
     pub const SETTINGS: &str = "/api/v2/instructor/settings";
     /// `PUT` [`super::Lecture`]: what is on the stage from now on.
     pub const LECTURE: &str = "/api/v2/instructor/lecture";
+    /// `GET`: a backup of the federation, a tar file.
+    pub const BACKUP: &str = "/api/v2/instructor/backup";
 
     /// `POST`: makes a new join code; answers with a [`super::JoinCode`].
     pub const JOIN_CODE: &str = "/api/v2/instructor/join-code";

@@ -19,7 +19,7 @@ pub fn open_federation(
     data: &Path,
     code_valid_days: u32,
 ) -> Result<(FederationRecord, String), Failure> {
-    let file = data.join("instructor-token");
+    let file = data.join(secret::TOKEN_FILE);
     let federation = records.federation()?;
     if let Some(federation) = &federation {
         match std::fs::read_to_string(&file).map(|token| token.trim().to_owned()) {
@@ -93,9 +93,18 @@ pub struct Links {
 }
 
 impl Links {
+    /// The file of the data folder with the links.
+    pub const FILE: &str = "links";
+
+    /// The origin of the instructor's link in the text of that file.
+    pub fn origin_in(text: &str) -> Option<String> {
+        let link = text.lines().find_map(|line| line.strip_prefix("Instructor"))?.trim();
+        Some(link.split_once("/instructor.html")?.0.to_owned())
+    }
+
     /// The links to the pages at `origin`, to be written into the folder `data`.
     pub fn new(data: &Path, origin: String, instructor_token: String) -> Self {
-        Self { file: data.join("links"), origin, instructor_token, certificate: None }
+        Self { file: data.join(Self::FILE), origin, instructor_token, certificate: None }
     }
 
     /// The same with the SHA-256 of the certificate that browsers will ask about.

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod backup;
 mod check_config;
 mod clients;
 mod configured;
@@ -14,6 +15,7 @@ mod pretrain;
 mod progress;
 mod publish;
 mod reproduce;
+mod restore;
 mod serve;
 mod server_certificate;
 mod simulate;
@@ -24,6 +26,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use emofed_server::backup::BackupError;
 use emofed_server::lab::LabError;
 use emofed_server::lab::dataset::Dataset;
 use emofed_server::lab::datasets::sequences;
@@ -45,6 +48,10 @@ struct Arguments {
 enum Command {
     /// Serve the page and run the rounds of a federation
     Serve(Box<serve::Arguments>),
+    /// Write a backup of a federation, also while it is served
+    Backup(backup::Arguments),
+    /// Restore a federation from a backup
+    Restore(restore::Arguments),
     /// Read and check a configuration as `serve` would, and print what is in effect
     CheckConfig(check_config::Arguments),
     /// List, make and end federations (classes) beside the first
@@ -183,6 +190,31 @@ impl From<ServeError> for Failure {
     }
 }
 
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Self {
+        let way_out = match error {
+            BackupError::Store(error) => return error.into(),
+            BackupError::Write(_) => "see that the disk has room and the folder can be written, then run this again",
+            BackupError::Read(_) => "see that the file can be read, or take another copy of it",
+            BackupError::Damaged { .. } => {
+                "restore this file from an earlier backup; or delete it, if it is a model version that can be done without"
+            }
+            BackupError::NotABackup => "name a file that `emofed backup` wrote",
+            BackupError::NewerFormat { .. } => "restore it with the newer emofed that made it",
+            BackupError::Truncated { .. } | BackupError::Altered { .. } => {
+                "take another copy of it, or an earlier backup; nothing was restored"
+            }
+            BackupError::FolderNotEmpty { .. } => {
+                "name an empty folder with --data DIR; or say --replace, which moves the federation that is there aside"
+            }
+            BackupError::Folder { .. } => {
+                "see that the disk has room and the folder can be written, then run this again"
+            }
+        };
+        Self::new(error.to_string(), way_out)
+    }
+}
+
 impl From<LabError> for Failure {
     fn from(error: LabError) -> Self {
         match error {
@@ -205,6 +237,8 @@ impl From<LabError> for Failure {
 pub fn run() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(*arguments),
+        Command::Backup(arguments) => backup::run(&arguments),
+        Command::Restore(arguments) => restore::run(&arguments),
         Command::CheckConfig(arguments) => check_config::run(&arguments),
         Command::Federations(arguments) => federations::run(&arguments),
         Command::Clients(arguments) => clients::run(*arguments),

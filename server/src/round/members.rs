@@ -1,9 +1,23 @@
 //! Who takes part: joining, leaving, revoking. Participants have no name; a token is all there is of one.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::{Federation, Refusal, RoundError};
 use crate::store::{CodeUsesRecord, ParticipantRecord};
+
+/// How many participants the records have.
+pub(super) struct Members {
+    count: AtomicU32,
+    /// Held by who changes them. A commit failed, and whether it holds is unknown: they are counted again first.
+    is_uncertain: Mutex<bool>,
+}
+
+impl Members {
+    pub fn new(count: u32) -> Self {
+        Self { count: count.into(), is_uncertain: Mutex::new(false) }
+    }
+}
 
 impl Federation {
     /// Adds the participant `id` under the hash of its token, and with it the count of uses of its join code, if there is one.
@@ -17,19 +31,17 @@ impl Federation {
         uses: Option<&CodeUsesRecord>,
     ) -> Result<(), RoundError> {
         let limit = self.config.bounds.max_participants;
-        let room = |count: u32| (count < limit).then_some(count + 1);
-        if self.participants.fetch_update(Ordering::SeqCst, Ordering::SeqCst, room).is_err() {
-            return Err(Refusal::FederationFull { limit }.into());
-        }
-        let participant = ParticipantRecord { id, joined_at_s: Some(self.clock.now_s()) };
-        let inserted = match uses {
-            Some(uses) => self.records.insert_participant_counted(token_sha256, &participant, uses),
-            None => self.records.insert_participant(token_sha256, &participant),
-        };
-        inserted.inspect_err(|_| {
-            self.participants.fetch_sub(1, Ordering::SeqCst);
-        })?;
-        Ok(())
+        self.change_members(|count| {
+            if count >= limit {
+                return Err(Refusal::FederationFull { limit }.into());
+            }
+            let participant = ParticipantRecord { id, joined_at_s: Some(self.clock.now_s()) };
+            match uses {
+                Some(uses) => self.records.insert_participant_counted(token_sha256, &participant, uses)?,
+                None => self.records.insert_participant(token_sha256, &participant)?,
+            }
+            Ok(count + 1)
+        })
     }
 
     /// Forgets a participant; its token opens nothing any more. An update that was acknowledged stays in its round.
@@ -37,10 +49,7 @@ impl Federation {
     /// # Errors
     /// The store fails.
     pub fn remove_participant(&self, token_sha256: &str) -> Result<(), RoundError> {
-        if self.records.delete_participant(token_sha256)? {
-            self.participants.fetch_sub(1, Ordering::SeqCst);
-        }
-        Ok(())
+        self.change_members(|count| Ok(count.saturating_sub(self.records.delete_participant(token_sha256)?.into())))
     }
 
     /// Revokes one participant by its id, as [`Self::remove_participant`] does by its token.
@@ -48,11 +57,12 @@ impl Federation {
     /// # Errors
     /// There is none, or the store fails.
     pub fn revoke_participant(&self, id: &str) -> Result<(), RoundError> {
-        if !self.records.delete_participant_by_id(id)? {
-            return Err(Refusal::UnknownParticipant.into());
-        }
-        self.participants.fetch_sub(1, Ordering::SeqCst);
-        Ok(())
+        self.change_members(|count| {
+            if !self.records.delete_participant_by_id(id)? {
+                return Err(Refusal::UnknownParticipant.into());
+            }
+            Ok(count.saturating_sub(1))
+        })
     }
 
     /// Forgets all participants: every tab has to join again.
@@ -60,13 +70,36 @@ impl Federation {
     /// # Errors
     /// The store fails.
     pub fn remove_participants(&self) -> Result<(), RoundError> {
-        let removed = u32::try_from(self.records.delete_participants()?).unwrap_or(u32::MAX);
-        self.participants.fetch_sub(removed, Ordering::SeqCst);
-        Ok(())
+        self.change_members(|_| {
+            self.records.delete_participants()?;
+            Ok(0)
+        })
     }
 
     /// Participants that have joined.
     pub fn participants(&self) -> u32 {
-        self.participants.load(Ordering::SeqCst)
+        self.members.count.load(Ordering::SeqCst)
+    }
+
+    /// Changes the participants, one change at a time; `change` gets their number and gives the new one.
+    fn change_members(&self, change: impl FnOnce(u32) -> Result<u32, RoundError>) -> Result<(), RoundError> {
+        let Members { count, is_uncertain } = &self.members;
+        let mut is_uncertain = is_uncertain.lock().unwrap_or_else(PoisonError::into_inner);
+        let recount = || Ok::<_, RoundError>(u32::try_from(self.records.participants()?.len()).unwrap_or(u32::MAX));
+        if *is_uncertain {
+            count.store(recount()?, Ordering::SeqCst);
+            *is_uncertain = false;
+        }
+        let changed = change(self.participants());
+        match &changed {
+            Ok(now) => count.store(*now, Ordering::SeqCst),
+            // A commit that failed may hold nevertheless.
+            Err(RoundError::Store(_)) => match recount() {
+                Ok(now) => count.store(now, Ordering::SeqCst),
+                Err(_) => *is_uncertain = true,
+            },
+            Err(_) => {}
+        }
+        changed.map(|_| ())
     }
 }

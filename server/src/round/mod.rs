@@ -18,7 +18,6 @@ mod snapshot;
 mod state;
 mod stored_updates;
 
-use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use emofed::learning::Recipe;
@@ -31,6 +30,7 @@ pub use self::config::{FederationBounds, FederationConfig, Stage};
 pub use self::error::{Refusal, RoundError};
 pub(crate) use self::evaluating::misfit;
 pub use self::evaluating::{AcceptanceCheck, SanityCheck};
+use self::members::Members;
 use self::models::load;
 pub use self::models::{latest_model, publish_made};
 pub use self::seed::seed;
@@ -52,7 +52,7 @@ pub struct Federation {
     /// Held by whatever changes a round or a model: transitions happen one at a time.
     transitions: Mutex<State>,
     snapshot: RwLock<Arc<Snapshot>>,
-    participants: AtomicU32,
+    members: Members,
 }
 
 impl Federation {
@@ -101,7 +101,7 @@ impl Federation {
             events,
             transitions: Mutex::new(state),
             snapshot: RwLock::new(Arc::new(snapshot)),
-            participants: participants.into(),
+            members: Members::new(participants),
         };
         federation.transition(|state| {
             if state.latest_model.version < state.newest_version {
@@ -142,6 +142,11 @@ impl Federation {
     /// The records.
     pub fn records(&self) -> &Records {
         &self.records
+    }
+
+    /// What it is now, in seconds since 1970.
+    pub fn now_s(&self) -> u64 {
+        self.clock.now_s()
     }
 
     /// What is fixed while the aggregator runs.
@@ -273,8 +278,4 @@ impl Federation {
 
 fn count(records: &Records, round: u64) -> Result<u32, RoundError> {
     Ok(u32::try_from(records.updates(round)?.len()).unwrap_or(u32::MAX))
-}
-
-fn is_over(phase: &Phase) -> bool {
-    matches!(phase, Phase::Published { .. } | Phase::Rejected { .. } | Phase::Abandoned { .. })
 }

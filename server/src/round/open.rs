@@ -3,7 +3,7 @@
 use emofed::protocol::{AbandonReason, ClientUpdate, CloseReason, Event, UpdateReceipt, sha256_hex};
 
 use super::state::State;
-use super::{Federation, Refusal, RoundError, is_over};
+use super::{Federation, Refusal, RoundError};
 use crate::store::{Phase, RoundRecord, UpdateRecord, update_name};
 
 impl Federation {
@@ -77,7 +77,7 @@ impl Federation {
         self.transition(|state| {
             let result = self.count_in(state, round, &record);
             // Nobody will read the object if the round has ended meanwhile, or if another body was faster.
-            let is_wanted = state.round.as_ref().is_some_and(|current| current.id == round && !is_over(&current.phase))
+            let is_wanted = state.round.as_ref().is_some_and(|current| current.id == round && !current.phase.is_over())
                 && self.records.update(round, participant)?.is_some_and(|known| known.sha256 == receipt.sha256);
             if !is_wanted {
                 self.records.store().delete_object(&object)?;
@@ -153,7 +153,7 @@ impl Federation {
 
     /// Records the strategy of a round that an earlier version opened without: the one of the first start after that.
     pub(super) fn fix_strategy(&self, state: &mut State) -> Result<(), RoundError> {
-        if let Some(round) = state.round.as_ref().filter(|round| round.strategy.is_none() && !is_over(&round.phase)) {
+        if let Some(round) = state.round.as_ref().filter(|round| round.strategy.is_none() && !round.phase.is_over()) {
             let round = RoundRecord { strategy: Some(self.config.strategy), ..round.clone() };
             self.records.put_round(&round)?;
             state.round = Some(round);

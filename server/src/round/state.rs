@@ -7,7 +7,7 @@ use emofed::protocol::{
 };
 
 use super::models::latest_model;
-use super::{Federation, Refusal, RoundError, is_over};
+use super::{Federation, Refusal, RoundError};
 use crate::store::{ModelRecord, Phase, Records, RoundRecord};
 
 /// A copy of what the records say. One transition at a time changes both.
@@ -37,7 +37,7 @@ impl State {
     pub fn load(records: &Records, backbone: &BackboneRef) -> Result<Self, RoundError> {
         let latest_model = latest_model(records, backbone)?.ok_or(Refusal::NoModel)?;
         let rounds = records.newest_rounds(None, RECENT_ROUNDS + 1)?;
-        let round = rounds.first().filter(|round| !is_over(&round.phase)).cloned();
+        let round = rounds.first().filter(|round| !round.phase.is_over()).cloned();
         let received = match &round {
             Some(round) => u32::try_from(records.updates(round.id)?.len()).unwrap_or(u32::MAX),
             None => 0,
@@ -84,7 +84,9 @@ impl Federation {
     ) -> Result<T, RoundError> {
         let mut state = self.transitions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if state.is_uncertain {
-            *state = State::load(&self.records, &self.backbone)?;
+            *state = State { is_uncertain: true, ..State::load(&self.records, &self.backbone)? };
+            // The commit that holds may have been a publication, with the round still open.
+            self.abandon_stale_round(&mut state)?;
             self.refresh(&state)?;
         }
         let result = change(&mut state);

@@ -19,6 +19,7 @@ pub(super) fn address(trusted_proxy: bool, peer: IpAddr, headers: &HeaderMap) ->
     claimed.unwrap_or(peer)
 }
 
+/// The token of the `Authorization` header.
 pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }

@@ -2,6 +2,7 @@
 
 use emofed::protocol::SAFETENSORS;
 
+use crate::backup::BackupError;
 use crate::round::{Refusal, RoundError};
 use crate::store::StoreError;
 
@@ -20,6 +21,9 @@ pub enum ServeError {
     /// A blob's bytes do not have the hash it is named by.
     #[error("The weights are damaged on the aggregator's disk; its log says which. Tell the instructor.")]
     BlobDamaged,
+    /// No backup can be made.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// The system has no randomness.
     #[error("no randomness: {0}")]
     Randomness(#[from] getrandom::Error),

@@ -2,24 +2,29 @@
 
 use std::collections::HashMap;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use emofed::protocol::sha256_hex;
 use tower_http::services::ServeDir;
-use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::access;
 use super::error::{RequestError, ServeError};
 use super::router::{method_not_allowed, no_route};
 use crate::store::StoreError;
 
-/// Names have no hash, so files are revalidated at each use.
+/// Below it are files that have another address in each version of the page.
+const VERSIONED: &str = "/v/";
+/// They never change.
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// Everything else is revalidated at each use.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 /// Catalogues of messages have an ending that stands for no media type.
 const CATALOGUE: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -52,24 +57,30 @@ pub struct EmbeddedFile {
 impl Page {
     /// What answers where no other route does.
     pub(super) fn router(self) -> Router {
-        match self {
-            Self::None => Router::new().fallback(no_route),
-            Self::Folder(folder) => from_folder(&folder),
+        let files = match self {
+            Self::None => return Router::new().fallback(no_route),
+            // Pre-compressed where there is such a file.
+            Self::Folder(folder) => {
+                Router::new().fallback_service(ServeDir::new(folder).precompressed_br().precompressed_gzip())
+            }
             Self::Embedded(files) => embedded(files),
-        }
+        };
+        files.layer(middleware::from_fn(describe))
     }
 }
 
-/// Pre-compressed where there is such a file.
-fn from_folder(dist: &Path) -> Router {
-    let files = |folder: &Path| ServeDir::new(folder).precompressed_br().precompressed_gzip();
-    let locales = Router::new()
-        .fallback_service(files(&dist.join("locales")))
-        .layer(SetResponseHeaderLayer::overriding(header::CONTENT_TYPE, CATALOGUE));
-    Router::new()
-        .nest("/locales", locales)
-        .fallback_service(files(dist))
-        .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, REVALIDATE))
+/// Says how long an answer may be kept, and what a catalogue is.
+async fn describe(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let (is_versioned, is_catalogue) = (path.starts_with(VERSIONED), path.ends_with(".ftl"));
+    let mut response = next.run(request).await;
+    let is_there = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
+    let caching = if is_there && is_versioned { IMMUTABLE } else { REVALIDATE };
+    response.headers_mut().insert(header::CACHE_CONTROL, caching);
+    if is_there && is_catalogue {
+        response.headers_mut().insert(header::CONTENT_TYPE, CATALOGUE);
+    }
+    response
 }
 
 fn embedded(files: &'static [EmbeddedFile]) -> Router {
@@ -147,11 +158,7 @@ impl Served {
             (Some(form), _) | (None, Identity::Stored(form)) => &form.etag,
             (None, Identity::Unpacked { etag, .. }) => etag,
         };
-        let common = [
-            (header::ETAG, text(etag)),
-            (header::CACHE_CONTROL, REVALIDATE),
-            (header::VARY, HeaderValue::from_static("accept-encoding")),
-        ];
+        let common = [(header::ETAG, text(etag)), (header::VARY, HeaderValue::from_static("accept-encoding"))];
         if access::is_known(headers, etag) {
             return Ok((StatusCode::NOT_MODIFIED, common).into_response());
         }
@@ -209,7 +216,7 @@ fn media_type(path: &str) -> HeaderValue {
         "svg" => "image/svg+xml",
         "png" => "image/png",
         "ico" => "image/x-icon",
-        "ftl" | "txt" => "text/plain; charset=utf-8",
+        "txt" => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     })
 }

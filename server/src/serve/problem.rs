@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use emofed::protocol::{PROBLEM_JSON, Problem, ProblemCode, UpdateError};
 
 use super::error::{RequestError, ServeError};
+use crate::backup::BackupError;
 use crate::round::{Refusal, RoundError};
 use crate::store::StoreError;
 
@@ -43,7 +44,14 @@ impl From<&ServeError> for Problem {
             ServeError::Round(RoundError::Update(error)) => of_update(error),
             ServeError::Round(RoundError::Store(error)) | ServeError::Store(error) => of_store(error),
             ServeError::BlobDamaged => Self::new(ProblemCode::StorageDamaged, error.to_string()),
-            ServeError::Round(RoundError::Weights(_)) | ServeError::Randomness(_) | ServeError::Task(_) => {
+            ServeError::Backup(BackupError::Store(error)) => of_store(error),
+            ServeError::Backup(BackupError::Damaged { .. }) => {
+                Self::new(ProblemCode::StorageDamaged, format!("No backup was made: {error}."))
+            }
+            ServeError::Round(RoundError::Weights(_))
+            | ServeError::Backup(_)
+            | ServeError::Randomness(_)
+            | ServeError::Task(_) => {
                 tracing::error!(%error, "internal error");
                 Self::new(ProblemCode::Internal, "The aggregator failed. Its log says why.")
             }

@@ -17,7 +17,7 @@ use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 use super::error::RequestError;
 use super::federations::Federations;
 use super::page::Page;
-use super::{App, Host, events, files, instructor, operator, participant, security, status};
+use super::{App, Host, backup, events, files, instructor, operator, participant, security, status};
 
 /// A request that takes longer than this is given up; event streams are exempt.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -82,6 +82,7 @@ pub(super) fn calls(app: App) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
     let router = calls
         .route("/api/v2/events", get(events::events))
+        .route("/api/v2/instructor/backup", get(backup::backup))
         .route("/api/{*path}", axum::routing::any(no_route))
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(app.clone());

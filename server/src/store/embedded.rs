@@ -1,21 +1,23 @@
 //! The embedded store: one folder, with a redb database for records and files for objects.
 
-mod folders;
+mod errors;
+pub(super) mod folders;
+mod snapshot;
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use redb::{Database, DatabaseError, ReadableDatabase as _, TableDefinition};
 
-use self::folders::{UNFINISHED, delete_unfinished, make_private};
-pub(super) use self::folders::{create_durably, sync_folder};
-use super::{Store, StoreError, Write};
-
-/// The file with the records.
-const DATABASE: &str = "records.redb";
+use self::errors::{database_error, object_error, opening_error};
+use self::folders::{
+    UNFINISHED, create_durably, delete_unfinished, delete_unfinished_folders, make_private, sync_folder,
+};
+use self::snapshot::EmbeddedSnapshot;
+use super::{Snapshot, Store, StoreError, Write};
 
 const RECORDS: TableDefinition<&str, &[u8]> = TableDefinition::new("records");
 
@@ -32,9 +34,14 @@ pub struct EmbeddedStore {
     open_database: Box<OpenDatabase>,
     /// Shared by who writes objects; who removes a folder has it alone, so that none vanishes under a writer.
     folders: RwLock<()>,
+    /// Held by who deletes objects, and by who makes a snapshot of those that the records name.
+    deletions: Mutex<()>,
 }
 
 impl EmbeddedStore {
+    /// The file with the records, in the data folder.
+    pub const DATABASE: &str = "records.redb";
+
     /// Opens `folder`, which is created if need be, for its owner alone. Files that a crash left half-written go.
     ///
     /// # Errors
@@ -51,7 +58,7 @@ impl EmbeddedStore {
         for name in ["blobs", "updates"] {
             private.create(folder.join(name))?;
         }
-        let file = folder.join(DATABASE);
+        let file = folder.join(Self::DATABASE);
         make_private(folder, &file)?;
         let database = open_database(&file).map_err(opening_error)?;
         let store = Self {
@@ -60,6 +67,7 @@ impl EmbeddedStore {
             has_failed: AtomicBool::new(false),
             open_database,
             folders: RwLock::new(()),
+            deletions: Mutex::new(()),
         };
         store.with_database(|database| {
             let transaction = database.begin_write().map_err(database_error)?;
@@ -70,6 +78,7 @@ impl EmbeddedStore {
         for name in ["blobs", "updates"] {
             delete_unfinished(&folder.join(name))?;
         }
+        delete_unfinished_folders(folder)?;
         Ok(store)
     }
 
@@ -96,7 +105,7 @@ impl EmbeddedStore {
         }
         // Closed first: the file is locked by who has it open.
         *database = None;
-        *database = Some((self.open_database)(&self.folder.join(DATABASE)).map_err(opening_error)?);
+        *database = Some((self.open_database)(&self.folder.join(Self::DATABASE)).map_err(opening_error)?);
         self.has_failed.store(false, Ordering::SeqCst);
         tracing::warn!("the database had failed and was opened again");
         Ok(())
@@ -231,7 +240,9 @@ impl Store for EmbeddedStore {
     }
 
     fn delete_object(&self, name: &str) -> Result<(), StoreError> {
-        match fs::remove_file(self.path(name)?) {
+        let path = self.path(name)?;
+        let _alone = self.deletions.lock().unwrap_or_else(PoisonError::into_inner);
+        match fs::remove_file(path) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
         }
@@ -254,33 +265,20 @@ impl Store for EmbeddedStore {
 
     fn delete_objects(&self, folder: &str) -> Result<(), StoreError> {
         let path = self.path(folder)?;
+        let _no_snapshot = self.deletions.lock().unwrap_or_else(PoisonError::into_inner);
         let _alone = self.folders.write().unwrap_or_else(PoisonError::into_inner);
         match fs::remove_dir_all(path) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
         }
     }
-}
 
-fn object_error(name: &str, error: std::io::Error) -> StoreError {
-    if error.kind() == ErrorKind::NotFound { StoreError::Missing(name.to_owned()) } else { error.into() }
-}
-
-fn opening_error(error: DatabaseError) -> StoreError {
-    match error {
-        DatabaseError::DatabaseAlreadyOpen => StoreError::InUse,
-        DatabaseError::Storage(redb::StorageError::Io(error)) if error.kind() == ErrorKind::InvalidData => {
-            StoreError::Damaged { key: DATABASE.to_owned(), reason: error.to_string() }
-        }
-        error => database_error(error),
-    }
-}
-
-fn database_error(error: impl Into<redb::Error>) -> StoreError {
-    match error.into() {
-        redb::Error::Io(error) => StoreError::Io(error),
-        redb::Error::Corrupted(reason) => StoreError::Damaged { key: DATABASE.to_owned(), reason },
-        error => StoreError::Database(error.to_string()),
+    fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
+        // An object is stored before the record that names it, and deleted after that record: with no deletion between, all
+        // that the records name are there.
+        let _no_deletion = self.deletions.lock().unwrap_or_else(PoisonError::into_inner);
+        let records = self.scan("")?;
+        Ok(Box::new(EmbeddedSnapshot::link(&self.folder, records)?))
     }
 }
 

@@ -10,7 +10,10 @@ mod record;
 mod records;
 pub mod schema;
 
+use std::io::Read;
+
 pub use embedded::EmbeddedStore;
+pub(crate) use embedded::folders::{is_unfinished, unfinished_folder};
 pub use federation_folders::{FederationFolders, link_object};
 pub use record::{
     AssistantRecord, BackboneRecord, CodeUsesRecord, FederationRecord, HostedRecord, ModelRecord, ParticipantRecord,
@@ -156,6 +159,27 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// The store fails; some may be deleted then.
     fn delete_objects(&self, folder: &str) -> Result<(), StoreError>;
+
+    /// All records of this moment, and every object that they may name. What is written or deleted later does not change it.
+    ///
+    /// # Errors
+    /// The store fails.
+    fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError>;
+}
+
+/// A consistent state of a store, which goes on meanwhile.
+pub trait Snapshot: Send {
+    /// The records, in the order of their keys.
+    fn records(&self) -> &[(String, Vec<u8>)];
+
+    /// The names of the objects, in their order.
+    fn objects(&self) -> &[String];
+
+    /// Opens the object called `name` for reading, and gives its length in bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], or the store fails.
+    fn open(&self, name: &str) -> Result<(Box<dyn Read + Send>, u64), StoreError>;
 }
 
 #[cfg(test)]
@@ -243,6 +267,32 @@ mod conformance {
         assert_eq!(store.object_part("blobs/x", 7, 1).unwrap(), b"");
         assert!(matches!(store.object_size("blobs/y"), Err(StoreError::Missing(_))));
         assert!(matches!(store.object_part("blobs/y", 0, 1), Err(StoreError::Missing(_))));
+    }
+
+    pub fn a_snapshot_stays_as_it_was(store: &dyn Store) {
+        let put = |value: &[u8]| store.commit(&[Write::Put { key: "s".into(), value: value.to_vec() }]).unwrap();
+        let object = |snapshot: &dyn Snapshot, name: &str| {
+            let (mut object, length) = snapshot.open(name)?;
+            let mut bytes = Vec::new();
+            object.read_to_end(&mut bytes)?;
+            assert_eq!(bytes.len() as u64, length);
+            Ok::<_, StoreError>(bytes)
+        };
+        put(b"then");
+        store.put_object("updates/5/x", b"whole").unwrap();
+        store.put_object("blobs/y", b"weights").unwrap();
+        let snapshot = store.snapshot().unwrap();
+        put(b"now");
+        store.delete_objects("updates/5").unwrap();
+        store.delete_object("blobs/y").unwrap();
+        store.put_object("blobs/z", b"later").unwrap();
+        let then = ("s".to_owned(), b"then".to_vec());
+        assert!(snapshot.records().contains(&then) && snapshot.records().is_sorted());
+        assert!(snapshot.objects().is_sorted() && !snapshot.objects().contains(&"blobs/z".to_owned()));
+        assert_eq!(object(snapshot.as_ref(), "updates/5/x").unwrap(), b"whole");
+        assert_eq!(object(snapshot.as_ref(), "blobs/y").unwrap(), b"weights");
+        assert!(matches!(object(snapshot.as_ref(), "blobs/z"), Err(StoreError::Missing(_))));
+        assert_eq!(store.get("s").unwrap().unwrap(), b"now");
     }
 
     pub fn names_cannot_leave_the_store(store: &dyn Store) {

@@ -110,6 +110,11 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Whether the round has ended.
+    pub fn is_over(&self) -> bool {
+        matches!(self, Self::Published { .. } | Self::Rejected { .. } | Self::Abandoned { .. })
+    }
+
     /// Its name, as on the wire and in logs.
     pub fn name(&self) -> &'static str {
         match self {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use emofed::protocol::{ProblemCode, RoundSettings};
 use emofed_server::round::FederationBounds;
-use emofed_server::store::{EmbeddedStore, Store, StoreError, Write};
+use emofed_server::store::{EmbeddedStore, Snapshot, Store, StoreError, Write};
 
 use super::harness::{TestServer, delta, for_two, fresh, problem};
 
@@ -106,6 +106,10 @@ impl Store for FaultyStore {
 
     fn delete_objects(&self, folder: &str) -> Result<(), StoreError> {
         self.write()?.delete_objects(folder)
+    }
+
+    fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
+        self.read()?.snapshot()
     }
 }
 

@@ -117,7 +117,11 @@ pub fn prepare(folder: &Path) {
 
 /// The same with the first model `base`.
 pub fn prepare_with(folder: &Path, base: &Weights) {
-    let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(folder).unwrap());
+    prepare_store(Arc::new(EmbeddedStore::open(folder).unwrap()), base);
+}
+
+/// The same in any new store.
+pub fn prepare_store(store: Arc<dyn Store>, base: &Weights) {
     let records = Records::open(store).unwrap();
     let backbone =
         BackboneRef { kind: BackboneKind::Lite, blob: records.put_blob(&model().to_safetensors(None)).unwrap() };

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
 mod authorisation;
+mod backup;
 mod connections;
 mod contributors;
 mod crashes;
@@ -15,6 +16,7 @@ mod instructor;
 mod load;
 mod page;
 mod program;
+mod round_model;
 mod stage;
 mod strategies;
 mod tls;

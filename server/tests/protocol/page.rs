@@ -75,6 +75,32 @@ async fn each_client_gets_the_form_that_it_takes() {
     assert!(tags[0] != tags[1] && tags[1] == tags[2] && tags[1] != tags[3] && tags[3] == tags[4], "{tags:?}");
 }
 
+/// What is below `/v/` has another address in each version of the page; what is not there may come with the next one.
+#[tokio::test]
+async fn files_of_a_version_may_be_kept_for_good() {
+    let (folder, dist) = (fresh(), tempfile::tempdir().unwrap());
+    std::fs::create_dir_all(dist.path().join("v/1/locales")).unwrap();
+    for file in ["index.html", "service-worker.js", "v/1/start.js", "v/1/locales/en.ftl"] {
+        std::fs::write(dist.path().join(file), file).unwrap();
+    }
+    let server = TestServer::start_page(folder.path(), Page::Folder(dist.path().to_owned())).await;
+    for (path, status, is_kept) in [
+        ("/", 200, false),
+        ("/service-worker.js", 200, false),
+        ("/v/1/start.js", 200, true),
+        ("/v/1/locales/en.ftl", 200, true),
+        ("/v/0/start.js", 404, false),
+        ("/v/1/none.js", 404, false),
+    ] {
+        let answer = get(&server, path, "br").await;
+        let caching = field(answer.headers(), "cache-control");
+        assert_eq!((answer.status().as_u16(), caching.contains("immutable")), (status, is_kept), "{path}: {caching}");
+        assert!(is_kept || caching == "no-cache", "{path}: {caching}");
+    }
+    let catalogue = get(&server, "/v/1/locales/en.ftl", "br").await;
+    assert_eq!(field(catalogue.headers(), "content-type"), "text/plain; charset=utf-8");
+}
+
 #[tokio::test]
 async fn files_have_their_types_and_nothing_else_is_there() {
     let folder = fresh();

@@ -16,7 +16,7 @@ use reqwest::Client;
 use super::harness::{delta, fresh, model as base_model, prepare_with};
 
 /// A running `emofed serve` on a free port. Killed when dropped.
-pub struct Program {
+pub(super) struct Program {
     process: Child,
     student: String,
     instructor: String,
@@ -29,7 +29,7 @@ fn command(folder: &Path, listen: &str) -> Command {
 }
 
 impl Program {
-    pub fn start(folder: &Path, arguments: &[&str]) -> Self {
+    pub(super) fn start(folder: &Path, arguments: &[&str]) -> Self {
         let mut command = command(folder, "127.0.0.1:0");
         // The model of a few values moves further than fine-tuning moves a real one, and rounds shall not wait.
         let config = folder.join("emofed.toml");
@@ -38,11 +38,11 @@ impl Program {
         Self::spawn(command)
     }
 
-    fn spawn(command: Command) -> Self {
+    pub(super) fn spawn(command: Command) -> Self {
         Self::spawn_with_log(command, Stdio::null())
     }
 
-    fn spawn_with_log(mut command: Command, log: Stdio) -> Self {
+    pub(super) fn spawn_with_log(mut command: Command, log: Stdio) -> Self {
         let mut process = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut link = |label: &str| lines.next().unwrap().unwrap().strip_prefix(label).unwrap().trim().to_owned();
@@ -50,29 +50,29 @@ impl Program {
         Self { process, student, instructor }
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(super) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.student.split("/#").next().unwrap())
     }
 
-    fn code(&self) -> &str {
+    pub(super) fn code(&self) -> &str {
         self.student.split_once("#join=").unwrap().1
     }
 
-    fn instructor_token(&self) -> &str {
+    pub(super) fn instructor_token(&self) -> &str {
         self.instructor.split_once("#token=").unwrap().1
     }
 
-    pub fn kill(mut self) {
+    pub(super) fn kill(mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
-    async fn manifest(&self) -> Manifest {
+    pub(super) async fn manifest(&self) -> Manifest {
         Client::new().get(self.url(path::MANIFEST)).send().await.unwrap().json().await.unwrap()
     }
 
     /// A new participant's token.
-    async fn join(&self) -> String {
+    pub(super) async fn join(&self) -> String {
         let body = format!("{{\"join_code\":\"{}\"}}", self.code());
         let request = Client::new().post(self.url(path::PARTICIPANTS)).header("content-type", "application/json");
         let joined: JoinResponse = request.body(body).send().await.unwrap().json().await.unwrap();
@@ -80,18 +80,18 @@ impl Program {
     }
 
     /// The status of the answer, if there is one.
-    async fn put(&self, token: &str, update: &ClientUpdate) -> Option<u16> {
+    pub(super) async fn put(&self, token: &str, update: &ClientUpdate) -> Option<u16> {
         let request = Client::new().put(self.url(&path::update(update.round))).header("content-type", SAFETENSORS);
         let answer = request.bearer_auth(token).body(update.encode()).send().await.ok()?;
         Some(answer.status().as_u16())
     }
 
-    async fn status(&self) -> FederationStatus {
+    pub(super) async fn status(&self) -> FederationStatus {
         let request = Client::new().get(self.url(instructor_path::STATUS)).bearer_auth(self.instructor_token());
         request.send().await.unwrap().json().await.unwrap()
     }
 
-    async fn patch_settings(&self, body: &'static str) {
+    pub(super) async fn patch_settings(&self, body: &'static str) {
         let request = Client::new().patch(self.url(instructor_path::SETTINGS)).bearer_auth(self.instructor_token());
         let request = request.header("content-type", "application/json").body(body);
         assert!(request.send().await.unwrap().status().is_success());

@@ -11,6 +11,7 @@ use super::catalogue::Catalogue;
 use super::language::Language;
 use super::{live, markup, set_catalogues};
 use crate::browser::backoff::Backoff;
+use crate::browser::js;
 use crate::browser::request::Request;
 use crate::browser::timeout::SHORT_MS;
 use crate::page::dom;
@@ -75,7 +76,7 @@ async fn switch_to(language: Language) {
 
 /// Fetches a catalogue; while it does not come, the page shows the banner of `start.js`. The page needs that in English as it needs its other files, and waits for it.
 async fn load(language: Language, attempts: u32) -> Option<Catalogue> {
-    let path = format!("/locales/{}.ftl", language.tag());
+    let path = js::page_file(&format!("locales/{}.ftl", language.tag()));
     let mut backoff = Backoff::default();
     for _ in 0..attempts {
         if let Some(source) = fetch(&path).await {

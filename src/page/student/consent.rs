@@ -9,16 +9,18 @@ use gloo::utils::window;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{HtmlButtonElement, HtmlElement, HtmlInputElement, HtmlSelectElement};
 
-use super::Student;
 use super::tab_storage::{SessionChoices, new_tab_id};
+use super::{Student, view};
 use crate::browser::request::Request;
 use crate::browser::timeout::SHORT_MS;
-use crate::messages::BackendChoice;
+use crate::messages::{BackendChoice, ConnectionReport};
 use crate::page::{deployment, dom};
 use crate::protocol::{Manifest, path};
 
 /// How often who declined asks for the lecture, in milliseconds.
 const LECTURE_POLL_MS: u32 = 15_000;
+/// How long to wait for an aggregator that does not respond, in milliseconds.
+const RETRY_MS: u32 = 3_000;
 
 impl Student {
     pub(super) fn wire_consent(self: &Rc<Self>) {
@@ -74,11 +76,9 @@ impl Student {
             dom::show("consent", true);
             dom::focus("consent-title");
         });
-        dom::get::<HtmlButtonElement>("join").set_disabled(false);
         spawn_local(async {
-            if let Some(manifest) = read_manifest().await {
-                show_deployment(&manifest);
-            }
+            show_deployment(&first_manifest().await);
+            dom::get::<HtmlButtonElement>("join").set_disabled(false);
         });
     }
 
@@ -115,6 +115,25 @@ impl Student {
         }
         dom::show("consent", true);
         dom::focus("join-code");
+    }
+}
+
+/// The manifest, which may be a while in coming: the page opens from the device's storage, too. Nobody joins without having seen
+/// the deployment statement.
+async fn first_manifest() -> Manifest {
+    let tell = |report| {
+        // In a session that goes on, the worker says how things stand.
+        if !dom::get::<HtmlElement>("consent").hidden() {
+            view::connection(&report);
+        }
+    };
+    loop {
+        if let Some(manifest) = read_manifest().await {
+            tell(ConnectionReport { online: true, retry_in_ms: None });
+            return manifest;
+        }
+        tell(ConnectionReport { online: false, retry_in_ms: Some(RETRY_MS.into()) });
+        TimeoutFuture::new(RETRY_MS).await;
     }
 }
 

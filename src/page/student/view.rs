@@ -208,7 +208,7 @@ fn backend(report: BackendReport) {
     dom::say("backend-report", move || words::backend::report(&report));
 }
 
-fn connection(report: &ConnectionReport) {
+pub(super) fn connection(report: &ConnectionReport) {
     dom::attribute("connection", "data-online", if report.online { "true" } else { "false" });
     dom::show("connection", !report.online);
     let ConnectionReport { online, retry_in_ms } = *report;

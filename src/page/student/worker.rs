@@ -16,7 +16,7 @@ use crate::messages::{FromWorker, ProblemReport, ToWorker};
 use crate::page::dom;
 use crate::page::words::problem::{self as words, WorkerFailure};
 
-const SCRIPT: &str = "/worker-cpu_loader.js";
+const SCRIPT: &str = "worker-cpu_loader.js";
 
 /// A running session worker; dropping it terminates it.
 pub struct SessionWorker {
@@ -70,7 +70,7 @@ impl Student {
         self.view.borrow_mut().worker_replaced();
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
-        let Ok(worker) = Worker::new_with_options(SCRIPT, &options) else {
+        let Ok(worker) = Worker::new_with_options(&js::page_file(SCRIPT), &options) else {
             dom::problem(words::no_workers);
             return;
         };

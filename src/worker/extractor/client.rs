@@ -14,9 +14,9 @@ use crate::worker::connection::{Connection, LOAD_TIMEOUT_MS, Request, failed};
 use crate::worker::watchdog::Watchdog;
 
 /// The CPU's extractors are the session worker's own binary under another worker name.
-const CPU_SCRIPT: &str = "/worker-cpu_loader.js";
+const CPU_SCRIPT: &str = "worker-cpu_loader.js";
 /// WebGPU's extractor, and the video models on burn.
-pub const GPU_SCRIPT: &str = "/worker-gpu_loader.js";
+pub const GPU_SCRIPT: &str = "worker-gpu_loader.js";
 /// Frames timed, after a first one that compiles. More if they took less than [`TIMED_MS`] together, since browsers keep
 /// optimising code while it runs.
 const TIMED_FRAMES: usize = 3;

@@ -1,6 +1,6 @@
 //! The real aggregator: the binary `emofed`, on a free port, with a folder of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,7 @@ minimum_frames = 3
 pub struct Aggregator {
     process: Process,
     folder: TempDir,
+    dist: PathBuf,
     port: u16,
     student_link: String,
     instructor_link: String,
@@ -86,6 +87,15 @@ impl Aggregator {
 
     /// The same with another `configuration` (TOML).
     pub async fn start_with(configuration: &str) -> Self {
+        Self::start_in(configuration, path_from_env("EMOFED_DIST")).await
+    }
+
+    /// The same with the page in the folder `dist`.
+    pub async fn with_page(dist: &Path) -> Self {
+        Self::start_in(CONFIGURATION, dist.to_owned()).await
+    }
+
+    async fn start_in(configuration: &str, dist: PathBuf) -> Self {
         let folder = tempfile::tempdir().expect("the folder for temporary files can be written");
         std::fs::write(folder.path().join("emofed.toml"), configuration).expect("a new folder can be written");
         let weights = path_from_env("EMOFED_NODE_MODULES").join("@vladmandic/face-api/model");
@@ -99,9 +109,9 @@ impl Aggregator {
         assert!(import.status.success(), "`emofed import lite` failed: {}", String::from_utf8_lossy(&import.stderr));
 
         let port = free_port();
-        let process = serve(folder.path(), port);
+        let process = serve(folder.path(), &dist, port);
         let (student_link, instructor_link) = (String::new(), String::new());
-        let mut aggregator = Self { process, folder, port, student_link, instructor_link };
+        let mut aggregator = Self { process, folder, dist, port, student_link, instructor_link };
         aggregator.student_link = aggregator.link("#join=").await;
         aggregator.instructor_link = aggregator.link("/instructor").await;
         aggregator
@@ -167,7 +177,7 @@ impl Aggregator {
     /// Starts it again on the same folder and port.
     pub async fn restart(&mut self) {
         self.kill();
-        self.process = serve(self.folder.path(), self.port);
+        self.process = serve(self.folder.path(), &self.dist, self.port);
         let deadline = Instant::now() + Duration::from_secs(30);
         while reqwest::get(self.url("/readyz")).await.is_err() {
             assert!(Instant::now() < deadline, "the aggregator does not come back:\n{}", self.process.output());
@@ -256,14 +266,9 @@ impl Aggregator {
     }
 }
 
-fn serve(folder: &Path, port: u16) -> Process {
+fn serve(folder: &Path, dist: &Path, port: u16) -> Process {
     let mut command = Command::new(path_from_env("EMOFED_BIN"));
-    command
-        .args(["serve", "--print-links"])
-        .arg("--data")
-        .arg(folder.join("data"))
-        .arg("--dist")
-        .arg(path_from_env("EMOFED_DIST"));
+    command.args(["serve", "--print-links"]).arg("--data").arg(folder.join("data")).arg("--dist").arg(dist);
     command.arg("--config").arg(folder.join("emofed.toml")).args(["--listen", &format!("127.0.0.1:{port}")]);
     // Classes of two.
     command.arg("--allow-few-contributors");

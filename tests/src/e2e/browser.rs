@@ -154,6 +154,23 @@ impl Browser {
         self.driver.refresh().await.expect("the page can be reloaded");
     }
 
+    /// Waits until the page's service worker has kept its files.
+    pub async fn wait_for_service_worker(&self) {
+        let is_active = "navigator.serviceWorker.ready.then(ready => ready.active.state === 'activated')";
+        self.wait::<bool>("the service worker", 30, is_active).await;
+    }
+
+    /// Has the browser load the page's files anew from now on: ends the service worker, and empties all caches of files.
+    pub async fn drop_page_files(&self) {
+        let script = "return (async () => {
+            const ready = await navigator.serviceWorker.ready;
+            for (const name of await caches.keys()) if (name.startsWith('page-')) await caches.delete(name);
+            return ready.unregister();
+        })();";
+        assert!(self.script::<bool>(script).await, "there was a service worker");
+        self.devtools("Network.clearBrowserCache", json!({})).await;
+    }
+
     /// Runs `body`, JavaScript with a `return`, in the page.
     pub async fn script<T: DeserializeOwned>(&self, body: &str) -> T {
         page::script(&self.driver, body).await

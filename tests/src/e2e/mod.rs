@@ -28,3 +28,15 @@ pub fn path_from_env(name: &str) -> PathBuf {
     assert!(path.exists(), "{name} is {}, where there is nothing; way out: `make build`", path.display());
     path
 }
+
+/// The folder with the built page's files, apart from the pages themselves: `v/VERSION`.
+///
+/// # Panics
+/// If there is not exactly one version.
+pub fn page_files() -> PathBuf {
+    let versions = path_from_env("EMOFED_DIST").join("v");
+    let entries = std::fs::read_dir(&versions).unwrap_or_else(|error| panic!("{}: {error}", versions.display()));
+    let mut folders = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    let (only, another) = (folders.next(), folders.next());
+    only.filter(|_| another.is_none()).unwrap_or_else(|| panic!("{} has not one version", versions.display()))
+}

@@ -12,7 +12,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::browser::{Browser, Camera};
 use super::camera::Film;
-use super::path_from_env;
+use super::{page_files, path_from_env};
 
 /// How long one benchmark may take: a peer on WebGPU without a card takes minutes.
 const LIMIT: Duration = Duration::from_secs(900);
@@ -43,7 +43,7 @@ impl Peers {
             .nest_service("/npm", ServeDir::new(path_from_env("EMOFED_NODE_MODULES")))
             .nest_service("/peers", ServeDir::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")))
             .nest_service("/data", ServeDir::new(data))
-            .fallback_service(ServeDir::new(path_from_env("EMOFED_DIST")))
+            .fallback_service(ServeDir::new(page_files()))
             .layer(isolated("cross-origin-opener-policy", "same-origin"))
             .layer(isolated("cross-origin-embedder-policy", "require-corp"));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");

@@ -11,7 +11,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::Incoming;
-use hyper::header::CONTENT_LENGTH;
+use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
@@ -48,6 +48,8 @@ pub struct Exchange {
 /// What happens on the way between the browser and the aggregator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Damage {
+    /// The answer may not be kept in the browser's cache.
+    NotKept,
     /// One bit in the middle is flipped.
     Flip,
     /// The second half is missing.
@@ -131,7 +133,7 @@ impl Proxy {
         shared.held.notify_waiters();
     }
 
-    /// Does `damage` to the next `times` requests for `path`, or their answers.
+    /// Does `damage` to the next `times` requests for `path`, or their answers. Files of the page are named without their version.
     pub fn damage(&self, damage: Damage, path: impl Into<String>, times: usize) {
         self.damage_later(damage, path, 0, times);
     }
@@ -208,7 +210,9 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Response
         } else {
             let response = state.client.request(Request::from_parts(head, Full::new(body))).await?;
             match planned {
-                Some(damage @ (Damage::Flip | Damage::Truncate | Damage::Silence)) => damaged(response, damage).await?,
+                Some(damage @ (Damage::Flip | Damage::Truncate | Damage::Silence | Damage::NotKept)) => {
+                    damaged(response, damage).await?
+                }
                 _ => response.map(Either::Left),
             }
         }
@@ -250,10 +254,19 @@ async fn damaged(response: Response<Incoming>, damage: Damage) -> Result<Respons
         Damage::Flip => bytes[middle] ^= 1,
         Damage::Truncate => bytes.truncate(middle),
         Damage::Silence => std::future::pending().await,
+        Damage::NotKept => {
+            head.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
         Damage::Hold | Damage::Unavailable => {}
     }
     head.headers.insert(CONTENT_LENGTH, bytes.len().into());
     Ok(Response::from_parts(head, Either::Right(Full::from(bytes))))
+}
+
+/// The path of a file of the page without the `/v/VERSION` that it is in.
+fn without_version(path: &str) -> &str {
+    let file = path.strip_prefix("/v/").and_then(|rest| rest.find('/').map(|end| &rest[end..]));
+    file.unwrap_or(path)
 }
 
 impl State {
@@ -275,6 +288,7 @@ impl State {
 
     fn planned_damage(&self, path: &str) -> Option<Damage> {
         let mut shared = self.lock();
+        let path = without_version(path);
         let plan = shared.damage.iter_mut().find(|plan| plan.path == path && plan.times > 0)?;
         if plan.skip > 0 {
             plan.skip -= 1;

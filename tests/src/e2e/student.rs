@@ -41,6 +41,11 @@ impl Student {
         Self::open_in(Browser::start(camera).await, link, backend).await
     }
 
+    /// The student whose page `browser` shows.
+    pub fn in_browser(browser: Browser) -> Self {
+        Self { browser }
+    }
+
     /// Opens `link` in `browser`.
     pub async fn open_in(browser: Browser, link: &str, backend: &str) -> Self {
         let student = Self { browser };
@@ -79,11 +84,11 @@ impl Student {
         self.wait_for_section("left").await;
     }
 
-    /// What the page keeps in the Cache API, as sorted paths.
+    /// What the page keeps in the Cache API beside its own files, as sorted paths.
     pub async fn kept_on_the_device(&self) -> Vec<String> {
         let script = "return (async () => {
             const requests = [];
-            for (const name of await caches.keys()) requests.push(...await (await caches.open(name)).keys());
+            for (const name of await caches.keys()) if (!name.startsWith('page-')) requests.push(...await (await caches.open(name)).keys());
             return requests.map(request => new URL(request.url).pathname).sort();
         })();";
         self.browser.script(script).await

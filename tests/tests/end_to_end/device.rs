@@ -46,7 +46,9 @@ async fn only_what_is_needed_is_kept_and_forgetting_leaves_nothing() {
     let again =
         reqwest::Client::new().delete(aggregator.url(path::ME)).header("authorization", token.to_str().unwrap());
     assert_eq!(again.send().await.unwrap().status(), 401);
-    assert!(is_in_the_http_cache(&student, "/style.css").await, "the question makes sense");
+    let script = "return document.querySelector('link[rel=stylesheet]').href";
+    let styles: String = student.browser().script(script).await;
+    assert!(is_in_the_http_cache(&student, &styles).await, "the question makes sense");
     for path in exchanges.iter().map(|exchange| exchange.url.path()).filter(|path| path.starts_with("/blobs/")) {
         assert!(!is_in_the_http_cache(&student, path).await, "{path}");
     }
@@ -69,6 +71,7 @@ async fn forgetting_without_the_aggregator_deletes_and_says_what_it_could_not_do
 async fn forgetting_without_a_worker_ends_the_token_too() {
     let aggregator = Aggregator::start().await;
     let student = Student::join(aggregator.student_link(), CAMERA).await;
+    student.browser().drop_page_files().await;
     student.browser().proxy().damage(Damage::Unavailable, "/worker-cpu_loader.js", usize::MAX);
     student.browser().reload().await;
     student.wait_for_problem("does not load", 20).await;

@@ -1,10 +1,13 @@
 //! Files of the page that do not come at once: words, and another try.
 
+use std::path::PathBuf;
+
 use emofed_tests::e2e::aggregator::Aggregator;
 use emofed_tests::e2e::browser::{Browser, Camera};
 use emofed_tests::e2e::camera::Film;
 use emofed_tests::e2e::proxy::Damage;
 use emofed_tests::e2e::student::Student;
+use emofed_tests::e2e::{page_files, path_from_env};
 
 const CAMERA: Camera = Camera::Granted(Film::Portrait(6));
 
@@ -26,6 +29,7 @@ async fn the_page_asks_again_for_its_own_files() {
 async fn a_session_worker_whose_code_does_not_load_is_started_again() {
     let aggregator = Aggregator::start().await;
     let student = Student::open(aggregator.student_link(), "cpu", CAMERA).await;
+    student.browser().drop_page_files().await;
     student.browser().proxy().damage(Damage::Unavailable, "/worker-cpu_loader.js", 2);
     student.browser().proxy().damage(Damage::Unavailable, "/worker-cpu_bg.wasm", 1);
     student.consent().await;
@@ -40,8 +44,10 @@ async fn a_session_worker_whose_code_does_not_load_is_started_again() {
 async fn an_extractor_whose_code_does_not_load_is_started_again() {
     let aggregator = Aggregator::start().await;
     let student = Student::open(aggregator.student_link(), "cpu", CAMERA).await;
+    student.browser().drop_page_files().await;
     // The first is the session worker's own.
-    student.browser().proxy().damage_later(Damage::Unavailable, "/worker-cpu_loader.js", 1, 1);
+    student.browser().proxy().damage(Damage::NotKept, "/worker-cpu_loader.js", 1);
+    student.browser().proxy().damage(Damage::Unavailable, "/worker-cpu_loader.js", 1);
     student.consent().await;
     student.wait_for_connection(false).await;
     student.wait_for_backend("cpu").await;
@@ -52,10 +58,13 @@ async fn an_extractor_whose_code_does_not_load_is_started_again() {
 #[test]
 fn the_students_page_is_small() {
     const MOST_BYTES: u64 = 250_000;
-    let files = ["index.html", "style.css", "start.js", "student.js", "student_bg.wasm", "locales/en.ftl"];
-    let dist = emofed_tests::e2e::path_from_env("EMOFED_DIST");
-    let size = |file: &str| std::fs::metadata(dist.join(format!("{file}.br"))).map(|file| file.len()).unwrap();
-    let sizes = files.map(|file| (file, size(file)));
+    let files = ["style.css", "start.js", "student.js", "student_bg.wasm", "locales/en.ftl"];
+    let folder = page_files();
+    let files =
+        files.map(|file| folder.join(file)).into_iter().chain([path_from_env("EMOFED_DIST").join("index.html")]);
+    let compressed = files.map(|file| file.with_added_extension("br"));
+    let sizes: Vec<(PathBuf, u64)> =
+        compressed.map(|file| std::fs::metadata(&file).map(|metadata| (file, metadata.len())).unwrap()).collect();
     let sum: u64 = sizes.iter().map(|(_, bytes)| bytes).sum();
     assert!(sum <= MOST_BYTES, "{sum} bytes: {sizes:?}");
 }

@@ -26,6 +26,7 @@ mod quiet;
 mod recipes;
 mod recording;
 mod rounds;
+mod service_worker;
 mod tabs;
 mod timeline;
 mod unobtrusive;

@@ -31,7 +31,7 @@ enum Call {
 }
 
 /// Headers that a browser adds by itself or that the documented calls need.
-const HEADERS: [&str; 24] = [
+const HEADERS: [&str; 25] = [
     "accept",
     "accept-encoding",
     "accept-language",
@@ -54,6 +54,7 @@ const HEADERS: [&str; 24] = [
     "sec-fetch-dest",
     "sec-fetch-mode",
     "sec-fetch-site",
+    "service-worker",
     "upgrade-insecure-requests",
     "user-agent",
 ];

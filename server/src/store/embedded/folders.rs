@@ -1,8 +1,11 @@
 //! Folders on the disk: made durably, for their owner alone, without what a crash left.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::Path;
+
+use tempfile::TempDir;
 
 /// How files begin that are being written.
 pub(super) const UNFINISHED: &str = ".new-";
@@ -52,9 +55,34 @@ pub(super) fn delete_unfinished(folder: &Path) -> std::io::Result<()> {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
             delete_unfinished(&entry.path())?;
-        } else if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+        } else if is_unfinished(&entry.file_name()) {
             fs::remove_file(entry.path())?;
         }
     }
     Ok(())
+}
+
+/// Whether this is the name of something that was being written.
+pub fn is_unfinished(name: &OsStr) -> bool {
+    name.to_string_lossy().starts_with(UNFINISHED)
+}
+
+/// Deletes folders directly in `folder` that were being filled when the process ended.
+pub(super) fn delete_unfinished_folders(folder: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() && is_unfinished(&entry.file_name()) {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// A new folder in `folder`, for its owner alone, that goes when it is dropped, or else at the next start.
+pub fn unfinished_folder(folder: &Path) -> std::io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(UNFINISHED);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir_in(folder)
 }

@@ -17,6 +17,7 @@ fn conforms() {
     with_store(conformance::objects_are_read_in_parts);
     with_store(conformance::folders_go_without_disturbing_who_writes);
     with_store(conformance::names_cannot_leave_the_store);
+    with_store(conformance::a_snapshot_stays_as_it_was);
 }
 
 #[test]
@@ -26,8 +27,11 @@ fn what_a_crash_left_half_written_goes() {
     let left = folder.path().join("updates/3/.new-x");
     fs::create_dir(left.parent().unwrap()).unwrap();
     fs::write(&left, b"half").unwrap();
+    let snapshot = folder.path().join(".new-snapshot/updates");
+    fs::create_dir_all(&snapshot).unwrap();
+    fs::write(snapshot.join("x"), b"of a backup").unwrap();
     let store = EmbeddedStore::open(folder.path()).unwrap();
-    assert!(!left.exists());
+    assert!(!left.exists() && !snapshot.exists());
     store.put_object("updates/3/x", b"whole").unwrap();
 }
 
@@ -44,9 +48,9 @@ fn the_folder_is_its_owners_alone() {
     let open = parent.path().join("open");
     fs::create_dir(&open).unwrap();
     fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
-    fs::write(open.join(DATABASE), b"").unwrap();
+    fs::write(open.join(EmbeddedStore::DATABASE), b"").unwrap();
     drop(EmbeddedStore::open(&open).unwrap());
-    assert_eq!(mode(&open.join(DATABASE)), 0o600);
+    assert_eq!(mode(&open.join(EmbeddedStore::DATABASE)), 0o600);
     assert_eq!((mode(&open.join("blobs")), mode(&open.join("updates"))), (0o700, 0o700));
 }
 
@@ -68,7 +72,7 @@ fn a_new_folder_is_durable_before_what_is_in_it() {
 fn a_damaged_database_is_told_as_damaged() {
     let folder = tempfile::tempdir().unwrap();
     drop(EmbeddedStore::open(folder.path()).unwrap());
-    let file = folder.path().join(DATABASE);
+    let file = folder.path().join(EmbeddedStore::DATABASE);
     let length = fs::metadata(&file).unwrap().len() as usize;
     fs::write(&file, vec![b'x'; length]).unwrap();
     assert!(matches!(EmbeddedStore::open(folder.path()), Err(StoreError::Damaged { .. })));
@@ -141,4 +145,34 @@ fn a_second_process_is_refused_and_a_later_one_finds_everything() {
     drop(store);
     let store = EmbeddedStore::open(folder.path()).unwrap();
     assert_eq!(store.get("k").unwrap(), Some(b"v".to_vec()));
+}
+
+#[test]
+fn a_snapshot_has_what_its_records_name_while_rounds_come_and_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(folder.path()).unwrap();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // As a round does: the object, its record, the end of the record, the end of the object.
+            for round in 0..60 {
+                let key = format!("update/{round}");
+                let name = format!("updates/{round}/x");
+                store.put_object(&name, b"weights").unwrap();
+                store.commit(&[Write::Put { key: key.clone(), value: name.into_bytes() }]).unwrap();
+                store.commit(&[Write::Delete { key }]).unwrap();
+                store.delete_objects(&format!("updates/{round}")).unwrap();
+            }
+            is_over.store(true, Ordering::SeqCst);
+        });
+        let mut named = 0;
+        while !is_over.load(Ordering::SeqCst) {
+            let snapshot = store.snapshot().unwrap();
+            for (_, name) in snapshot.records() {
+                snapshot.open(std::str::from_utf8(name).unwrap()).map(|_| ()).unwrap();
+                named += 1;
+            }
+        }
+        assert!(named > 0, "no snapshot was taken while a round was open");
+    });
 }

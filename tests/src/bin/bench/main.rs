@@ -12,7 +12,7 @@ use std::time::Instant;
 use emofed::learning::{Clip, FedAvg, FineTune, LearningSettings, UpdateEncoding};
 use emofed::model::vfer::{FEATURES, Vfer};
 use emofed::protocol::ClientUpdate;
-use emofed_tests::e2e::path_from_env;
+use emofed_tests::e2e::{page_files, path_from_env};
 use serde_json::{Value, json};
 
 /// A figure, and the peer's where there is one.
@@ -140,7 +140,7 @@ fn commit() -> String {
 }
 
 fn bytes(file: &str) -> Result<Outcome, String> {
-    let path = path_from_env("EMOFED_DIST").join(file);
+    let path = page_files().join(file);
     let size =
         std::fs::metadata(&path).map_err(|_| format!("{} is missing; way out: `make build`", path.display()))?.len();
     Ok(Outcome { ours: size as f64, peer: None })

@@ -1,0 +1,129 @@
+//! Restoring a backup: into a folder beside the data, which takes its place only when everything has been checked.
+
+use std::fs;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{BackupError, Contents, Part, TOKEN, read};
+use crate::secret::write_private;
+use crate::store::{EmbeddedStore, Records, Store as _, StoreError, Write, is_unfinished, unfinished_folder};
+
+/// What emofed keeps in a data folder and a backup has, in the order in which it is put in place: the records last.
+const OWN: [&str; 4] = [TOKEN, "blobs", "updates", EmbeddedStore::DATABASE];
+
+/// What was restored.
+#[derive(Debug)]
+pub struct Restored {
+    /// What was in the backup.
+    pub contents: Contents,
+    /// The newest version of the model, if there is one.
+    pub version: Option<u64>,
+    /// The round that has not ended and its updates, if there is one.
+    pub round: Option<(u64, usize)>,
+    /// Where the data went that was there before.
+    pub before: Option<PathBuf>,
+}
+
+/// Restores `backup` into `folder`, which has to be empty; with `replace` the data that is there is moved into a folder in it.
+///
+/// # Errors
+/// The backup is no whole one, the folder is in use or not empty, or the disk fails: nothing that was there before is lost.
+pub fn restore(backup: impl Read, folder: &Path, replace: bool) -> Result<Restored, BackupError> {
+    let failed = |error| BackupError::Folder { folder: folder.to_owned(), error };
+    let mut private = fs::DirBuilder::new();
+    private.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut private, 0o700);
+    private.create(folder).map_err(failed)?;
+    check_folder(folder, replace)?;
+
+    let staging = unfinished_folder(folder).map_err(failed)?;
+    let mut restored = fill(backup, staging.path())?;
+    if replace {
+        restored.before = move_aside(folder, restored.contents.made_at_s).map_err(failed)?;
+    }
+    for name in OWN {
+        move_if_there(&staging.path().join(name), &folder.join(name)).map_err(failed)?;
+    }
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    Ok(restored)
+}
+
+/// Whether a backup may be restored into `folder`.
+fn check_folder(folder: &Path, replace: bool) -> Result<(), BackupError> {
+    let failed = |error| BackupError::Folder { folder: folder.to_owned(), error };
+    if replace {
+        if !folder.join(EmbeddedStore::DATABASE).exists() {
+            return Ok(());
+        }
+        // One that is damaged may be replaced, one that is served may not.
+        return match EmbeddedStore::open(folder) {
+            Err(StoreError::InUse) => Err(StoreError::InUse.into()),
+            _ => Ok(()),
+        };
+    }
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        // A disk's own folder, and what an interrupted restoration left.
+        if name != "lost+found" && !is_unfinished(&name) {
+            let found = name.to_string_lossy().into_owned();
+            return Err(BackupError::FolderNotEmpty { folder: folder.to_owned(), found });
+        }
+    }
+    Ok(())
+}
+
+/// Makes a data folder of a backup.
+fn fill(backup: impl Read, folder: &Path) -> Result<Restored, BackupError> {
+    let store = Arc::new(EmbeddedStore::open(folder)?);
+    let mut records = None;
+    let contents = read(backup, |part| {
+        match part {
+            Part::Records(found) => records = Some(found),
+            Part::Object { name, bytes } => store.put_object(&name, &bytes)?,
+            Part::Token(token) => {
+                let file = folder.join(TOKEN);
+                write_private(&file, &token).map_err(|error| BackupError::Folder { folder: file, error })?;
+            }
+        }
+        Ok(())
+    })?;
+    let missing = || BackupError::Altered { name: super::CONTENTS.to_owned() };
+    let records = records.ok_or_else(missing)?;
+    let writes: Vec<Write> = records.into_iter().map(|(key, value)| Write::Put { key, value }).collect();
+    store.commit(&writes)?;
+    // Whether this program can read them is told now, not at the next start.
+    let records = Records::open(store)?;
+    let round = records.newest_rounds(None, 1)?.pop().filter(|round| !round.phase.is_over());
+    let round = round.map(|round| Ok::<_, StoreError>((round.id, records.updates(round.id)?.len()))).transpose()?;
+    let version = records.newest_models(None, 1)?.pop().map(|model| model.version);
+    Ok(Restored { contents, version, round, before: None })
+}
+
+/// Moves the data in `folder` into a new folder in it; gives that, if there was any.
+fn move_aside(folder: &Path, made_at_s: u64) -> std::io::Result<Option<PathBuf>> {
+    if !OWN.iter().any(|name| folder.join(name).exists()) {
+        return Ok(None);
+    }
+    for number in 0.. {
+        let aside = folder.join(format!("before-restore-{made_at_s}-{number}"));
+        match fs::create_dir(&aside) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
+            made => made?,
+        }
+        // The records first: without them there is no federation, whatever happens next.
+        for name in OWN.iter().rev() {
+            move_if_there(&folder.join(name), &aside.join(name))?;
+        }
+        return Ok(Some(aside));
+    }
+    Ok(None)
+}
+
+fn move_if_there(from: &Path, to: &Path) -> std::io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,157 @@
+//! `emofed backup`.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use emofed::protocol::{Problem, instructor_path};
+use emofed_server::backup::{Backup, BackupError, Contents, read};
+use emofed_server::clock::{Clock as _, SystemClock};
+use emofed_server::secret::TOKEN_FILE;
+use emofed_server::store::{EmbeddedStore, StoreError};
+use reqwest::{Certificate, Client};
+use tempfile::NamedTempFile;
+
+use super::credentials::{Links, unwritable};
+use super::{DataFolder, Failure, print, runtime};
+
+/// How long the aggregator may take to make a connection, or to send something.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+#[derive(clap::Args)]
+#[command(after_help = "Example:
+  emofed backup /backups                              # writes /backups/emofed-20260131T120000Z.tar
+  emofed restore /backups/emofed-20260131T120000Z.tar --data DIR
+
+An aggregator that runs over the data folder is asked for the backup, and goes on meanwhile. The configuration and a
+self-signed certificate are not in it. A backup has the instructor's token, the join code and single updates in it: keep it
+as you keep the data folder.")]
+pub struct Arguments {
+    /// The file to write, or a folder for a file named by the time
+    #[arg(value_name = "FILE|DIR")]
+    target: PathBuf,
+    /// Where the running aggregator answers [default: as in the file `links` of the data folder]
+    #[arg(long, value_name = "ORIGIN")]
+    from: Option<String>,
+    #[command(flatten)]
+    data: DataFolder,
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let data = arguments.data.path()?;
+    if !data.join(EmbeddedStore::DATABASE).is_file() {
+        let message = format!("{} has no federation", data.display());
+        return Err(Failure::new(message, "name the data folder of `emofed serve` with --data DIR"));
+    }
+    let target = match arguments.target.is_dir() {
+        true => arguments.target.join(format!("emofed-{}.tar", utc(SystemClock.now_s()))),
+        false => arguments.target.clone(),
+    };
+    // Beside the target, so that a backup that is there is replaced by a whole one or not at all. For its owner alone.
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = NamedTempFile::new_in(folder).map_err(|error| unwritable(&target, &error))?;
+    match EmbeddedStore::open(&data) {
+        Ok(store) => {
+            let token = std::fs::read_to_string(data.join(TOKEN_FILE)).ok();
+            Backup::take(&store, token, SystemClock.now_s())?.write(file.as_file_mut())?;
+        }
+        Err(StoreError::InUse) => {
+            let server = Server::of(&data, arguments.from.as_deref())?;
+            runtime()?.block_on(server.download(&mut file, &target))?;
+        }
+        Err(error) => return Err(error.into()),
+    }
+    file.as_file().sync_all().map_err(|error| unwritable(&target, &error))?;
+    let contents = check(file.path())?;
+    file.persist(&target).map_err(|error| unwritable(&target, &error.error))?;
+    let bytes: u64 = contents.files.iter().map(|file| file.size).sum();
+    print(format!("{} has the federation's {} files, {} kB.", target.display(), contents.files.len(), bytes / 1_000));
+    Ok(())
+}
+
+/// Reads a backup that was just written, as a restoration would.
+fn check(file: &Path) -> Result<Contents, BackupError> {
+    read(File::open(file).map_err(BackupError::Read)?, |_| Ok(()))
+}
+
+/// The aggregator that has the data folder.
+struct Server {
+    origin: String,
+    token: String,
+    client: Client,
+}
+
+impl Server {
+    /// The aggregator at `origin`, or else where the data folder says that it is.
+    fn of(data: &Path, origin: Option<&str>) -> Result<Self, Failure> {
+        let way_out = "start `emofed serve` again, or stop it and run this command then";
+        let unknown = |file: &Path, error: String| Failure::new(format!("{}: {error}", file.display()), way_out);
+        let read = |file: &Path| std::fs::read_to_string(file).map_err(|error| unknown(file, error.to_string()));
+        let links = data.join(Links::FILE);
+        let origin = match origin {
+            Some(origin) => origin.trim_end_matches('/').to_owned(),
+            None => Links::origin_in(&read(&links)?)
+                .ok_or_else(|| unknown(&links, "there is no link of the instructor in it".to_owned()))?,
+        };
+        let token = read(&data.join(TOKEN_FILE))?.trim().to_owned();
+        let mut client = Client::builder().connect_timeout(TIMEOUT).read_timeout(TIMEOUT);
+        // One that it has made itself is trusted, since it is in its own folder.
+        if let Ok(pem) = std::fs::read(data.join("tls/certificate.pem")) {
+            let certificate = Certificate::from_pem(&pem).map_err(|error| unknown(data, error.to_string()))?;
+            client = client.tls_certs_merge([certificate]);
+        }
+        let client = client.build().map_err(|error| Failure::new(error.to_string(), way_out))?;
+        Ok(Self { origin, token, client })
+    }
+
+    /// Writes the backup that the aggregator makes into `file`, which becomes `target`.
+    async fn download(&self, file: &mut NamedTempFile, target: &Path) -> Result<(), Failure> {
+        let lost = |error: reqwest::Error| {
+            let message = format!("the aggregator at {} does not answer: {error}", self.origin);
+            Failure::new(message, "name its address with --from ORIGIN; or stop it and run this command then")
+        };
+        let url = format!("{}{}", self.origin, instructor_path::BACKUP);
+        let mut answer = self.client.get(url).bearer_auth(&self.token).send().await.map_err(lost)?;
+        if !answer.status().is_success() {
+            let status = answer.status();
+            let text = answer.text().await.map_err(lost)?;
+            let told =
+                serde_json::from_str(&text).map_or_else(|_| status.to_string(), |problem: Problem| problem.detail);
+            return Err(Failure::new(format!("the aggregator at {} refuses: {told}", self.origin), "see its log"));
+        }
+        while let Some(piece) = answer.chunk().await.map_err(lost)? {
+            file.write_all(&piece).map_err(|error| unwritable(target, &error))?;
+        }
+        Ok(())
+    }
+}
+
+/// A time in seconds since 1970 as `20260131T120000Z`.
+fn utc(seconds: u64) -> String {
+    let (days, time) = (seconds / 86_400, seconds % 86_400);
+    // Howard Hinnant's algorithm: years that begin in March, in eras of 400 years.
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    format!("{year:04}{month:02}{day:02}T{:02}{:02}{:02}Z", time / 3_600, time / 60 % 60, time % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::utc;
+
+    #[test]
+    fn times() {
+        assert_eq!(utc(0), "19700101T000000Z");
+        assert_eq!(utc(951_782_399), "20000228T235959Z");
+        assert_eq!(utc(951_782_400), "20000229T000000Z");
+        assert_eq!(utc(1_798_761_599), "20261231T235959Z");
+        assert_eq!(utc(4_107_542_400), "21000301T000000Z");
+    }
+}

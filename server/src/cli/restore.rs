@@ -1,0 +1,44 @@
+//! `emofed restore`.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use emofed_server::backup::{Restored, restore};
+
+use super::{DataFolder, Failure, print};
+
+#[derive(clap::Args)]
+#[command(after_help = "Example:
+  emofed restore /backups/emofed-20260131T120000Z.tar
+  emofed serve
+
+Everything in the backup is compared with its hash before anything is put in place.")]
+pub struct Arguments {
+    /// The file that `emofed backup` wrote
+    #[arg(value_name = "BACKUP")]
+    backup: PathBuf,
+    /// Restore into a data folder that has a federation already, whose data is moved into a folder `before-restore-…` in it
+    #[arg(long)]
+    replace: bool,
+    #[command(flatten)]
+    data: DataFolder,
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let data = arguments.data.path()?;
+    let file = File::open(&arguments.backup).map_err(|error| {
+        Failure::new(format!("{}: {error}", arguments.backup.display()), "name a file that `emofed backup` wrote")
+    })?;
+    let Restored { version, round, before, .. } = restore(file, &data, arguments.replace)?;
+    let version =
+        version.map_or_else(|| "no model yet".to_owned(), |version| format!("version {version} is the newest model"));
+    let round = round.map_or_else(
+        || "no round is open".to_owned(),
+        |(round, updates)| format!("round {round} goes on with {updates} updates"),
+    );
+    print(format!("{} is restored: {version}; {round}. `emofed serve` goes on from here.", data.display()));
+    if let Some(before) = before {
+        print(format!("What was there before is in {}; delete it when you do not need it.", before.display()));
+    }
+    Ok(())
+}
