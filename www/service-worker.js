@@ -2,6 +2,8 @@
 // addresses of their own, /v/VERSION/FILE, and never change: versions cannot mix. Nothing else is touched.
 const cachePrefix = 'page-';
 const pages = ['/', '/index.html', '/instructor.html'];
+// Every federation has the same pages, below a prefix of its own.
+const withoutPrefix = (path) => path.replace(/^\/f\/\w+(?=\/)/, '');
 // Kept when first used: most students need neither.
 const onDemand = /^(worker-gpu|instructor)/;
 const longestWaitMs = 5_000;
@@ -64,6 +66,7 @@ addEventListener('fetch', (event) => {
   const { origin, pathname } = new URL(event.request.url);
   if (event.request.method !== 'GET' || origin !== location.origin) return;
   const version = pathname.match(/^\/v\/(\w+)\//)?.[1];
+  const page = withoutPrefix(pathname);
   if (version) event.respondWith(loadFile(event, version));
-  else if (event.request.mode === 'navigate' && pages.includes(pathname)) event.respondWith(openPage(event, pathname));
+  else if (event.request.mode === 'navigate' && pages.includes(page)) event.respondWith(openPage(event, page));
 });

@@ -90,7 +90,7 @@ impl EncryptedStorage {
         let Some(factory) = js::get(&js_sys::global(), "indexedDB") else { return true };
         let Some(delete) = method(&factory, "deleteDatabase") else { return true };
         // A browser that lets the page store nothing has no key, either.
-        let Ok(request) = delete.call1(&factory, &DATABASE.into()) else { return true };
+        let Ok(request) = delete.call1(&factory, &js::of_federation(DATABASE).into()) else { return true };
         answer(&request).await.is_ok()
     }
 }
@@ -147,7 +147,7 @@ async fn store_key(key: &JsValue) -> Option<()> {
 /// Opens the database, and makes its object store if it is new.
 async fn open_database() -> Option<JsValue> {
     let factory = js::get(&js_sys::global(), "indexedDB")?;
-    let request = method(&factory, "open")?.call2(&factory, &DATABASE.into(), &1.into()).ok()?;
+    let request = method(&factory, "open")?.call2(&factory, &js::of_federation(DATABASE).into(), &1.into()).ok()?;
     let opened: Object = request.clone().dyn_into().ok()?;
     let upgrade = wasm_bindgen::closure::Closure::once_into_js(move || {
         if let Some(database) = js::get(&request, "result")

@@ -11,6 +11,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::{EventSource, MessageEvent};
 
 use super::backoff::Backoff;
+use super::js;
 use crate::protocol::{Event, EventMessage, path};
 
 /// A subscription; dropping it closes the stream.
@@ -68,7 +69,7 @@ impl Drop for EventStream {
 impl Stream {
     fn open(self: &Rc<Self>) {
         self.close();
-        let Ok(source) = EventSource::new(self.path) else { return };
+        let Ok(source) = EventSource::new(&(js::prefix() + self.path)) else { return };
         let on = |event: &'static str, action: fn(&Rc<Self>, &web_sys::Event)| {
             let stream = Rc::downgrade(self);
             EventListener::new(&source, event, move |event| {

@@ -38,6 +38,27 @@ pub fn page_file(name: &str) -> String {
     format!("{folder}/{name}")
 }
 
+/// Below which the addresses of this tab's federation are on its origin, such as `/f/kx7dq2mbw4ta`; empty for the one that the
+/// aggregator began with. A page has it from its address, and a worker from the fragment of its own ([`worker_file`]). The names of
+/// what is stored on the device, and of locks, end with it: federations share none.
+pub fn prefix() -> String {
+    let global = js_sys::global();
+    let part = if get(&global, "document").is_some() { "pathname" } else { "hash" };
+    let address = get(&global, "location").and_then(|location| get(&location, part)?.as_string()).unwrap_or_default();
+    let id = address.trim_start_matches('#').strip_prefix("/f/").and_then(|rest| rest.split('/').next());
+    id.map(|id| format!("/f/{id}")).unwrap_or_default()
+}
+
+/// A name of something on the device that is a federation's own.
+pub fn of_federation(name: &str) -> String {
+    name.to_owned() + &prefix()
+}
+
+/// The address of a worker's script, which tells the worker the [`prefix`] of its federation.
+pub fn worker_file(name: &str) -> String {
+    format!("{}#{}", page_file(name), prefix())
+}
+
 /// The message of an exception or rejection, for logs and diagnostics.
 pub fn error_message(error: &JsValue) -> String {
     get(error, "message")

@@ -51,7 +51,7 @@ pub enum RequestError {
 pub struct Request<'a> {
     /// HTTP method.
     pub method: &'static str,
-    /// Path and query on this origin.
+    /// Path and query: below the federation's prefix those of the protocol, on this origin the page's own files.
     pub path: String,
     /// Media type and bytes of the body.
     pub body: Option<(&'static str, &'a [u8])>,
@@ -110,7 +110,10 @@ impl Request<'_> {
         if let Some((_, body)) = self.body {
             options.set_body(&Uint8Array::from(body).into());
         }
-        let request = web_sys::Request::new_with_str_and_init(&self.path, &options).map_err(unreachable)?;
+        let is_call = self.path.starts_with("/api/") || self.path.starts_with("/blobs/");
+        let prefix = if is_call { js::prefix() } else { String::new() };
+        let address = prefix + &self.path;
+        let request = web_sys::Request::new_with_str_and_init(&address, &options).map_err(unreachable)?;
         let response = JsFuture::from(fetch(&request)).await.map_err(|error| interrupted(&timeout, &error))?;
         Ok(Response { response: response.unchecked_into(), timeout })
     }

@@ -15,7 +15,7 @@ use web_sys::{Cache, CacheStorage, DomException, Request, Response, Url};
 use super::encrypted_storage::EncryptedStorage;
 use super::js;
 
-/// The cache that holds everything that is stored on the device.
+/// The cache that holds everything that a federation has stored on the device; its name ends with the federation's prefix.
 const CACHE: &str = "emofed-v1";
 
 /// The device's storage. Where the browser refuses one, nothing is kept and everything else works.
@@ -24,7 +24,8 @@ pub struct Storage(Option<Cache>);
 impl Storage {
     /// Opens the storage.
     pub async fn open() -> Self {
-        let cache = async { JsFuture::from(caches()?.open(CACHE)).await.ok()?.dyn_into::<Cache>().ok() };
+        let cache =
+            async { JsFuture::from(caches()?.open(&js::of_federation(CACHE))).await.ok()?.dyn_into::<Cache>().ok() };
         Self(cache.await)
     }
 
@@ -89,7 +90,7 @@ impl Storage {
     pub async fn delete_all() -> Result<(), JsValue> {
         let is_key_deleted = EncryptedStorage::delete_key().await;
         let Some(caches) = caches() else { return Ok(()) };
-        match JsFuture::from(caches.delete(CACHE)).await {
+        match JsFuture::from(caches.delete(&js::of_federation(CACHE))).await {
             // A browser that lets the page store nothing has nothing to delete.
             Err(error) if error.dyn_ref::<DomException>().is_some_and(|error| error.name() == "SecurityError") => {
                 Ok(())

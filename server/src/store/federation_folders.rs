@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::embedded::{create_durably, sync_folder};
+use super::embedded::folders::{create_durably, sync_folder};
 
 const FOLDER: &str = "federations";
 const NEW: &str = ".new-";

@@ -8,7 +8,7 @@ use emofed::model::BackboneKind;
 use emofed::model::vfer::{FEATURES, Vfer, VferArchitecture};
 use emofed::protocol::{
     BackboneRef, CaptureSettings, ClientUpdate, CloseReason, Event, FederationStatus, JoinRequest, Lecture,
-    ModelOrigin, Problem, ProblemCode, RoundSettings, RoundSettingsChange, UpdateLimits,
+    ModelOrigin, Problem, ProblemCode, Role, RoundSettings, RoundSettingsChange, UpdateLimits,
 };
 use emofed::random::SplitMix64;
 use emofed::weights::{Tensor, Weights};
@@ -87,8 +87,10 @@ pub fn statuses() -> Vec<Vec<u8>> {
     let snapshot = federation.snapshot();
     encoded([FederationStatus {
         name: "test".to_owned(),
+        role: Role::Owner,
         join_code: "ABCD-EFGH".to_owned(),
         join_code_expires_at_s: Some(100),
+        join_code_uses_left: Some(40),
         connected: 2,
         participants: federation.participants(),
         round: snapshot.manifest.round.clone(),
@@ -109,6 +111,7 @@ pub fn events() -> Vec<Vec<u8>> {
         Event::ModelPublished { version: 4 },
         Event::ModelRolledBack { version: 5, restored: 3 },
         Event::LectureChanged,
+        Event::FederationEnded,
     ])
 }
 

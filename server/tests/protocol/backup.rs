@@ -87,7 +87,8 @@ async fn taken_while_updates_arrive_it_has_each_acknowledged_one_exactly_once() 
     assert!(told.contains("version 1 is the newest model") && told.contains("round 1 goes on"), "{told}");
     let program = Program::start(restored.path(), &["--minimum-clients", "40"]);
     assert_eq!((program.code().to_owned(), program.instructor_token().to_owned()), secrets);
-    let open = program.manifest().await.round.unwrap();
+    // The manifest does not say how many there are.
+    let open = program.status().await.round.unwrap();
     assert!(open.received >= BEFORE as u32 && open.received < CLIENTS, "{}", open.received);
     // Those that were acknowledged before the backup began are there: nobody else's place is left for them.
     for (token, update) in

@@ -412,7 +412,7 @@ async fn assistants_open_and_close_rounds_and_set_the_lecture_and_that_is_all() 
             _ => assert!(!matches!(status, 401 | 403 | 405), "{method} {path}: {status}"),
         }
     }
-    assert_eq!(owners, 10, "restoring, settings, the code, three of participants, four of assistants");
+    assert_eq!(owners, 11, "restoring, settings, the code, a backup, three of participants, four of assistants");
     let after = one.status(&one.owner).await;
     assert_eq!((&after.join_code, after.settings, after.models), (&before.join_code, before.settings, before.models));
     // What an assistant may do works.

@@ -16,7 +16,7 @@ use reqwest::Client;
 use super::harness::{delta, fresh, model as base_model, prepare_with};
 
 /// A running `emofed serve` on a free port. Killed when dropped.
-pub struct Program {
+pub(super) struct Program {
     process: Child,
     student: String,
     instructor: String,
@@ -29,7 +29,7 @@ fn command(folder: &Path, listen: &str) -> Command {
 }
 
 impl Program {
-    pub fn start(folder: &Path, arguments: &[&str]) -> Self {
+    pub(super) fn start(folder: &Path, arguments: &[&str]) -> Self {
         let mut command = command(folder, "127.0.0.1:0");
         // The model of a few values moves further than fine-tuning moves a real one, and rounds shall not wait.
         let config = folder.join("emofed.toml");
@@ -50,7 +50,7 @@ impl Program {
         Self { process, student, instructor }
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(super) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.student.split("/#").next().unwrap())
     }
 
@@ -62,7 +62,7 @@ impl Program {
         self.instructor.split_once("#token=").unwrap().1
     }
 
-    pub fn kill(mut self) {
+    pub(super) fn kill(mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }

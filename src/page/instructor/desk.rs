@@ -16,6 +16,7 @@ use super::log::{Log, LogEvent};
 use super::versions::Versions;
 use super::{invitation, report, round, settings, stage, tables};
 use crate::browser::event_stream::EventStream;
+use crate::browser::js;
 use crate::browser::request::RequestError;
 use crate::page::words::{self as common, desk as desk_words, instructor as words};
 use crate::page::{dom, download, l10n, status};
@@ -64,7 +65,7 @@ fn subscribe_while_visible(on_event: impl Fn(Event) + Clone + 'static) {
 }
 
 fn remembered_token() -> Option<String> {
-    dom::session_storage()?.get_item(KEY).ok()?
+    dom::session_storage()?.get_item(&js::of_federation(KEY)).ok()?
 }
 
 fn sign_in(token: String) {
@@ -74,7 +75,7 @@ fn sign_in(token: String) {
             Ok(status) => {
                 if let Some(storage) = dom::session_storage() {
                     // Where the browser refuses, the token is asked for again after a reload.
-                    let _ = storage.set_item(KEY, &token);
+                    let _ = storage.set_item(&js::of_federation(KEY), &token);
                 }
                 dom::show("problem", false);
                 dom::show("sign-in", false);
@@ -210,7 +211,7 @@ impl Desk {
 
     fn show(&self, status: FederationStatus) {
         let origin = window().location().origin().unwrap_or_default();
-        let link = format!("{origin}/#join={}", status.join_code);
+        let link = format!("{origin}{}/#join={}", js::prefix(), status.join_code);
         let status = Rc::new(status);
         if let Some(before) = self.status.replace(Some(status.clone())) {
             self.log.borrow_mut().note_changes(round::now_s(), &before, &status);

@@ -17,6 +17,7 @@ use web_sys::{AbortController, BroadcastChannel, MessageEvent};
 
 use super::Student;
 use super::tab_storage::SessionChoices;
+use crate::browser::js;
 use crate::browser::locks::{self, Lock, Wait};
 use crate::browser::storage::Storage;
 use crate::messages::ToWorker;
@@ -90,7 +91,7 @@ impl Leadership {
 
 impl Student {
     pub(super) fn wire_leadership(self: &Rc<Self>) {
-        if let Ok(channel) = BroadcastChannel::new(CHANNEL) {
+        if let Ok(channel) = BroadcastChannel::new(&js::of_federation(CHANNEL)) {
             let student = self.clone();
             let listener = EventListener::new(&channel, "message", move |event| {
                 let message = event.dyn_ref::<MessageEvent>().and_then(|event| event.data().as_string());
@@ -137,7 +138,7 @@ impl Student {
     pub(super) fn seek_leadership(self: &Rc<Self>) {
         let student = self.clone();
         spawn_local(async move {
-            match locks::acquire(LEADER, Wait::No, student.on_stolen()).await {
+            match locks::acquire(&js::of_federation(LEADER), Wait::No, student.on_stolen()).await {
                 Some(lock) => student.lead(lock),
                 None => student.follow(),
             }
@@ -165,11 +166,13 @@ impl Student {
         *self.leadership.waiting.borrow_mut() = Some(waiting);
         let student = self.clone();
         spawn_local(async move {
-            let Some(lock) = locks::acquire(LEADER, Wait::Until(&signal), || {}).await else { return };
+            let Some(lock) = locks::acquire(&js::of_federation(LEADER), Wait::Until(&signal), || {}).await else {
+                return;
+            };
             drop(lock);
             TimeoutFuture::new(SUCCESSION_MS).await;
             if !signal.aborted() {
-                match locks::acquire(LEADER, Wait::No, student.on_stolen()).await {
+                match locks::acquire(&js::of_federation(LEADER), Wait::No, student.on_stolen()).await {
                     Some(lock) => student.succeed(lock).await,
                     None => student.follow(),
                 }
@@ -209,7 +212,7 @@ impl Student {
         if !self.leadership.taking_over.replace(false) || self.choice.borrow().is_none() {
             return;
         }
-        if let Some(lock) = locks::acquire(LEADER, Wait::Steal, self.on_stolen()).await {
+        if let Some(lock) = locks::acquire(&js::of_federation(LEADER), Wait::Steal, self.on_stolen()).await {
             self.succeed(lock).await;
         }
     }
@@ -218,7 +221,7 @@ impl Student {
     pub(super) async fn seize_leadership(self: &Rc<Self>) {
         if !self.leadership.is_held() {
             self.leadership.stop_waiting();
-            let lock = locks::acquire(LEADER, Wait::Steal, || {}).await;
+            let lock = locks::acquire(&js::of_federation(LEADER), Wait::Steal, || {}).await;
             *self.leadership.lock.borrow_mut() = lock;
         }
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::browser::js;
 use crate::messages::BackendChoice;
 use crate::page::dom;
 
@@ -41,7 +42,7 @@ pub fn new_tab_id() -> String {
 impl SessionChoices {
     /// The choices before a reload, if the address has the same join code.
     pub fn load() -> Option<Self> {
-        let json = dom::session_storage()?.get_item(KEY).ok()??;
+        let json = dom::session_storage()?.get_item(&js::of_federation(KEY)).ok()??;
         let choices: Self = serde_json::from_str(&json).ok()?;
         dom::fragment("join").is_none_or(|code| code == choices.join_code).then_some(choices)
     }
@@ -49,14 +50,14 @@ impl SessionChoices {
     /// Stores them. Where the browser refuses, the student chooses again after a reload.
     pub fn save(&self) {
         if let (Some(storage), Ok(json)) = (dom::session_storage(), serde_json::to_string(self)) {
-            let _ = storage.set_item(KEY, &json);
+            let _ = storage.set_item(&js::of_federation(KEY), &json);
         }
     }
 
     /// Deletes them.
     pub fn delete() {
         if let Some(storage) = dom::session_storage() {
-            let _ = storage.remove_item(KEY);
+            let _ = storage.remove_item(&js::of_federation(KEY));
         }
     }
 }

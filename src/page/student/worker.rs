@@ -70,7 +70,7 @@ impl Student {
         self.view.borrow_mut().worker_replaced();
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
-        let Ok(worker) = Worker::new_with_options(&js::page_file(SCRIPT), &options) else {
+        let Ok(worker) = Worker::new_with_options(&js::worker_file(SCRIPT), &options) else {
             dom::problem(words::no_workers);
             return;
         };
