@@ -231,6 +231,21 @@ impl Aggregator {
         self.order(reqwest::Method::PUT, "lecture", lecture).await;
     }
 
+    /// The configuration for an aggregator whose operator makes further federations.
+    pub fn with_operator() -> String {
+        format!("{CONFIGURATION}\n[operator]\nenabled = true\n")
+    }
+
+    /// Makes a federation, as the operator.
+    pub async fn create_federation(&self, name: &str) -> FederationLinks {
+        let token = std::fs::read_to_string(self.folder.path().join("data/operator-token"));
+        let token = token.expect("the operator is enabled");
+        let request = reqwest::Client::new().post(self.url(operator_path::FEDERATIONS)).bearer_auth(token.trim());
+        let answer =
+            request.json(&NewFederation { name: name.to_owned() }).send().await.expect("the aggregator answers");
+        answer.error_for_status().expect("the operator may").json().await.expect("it says where the federation is")
+    }
+
     /// The configuration for a class of two with this `[stage]`.
     pub fn with_stage(stage: &str) -> String {
         format!("{CONFIGURATION}\n[stage]\n{stage}\n")
