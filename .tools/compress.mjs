@@ -9,6 +9,7 @@ const largestForBest = 4_000_000;
 // What only people read: indentation, whole lines of comments, empty lines.
 const shorter = {
   '.js': (text) => text.replace(/^[ \t]*\/\/.*\n/gm, '').replace(/\n\s+/g, '\n'),
+  '.html': (text) => (text.includes('<pre') ? text : text.replace(/\n\s+/g, '\n')),
   '.css': (text) => text.replace(/\/\*[^]*?\*\//g, '').replace(/\n\s+/g, '\n'),
   '.ftl': (text) => text.replace(/^#.*\n/gm, '').replace(/\n{2,}/g, '\n'),
 };

@@ -39,14 +39,17 @@ async function keptPage(path) {
 
 async function openPage(event, path) {
   const kept = await keptPage(path);
-  try {
-    const response = await fetch(event.request, kept ? { signal: AbortSignal.timeout(longestWaitMs) } : {});
+  // By its address: a request that another site's link has made would say so, and not that it opens a page.
+  const newest = fetch(event.request.url).then((response) => {
     if (response.ok) event.waitUntil(keep(path, response.clone()));
-    if (response.status < 500 || !kept) return response;
-  } catch (error) {
-    if (!kept) throw error;
-  }
-  return kept;
+    return response;
+  });
+  if (!kept) return newest;
+  // Slow answers are kept for the next time.
+  event.waitUntil(newest.catch(() => {}));
+  const timeout = new Promise((done) => setTimeout(done, longestWaitMs));
+  const response = await Promise.race([newest, timeout]).catch(() => {});
+  return response && response.status < 500 ? response : kept;
 }
 
 async function loadFile(event, version) {
@@ -61,7 +64,7 @@ async function loadFile(event, version) {
   return response;
 }
 
-addEventListener('install', (event) => event.waitUntil(fetch('/').then((response) => keep('/', response))));
+addEventListener('install', (event) => event.waitUntil(fetch('/').then((response) => response.ok && keep('/', response))));
 addEventListener('fetch', (event) => {
   const { origin, pathname } = new URL(event.request.url);
   if (event.request.method !== 'GET' || origin !== location.origin) return;

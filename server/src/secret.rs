@@ -47,6 +47,12 @@ pub fn federation_id() -> Result<String, getrandom::Error> {
     Ok(random::<12>()?.iter().map(letter).collect())
 }
 
+/// Whether `text` can be an id that [`federation_id`] made.
+pub fn is_federation_id(text: &str) -> bool {
+    text.len() == 12
+        && text.bytes().all(|byte| !byte.is_ascii_uppercase() && ALPHABET.contains(&byte.to_ascii_uppercase()))
+}
+
 /// A join code such as `KX7D-Q2MB`: 40 random bits.
 ///
 /// # Errors

@@ -40,7 +40,8 @@ pub fn page_file(name: &str) -> String {
 
 /// Below which the addresses of this tab's federation are on its origin, such as `/f/kx7dq2mbw4ta`; empty for the one that the
 /// aggregator began with. A page has it from its address, and a worker from the fragment of its own ([`worker_file`]). The names of
-/// what is stored on the device, and of locks, end with it: federations share none.
+/// what is stored on the device, and of locks, end with it: federations share none. How the page looks, and in which language, is
+/// the browser's, whichever federation it was chosen in.
 pub fn prefix() -> String {
     let global = js_sys::global();
     let part = if get(&global, "document").is_some() { "pathname" } else { "hash" };

@@ -79,6 +79,13 @@ impl Request<'_> {
         Self { method, path, body: None, token: None, entity_tag: None, signal: None, keepalive: false, timeout_ms }
     }
 
+    /// Where it is sent to on this origin.
+    pub fn address(&self) -> String {
+        let is_call = self.path.starts_with("/api/") || self.path.starts_with("/blobs/");
+        let prefix = if is_call { js::prefix() } else { String::new() };
+        prefix + &self.path
+    }
+
     /// Sends it. What the session worker sends with a body or a credential goes through
     /// `worker::request_log::RequestLog::send`, which writes it into the student's ledger first.
     ///
@@ -110,10 +117,7 @@ impl Request<'_> {
         if let Some((_, body)) = self.body {
             options.set_body(&Uint8Array::from(body).into());
         }
-        let is_call = self.path.starts_with("/api/") || self.path.starts_with("/blobs/");
-        let prefix = if is_call { js::prefix() } else { String::new() };
-        let address = prefix + &self.path;
-        let request = web_sys::Request::new_with_str_and_init(&address, &options).map_err(unreachable)?;
+        let request = web_sys::Request::new_with_str_and_init(&self.address(), &options).map_err(unreachable)?;
         let response = JsFuture::from(fetch(&request)).await.map_err(|error| interrupted(&timeout, &error))?;
         Ok(Response { response: response.unchecked_into(), timeout })
     }

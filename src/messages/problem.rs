@@ -43,6 +43,8 @@ pub enum SessionProblem {
         /// Why.
         refusal: Refusal,
     },
+    /// The federation is no more.
+    FederationEnded,
     /// The aggregator's response does not follow the protocol.
     ResponseMalformed {
         /// Diagnostic text.

@@ -10,11 +10,11 @@ use web_sys::AbortSignal;
 
 use super::error::WorkerError;
 use super::request_log::RequestLog;
-use crate::browser::request::{Progress, Request};
+use crate::browser::request::{Progress, Request, RequestError};
 use crate::browser::timeout::{LONG_MS, SHORT_MS};
 use crate::messages::ledger::{Payload, SentTensor, SentUpdate, TensorFigures};
 use crate::protocol::{
-    BlobRef, ClientUpdate, JoinRequest, JoinResponse, Manifest, PROTOCOL, SAFETENSORS, UpdateReceipt, path,
+    BlobRef, ClientUpdate, JoinRequest, JoinResponse, Manifest, PROTOCOL, ProblemCode, SAFETENSORS, UpdateReceipt, path,
 };
 use crate::weights::Tensor;
 
@@ -54,11 +54,14 @@ impl Aggregator {
     /// `GET /api/v2/manifest`; `None` if it has not changed since the last call.
     ///
     /// # Errors
-    /// [`WorkerError::Request`], or [`WorkerError::Protocol`].
+    /// [`WorkerError::Request`], [`WorkerError::Protocol`], or [`WorkerError::FederationEnded`]: there is no manifest.
     pub async fn manifest(&self) -> Result<Option<Manifest>, WorkerError> {
         let entity_tag = self.manifest_tag.borrow().clone();
         let request = Request { entity_tag: entity_tag.as_deref(), ..Request::get(path::MANIFEST, SHORT_MS) };
-        let response = request.send().await?.accept().await?;
+        let response = request.send().await?.accept().await.map_err(|error| match error {
+            RequestError::Refused(problem) if problem.code == ProblemCode::NotFound => WorkerError::FederationEnded,
+            error => error.into(),
+        })?;
         if response.is_not_modified() {
             return Ok(None);
         }

@@ -99,7 +99,7 @@ impl Connection {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         options.set_name(name);
-        let worker = Worker::new_with_options(&js::page_file(script), &options)
+        let worker = Worker::new_with_options(&js::worker_file(script), &options)
             .map_err(|error| failed(&js::error_message(&error)))?;
         let pending = Rc::new(RefCell::new(Pending::default()));
         let on_message = Closure::new({

@@ -41,6 +41,9 @@ pub enum WorkerError {
     /// Training failed.
     #[error("training failed: {0}")]
     Learning(#[from] LearningError),
+    /// The federation is no more.
+    #[error("the federation has ended")]
+    FederationEnded,
     /// The pixels of a frame cannot be read.
     #[error("the frame cannot be read: {0}")]
     Frame(String),
@@ -118,6 +121,7 @@ impl WorkerError {
             Self::ExtractorNotLoaded(failure) => SessionProblem::ExtractorNotLoaded { failure: failure.clone() },
             Self::VideoModel(failure) => SessionProblem::VideoModelFailed { failure: failure.clone() },
             Self::Architecture(error) => SessionProblem::ArchitectureUnsupported { detail: error.to_string() },
+            Self::FederationEnded => SessionProblem::FederationEnded,
             Self::Frame(detail) => SessionProblem::FrameUnreadable { detail: detail.clone() },
             Self::FrameTooSmall { width, height, minimum } => {
                 SessionProblem::FrameTooSmall { width: *width, height: *height, minimum: *minimum }

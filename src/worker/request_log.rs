@@ -38,7 +38,7 @@ impl RequestLog {
         on_sending: impl FnOnce(),
     ) -> Result<Response, RequestError> {
         let bytes = request.body.map_or(0, |(_, body)| body.len() as u64);
-        let id = self.ledger.borrow_mut().open(js_sys::Date::now(), request.method, &request.path, bytes, payload);
+        let id = self.ledger.borrow_mut().open(js_sys::Date::now(), request.method, &request.address(), bytes, payload);
         self.save().await;
         self.keep_sent_update(id, request.body).await;
         if request.is_aborted() {

@@ -310,6 +310,7 @@ failure-failed = تعطّل عامله{ $detail }
 
 way-reload = أعد تحميل الصفحة؛ وإن لم ينفع ذلك فأخبر معلّمك.
 way-reload-on = أعد تحميل الصفحة للمتابعة.
+way-other-link = اطلب من مدرّسك رابط صف آخر.
 way-reload-fits = أعد تحميل الصفحة للحصول على النسخة المناسبة.
 way-reload-newest = أعد تحميل الصفحة للحصول على أحدث نسخة؛ وإن لم ينفع ذلك فأخبر معلّمك.
 way-keeps-trying = تواصل الصفحة المحاولة من تلقاء نفسها.
@@ -330,6 +331,7 @@ problem-panicked = توقّف عامل الجلسة{ $detail }.
 problem-unreachable = المُجمِّع لا يجيب{ $detail }.
 problem-timed-out = لم يُجب المُجمِّع خلال { $seconds } ثانية.
 problem-malformed = جواب المُجمِّع غير مفهوم{ $detail }.
+problem-ended = انتهى هذا الصف.
 problem-protocol = يتحدث المُجمِّع النسخة { $aggregator } من البروتوكول، وهذه الصفحة النسخة { $page }.
 problem-altered-backbone = وصل ملف أوزان النموذج الأساسي محرَّفًا مرتين.
 problem-altered-detector = وصل ملف أوزان كاشف الوجوه محرَّفًا مرتين.

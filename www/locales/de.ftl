@@ -280,6 +280,7 @@ failure-failed = der Worker ist ausgefallen{ $detail }
 
 way-reload = Lade die Seite neu; wenn das nicht hilft, sag es deiner Lehrkraft.
 way-reload-on = Lade die Seite neu, um weiterzumachen.
+way-other-link = Bitten Sie Ihre Lehrperson um den Link einer anderen.
 way-reload-fits = Lade die Seite neu, um die passende Version zu bekommen.
 way-reload-newest = Lade die Seite neu, um ihre neueste Version zu bekommen; wenn das nicht hilft, sag es deiner Lehrkraft.
 way-keeps-trying = Die Seite versucht es von selbst weiter.
@@ -300,6 +301,7 @@ problem-panicked = Der Sitzungs-Worker ist stehen geblieben{ $detail }.
 problem-unreachable = Der Aggregator antwortet nicht{ $detail }.
 problem-timed-out = Der Aggregator hat nicht innerhalb von { $seconds } s geantwortet.
 problem-malformed = Die Antwort des Aggregators ist nicht zu verstehen{ $detail }.
+problem-ended = Diese Klasse ist beendet.
 problem-protocol = Der Aggregator spricht Version { $aggregator } des Protokolls, diese Seite Version { $page }.
 problem-altered-backbone = Die Datei mit den Gewichten des Backbones kam zweimal verändert an.
 problem-altered-detector = Die Datei mit den Gewichten der Gesichtserkennung kam zweimal verändert an.

@@ -251,6 +251,7 @@ failure-failed = its worker failed{ $detail }
 
 way-reload = Reload the page; if that does not help, tell your instructor.
 way-reload-on = Reload the page to go on.
+way-other-link = Ask your instructor for the link of another one.
 way-reload-fits = Reload the page to get the version that fits.
 way-reload-newest = Reload the page to get its newest version; if that does not help, tell your instructor.
 way-keeps-trying = The page keeps trying by itself.
@@ -271,6 +272,7 @@ problem-panicked = The session worker stopped{ $detail }.
 problem-unreachable = The aggregator does not answer{ $detail }.
 problem-timed-out = The aggregator did not answer within { $seconds } s.
 problem-malformed = The aggregator's answer is not understood{ $detail }.
+problem-ended = This class has ended.
 problem-protocol = The aggregator speaks version { $aggregator } of the protocol, this page version { $page }.
 problem-altered-backbone = The file with the weights of the backbone arrived altered, twice.
 problem-altered-detector = The file with the weights of the face detector arrived altered, twice.

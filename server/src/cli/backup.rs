@@ -10,10 +10,11 @@ use emofed_server::backup::{Backup, BackupError, Contents, read};
 use emofed_server::clock::{Clock as _, SystemClock};
 use emofed_server::secret::TOKEN_FILE;
 use emofed_server::store::{EmbeddedStore, StoreError};
-use reqwest::{Certificate, Client};
+use reqwest::Client;
 use tempfile::NamedTempFile;
 
 use super::credentials::{Links, unwritable};
+use super::http_client::client_of;
 use super::{DataFolder, Failure, print, runtime};
 
 /// How long the aggregator may take to make a connection, or to send something.
@@ -95,13 +96,7 @@ impl Server {
                 .ok_or_else(|| unknown(&links, "there is no link of the instructor in it".to_owned()))?,
         };
         let token = read(&data.join(TOKEN_FILE))?.trim().to_owned();
-        let mut client = Client::builder().connect_timeout(TIMEOUT).read_timeout(TIMEOUT);
-        // One that it has made itself is trusted, since it is in its own folder.
-        if let Ok(pem) = std::fs::read(data.join("tls/certificate.pem")) {
-            let certificate = Certificate::from_pem(&pem).map_err(|error| unknown(data, error.to_string()))?;
-            client = client.tls_certs_merge([certificate]);
-        }
-        let client = client.build().map_err(|error| Failure::new(error.to_string(), way_out))?;
+        let client = client_of(data, TIMEOUT).map_err(|error| unknown(data, error.to_string()))?;
         Ok(Self { origin, token, client })
     }
 

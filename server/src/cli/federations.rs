@@ -1,13 +1,18 @@
 //! `emofed federations`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Subcommand;
 use emofed::protocol::{FederationLinks, FederationSummary, NewFederation, Problem, operator_path};
 use reqwest::{Client, Method, Response, header};
 use serde::de::DeserializeOwned;
 
+use super::http_client::client_of;
 use super::{Failure, print, runtime};
+
+/// How long the aggregator may take to make a connection, or to send something.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -50,7 +55,11 @@ enum Action {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let token = read_token(&arguments.token_file)?;
     let origin = arguments.url.trim_end_matches('/').to_owned();
-    let api = Api { client: Client::new(), origin, token };
+    // Where the token is in the data folder, the aggregator's own certificate is, too.
+    let data = arguments.token_file.parent().unwrap_or(Path::new("."));
+    let client = client_of(data, TIMEOUT)
+        .map_err(|error| Failure::new(error.to_string(), "check the certificate beside the token's file"))?;
+    let api = Api { client, origin, token };
     runtime()?.block_on(act(&api, &arguments.action))
 }
 

@@ -10,6 +10,7 @@ mod features;
 mod federations;
 mod first_model;
 mod hosting;
+mod http_client;
 mod import;
 mod pretrain;
 mod progress;

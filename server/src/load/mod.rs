@@ -43,7 +43,7 @@ pub struct LoadSettings {
     pub faults: Vec<(Fault, f64)>,
     /// Who contributes, with which fault, numbers and delays.
     pub seed: u64,
-    /// Participants ask for the manifest every 4 to 6 s beside events, as tabs do.
+    /// Participants ask for the manifest beside events, as often as tabs do.
     pub polls: bool,
     /// Participants fetch the weights of each new version, as tabs do.
     pub fetches_weights: bool,

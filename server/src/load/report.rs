@@ -81,10 +81,10 @@ impl Samples {
 }
 
 impl LoadReport {
-    /// Whether everything went as it has to: all listened, all rounds ended, every acknowledged update of a published round is in
-    /// its model, and nothing unexpected happened.
+    /// Whether everything went as it has to: all listened, all rounds ended, every acknowledged update is in its round's model, and
+    /// nothing unexpected happened.
     pub fn is_as_expected(&self, rounds: u64) -> bool {
-        let all_count = self.counted.iter().all(|(round, counted)| self.acknowledged.get(round) == Some(counted));
+        let all_count = self.acknowledged.iter().all(|(round, sent)| self.counted.get(round) == Some(sent));
         let all_ended = self.rounds_ended as u64 == rounds && self.listened == self.participants;
         all_count && all_ended && self.unexpected.is_empty()
     }

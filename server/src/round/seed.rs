@@ -42,7 +42,8 @@ fn base_model(records: &Records, backbone: &BackboneRef) -> Result<Option<ModelR
             return Ok(None);
         }
         let is_base = |model: &ModelRecord| {
-            model.backbone_sha256 == backbone.blob.sha256 && model.origin != ModelOrigin::Federated
+            model.backbone_sha256 == backbone.blob.sha256
+                && matches!(model.origin, ModelOrigin::Bootstrap | ModelOrigin::Trained)
         };
         if let Some(base) = page.into_iter().find(is_base) {
             return Ok(Some(base));

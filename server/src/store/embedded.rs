@@ -18,6 +18,9 @@ pub(super) use self::folders::{create_durably, sync_folder};
 use self::snapshot::EmbeddedSnapshot;
 use super::{Snapshot, Store, StoreError, Write};
 
+/// Records are small, and an aggregator may have many stores; redb's default is 1 GiB for each.
+const CACHE_BYTES: usize = 16 << 20;
+
 const RECORDS: TableDefinition<&str, &[u8]> = TableDefinition::new("records");
 
 /// Opens the database in a file.
@@ -46,7 +49,7 @@ impl EmbeddedStore {
     /// # Errors
     /// [`StoreError::InUse`], or the disk fails.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        Self::open_with(folder, Box::new(|file| Database::create(file)))
+        Self::open_with(folder, Box::new(|file| Database::builder().set_cache_size(CACHE_BYTES).create(file)))
     }
 
     fn open_with(folder: &Path, open_database: Box<OpenDatabase>) -> Result<Self, StoreError> {

@@ -10,6 +10,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::embedded::folders::{create_durably, sync_folder};
+use crate::secret::is_federation_id;
 
 const FOLDER: &str = "federations";
 const NEW: &str = ".new-";
@@ -65,7 +66,8 @@ impl FederationFolders {
     /// # Errors
     /// The disk fails.
     pub fn ids(&self) -> io::Result<Vec<String>> {
-        let is_id = |name: &String| !name.starts_with('.') && !self.path(name).join(MARKER).exists();
+        // A copy beside its original, or a folder of the file system, is no federation.
+        let is_id = |name: &String| is_federation_id(name) && !self.path(name).join(MARKER).exists();
         Ok(self.names()?.into_iter().filter(is_id).collect())
     }
 
@@ -112,8 +114,10 @@ impl FederationFolders {
     /// The disk fails.
     pub fn end(&self, id: &str) -> io::Result<()> {
         let path = self.path(id);
-        File::create(path.join(MARKER))?.sync_all()?;
-        sync_folder(&path)
+        let marker = path.join(MARKER);
+        let marked = File::create(&marker).and_then(|file| file.sync_all()).and_then(|()| sync_folder(&path));
+        // Who was told that it goes on must not lose it at the next start.
+        marked.inspect_err(|_| _ = fs::remove_file(&marker))
     }
 
     /// Removes the folder of a federation that has ended. Nothing may have it open.
@@ -172,27 +176,33 @@ pub fn link_object(from: &Path, to: &Path, name: &str) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    const MADE: &str = "kx7dq2mbw4ta";
+    const ENDED_ONE: &str = "kx7dq2mbw4tb";
+    const REMOVING: &str = "kx7dq2mbw4tc";
+
     #[test]
     fn a_crash_leaves_no_half_of_a_federation() {
         let data = tempfile::tempdir().unwrap();
         let open = || FederationFolders::open(data.path()).unwrap();
         let folders = open();
         assert!(folders.ids().unwrap().is_empty());
-        for id in ["made", "ended", "removing"] {
+        for id in [MADE, ENDED_ONE, REMOVING] {
             fs::write(folders.begin(id).unwrap().join("records"), id).unwrap();
             folders.complete(id).unwrap();
         }
-        folders.begin("begun").unwrap();
-        folders.end("ended").unwrap();
-        folders.end("removing").unwrap();
-        fs::rename(folders.path("removing"), data.path().join("federations/.ended-removing")).unwrap();
-        assert_eq!(folders.ids().unwrap(), ["made"]);
+        folders.begin("bbbbbbbbbbbb").unwrap();
+        // A copy by hand, whose secrets would be those of the original.
+        fs::create_dir(data.path().join("federations").join(format!("{MADE}.bak"))).unwrap();
+        folders.end(ENDED_ONE).unwrap();
+        folders.end(REMOVING).unwrap();
+        fs::rename(folders.path(REMOVING), data.path().join(format!("federations/.ended-{REMOVING}"))).unwrap();
+        assert_eq!(folders.ids().unwrap(), [MADE]);
 
-        assert_eq!(open().ids().unwrap(), ["made"]);
+        assert_eq!(open().ids().unwrap(), [MADE]);
         let left: Vec<_> = fs::read_dir(data.path().join("federations")).unwrap().collect();
-        assert_eq!(left.len(), 1, "{left:?}");
-        folders.end("made").unwrap();
-        folders.remove("made").unwrap();
+        assert_eq!(left.len(), 2, "{left:?}");
+        folders.end(MADE).unwrap();
+        folders.remove(MADE).unwrap();
         assert!(open().ids().unwrap().is_empty());
     }
 

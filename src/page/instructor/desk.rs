@@ -21,7 +21,7 @@ use crate::browser::request::RequestError;
 use crate::page::words::{self as common, desk as desk_words, instructor as words};
 use crate::page::{dom, download, l10n, status};
 use crate::protocol::{
-    Deployment, Event, FederationStatus, Lecture, MINIMUM_CONTRIBUTORS, RoundSettings, instructor_path,
+    Deployment, Event, FederationStatus, Lecture, MINIMUM_CONTRIBUTORS, Role, RoundSettings, instructor_path,
 };
 
 const KEY: &str = "emofed.instructor-token";
@@ -212,6 +212,7 @@ impl Desk {
     fn show(&self, status: FederationStatus) {
         let origin = window().location().origin().unwrap_or_default();
         let link = format!("{origin}{}/#join={}", js::prefix(), status.join_code);
+        dom::attribute("desk", "data-role", if status.role == Role::Owner { "owner" } else { "assistant" });
         let status = Rc::new(status);
         if let Some(before) = self.status.replace(Some(status.clone())) {
             self.log.borrow_mut().note_changes(round::now_s(), &before, &status);

@@ -11,6 +11,7 @@ use web_sys::{HtmlButtonElement, HtmlElement, HtmlInputElement, HtmlSelectElemen
 
 use super::tab_storage::{SessionChoices, new_tab_id};
 use super::{Student, view};
+use crate::browser::backoff::Backoff;
 use crate::browser::request::Request;
 use crate::browser::timeout::SHORT_MS;
 use crate::messages::{BackendChoice, ConnectionReport};
@@ -19,8 +20,6 @@ use crate::protocol::{Manifest, path};
 
 /// How often who declined asks for the lecture, in milliseconds.
 const LECTURE_POLL_MS: u32 = 15_000;
-/// How long to wait for an aggregator that does not respond, in milliseconds.
-const RETRY_MS: u32 = 3_000;
 
 impl Student {
     pub(super) fn wire_consent(self: &Rc<Self>) {
@@ -127,13 +126,15 @@ async fn first_manifest() -> Manifest {
             view::connection(&report);
         }
     };
+    let mut backoff = Backoff::default();
     loop {
         if let Some(manifest) = read_manifest().await {
             tell(ConnectionReport { online: true, retry_in_ms: None });
             return manifest;
         }
-        tell(ConnectionReport { online: false, retry_in_ms: Some(RETRY_MS.into()) });
-        TimeoutFuture::new(RETRY_MS).await;
+        let delay_ms = backoff.next_ms(js_sys::Math::random(), None);
+        tell(ConnectionReport { online: false, retry_in_ms: Some(delay_ms) });
+        TimeoutFuture::new(u32::try_from(delay_ms).unwrap_or(u32::MAX)).await;
     }
 }
 

@@ -12,7 +12,7 @@ use super::{Student, frames};
 use crate::browser::backoff::Backoff;
 use crate::browser::js;
 use crate::browser::timeout::LONG_MS;
-use crate::messages::{FromWorker, ProblemReport, ToWorker};
+use crate::messages::{FromWorker, ProblemReport, SessionProblem, ToWorker};
 use crate::page::dom;
 use crate::page::words::problem::{self as words, WorkerFailure};
 
@@ -216,7 +216,7 @@ impl Student {
         self.health.transient_problem.set(report.is_transient);
         self.view.borrow().progress.training_over();
         let is_starting = !dom::get::<web_sys::HtmlElement>("starting").hidden();
-        if report.is_fatal && is_starting {
+        if (report.is_fatal && is_starting) || report.problem == SessionProblem::FederationEnded {
             self.back_to_consent();
         }
     }

@@ -16,6 +16,7 @@ pub fn session(problem: &SessionProblem) -> Notice {
             text_with("problem-timed-out", &[("seconds", (*timeout_s).into())])
         }
         SessionProblem::Refused { refusal: reason } => refusal(reason),
+        SessionProblem::FederationEnded => text("problem-ended"),
         SessionProblem::ResponseMalformed { detail } => {
             text_with("problem-malformed", &[("detail", bracketed(detail))])
         }
@@ -60,6 +61,7 @@ fn way_out(problem: &SessionProblem) -> &'static str {
         | SessionProblem::AggregatorTimedOut { .. }
         | SessionProblem::ExtractorNotLoaded { .. } => "way-keeps-trying",
         SessionProblem::Refused { refusal } => refusal_way_out(refusal),
+        SessionProblem::FederationEnded => "way-other-link",
         SessionProblem::ProtocolMismatch { .. } => "way-reload-fits",
         SessionProblem::AssetAltered { .. } => "way-check-connection",
         SessionProblem::ResponseMalformed { .. }

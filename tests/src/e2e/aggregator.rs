@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use emofed::protocol::{BlobRef, FederationStatus, Manifest, ModelCard, instructor_path, path};
+use emofed::protocol::{
+    BlobRef, FederationLinks, FederationStatus, Manifest, ModelCard, NewFederation, instructor_path, operator_path,
+    path,
+};
 use emofed::weights::Weights;
 use emofed_server::lab::model_file::{self, Precision};
 use tempfile::TempDir;
@@ -238,12 +241,23 @@ impl Aggregator {
 
     /// Makes a federation, as the operator.
     pub async fn create_federation(&self, name: &str) -> FederationLinks {
+        let request = self.as_operator(reqwest::Method::POST, operator_path::FEDERATIONS);
+        let answer = request.json(&NewFederation { name: name.to_owned() }).send().await;
+        let answer = answer.expect("the aggregator answers").error_for_status().expect("the operator may");
+        answer.json().await.expect("it says where the federation is")
+    }
+
+    /// Ends a federation, as the operator.
+    pub async fn end_federation(&self, id: &str) {
+        let answer = self.as_operator(reqwest::Method::DELETE, &operator_path::federation(id)).send().await;
+        answer.expect("the aggregator answers").error_for_status().expect("the operator may");
+    }
+
+    fn as_operator(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
         let token = std::fs::read_to_string(self.folder.path().join("data/operator-token"));
-        let token = token.expect("the operator is enabled");
-        let request = reqwest::Client::new().post(self.url(operator_path::FEDERATIONS)).bearer_auth(token.trim());
-        let answer =
-            request.json(&NewFederation { name: name.to_owned() }).send().await.expect("the aggregator answers");
-        answer.error_for_status().expect("the operator may").json().await.expect("it says where the federation is")
+        reqwest::Client::new()
+            .request(method, self.url(path))
+            .bearer_auth(token.expect("the operator is enabled").trim())
     }
 
     /// The configuration for a class of two with this `[stage]`.

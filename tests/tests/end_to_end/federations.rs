@@ -4,6 +4,7 @@ use emofed_tests::e2e::aggregator::Aggregator;
 use emofed_tests::e2e::browser::{Browser, Camera};
 use emofed_tests::e2e::camera::Film;
 use emofed_tests::e2e::student::Student;
+use tokio::time::{Duration, sleep};
 
 const CAMERA: Camera = Camera::Granted(Film::Portrait(11));
 
@@ -53,4 +54,20 @@ async fn two_federations_in_one_browser_share_nothing() {
     let shown: String =
         instructor.wait("the student's link", 30, "document.querySelector('#student-link').value").await;
     assert!(shown.contains(&format!("{prefix}/#join=")), "{shown}");
+}
+
+#[tokio::test]
+async fn a_tab_says_that_its_federation_has_ended_and_asks_for_nothing_more() {
+    let aggregator = Aggregator::start_with(&Aggregator::with_operator()).await;
+    let second = aggregator.create_federation("Second").await;
+    let student = Student::join(&second.student_link, CAMERA).await;
+    student.wait_for_frames().await;
+    aggregator.end_federation(&second.id).await;
+    student.wait_for_problem("has ended", 20).await;
+    student.wait_for_section("consent").await;
+    assert!(!student.camera_is_on().await);
+    let calls = || student.browser().proxy().exchanges().len();
+    let before = calls();
+    sleep(Duration::from_secs(8)).await;
+    assert_eq!(calls(), before);
 }

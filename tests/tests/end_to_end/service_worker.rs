@@ -36,6 +36,23 @@ async fn the_page_opens_while_the_aggregator_is_away_and_goes_on_when_it_is_back
     student.wait_for_frames().await;
 }
 
+/// As from a mail or a course's page: the link is another site's, and the page is not kept yet.
+#[tokio::test]
+async fn a_link_of_another_site_opens_a_page_that_was_not_opened_before() {
+    let aggregator = Aggregator::start().await;
+    let browser = Browser::start(CAMERA).await;
+    browser.open(aggregator.student_link()).await;
+    browser.wait_for_service_worker().await;
+    browser.open(&aggregator.url("/").replace("127.0.0.1", "localhost")).await;
+    let follow = format!(
+        "const link = document.createElement('a'); link.href = {:?}; document.body.append(link); link.click(); return true",
+        aggregator.instructor_link()
+    );
+    assert!(browser.script::<bool>(&follow).await);
+    let shown = "location.hostname === '127.0.0.1' && document.querySelector('#desk')?.checkVisibility()";
+    browser.wait::<bool>("the instructor's page", 20, shown).await;
+}
+
 /// Replaces the page in `dist` by a version that says in two of its files which one it is.
 fn write_version(dist: &Path, version: &str) {
     let former = std::fs::read_dir(dist.join("v")).unwrap().next().unwrap().unwrap().path();

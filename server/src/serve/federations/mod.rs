@@ -201,7 +201,11 @@ impl Federations {
             let _ = self.folders.give_up(&id);
         })?;
         let hosted = Arc::new(Hosted::new(id.clone()));
-        let path = self.folders.complete(&id).map_err(StoreError::from)?;
+        let path = self.folders.complete(&id).map_err(|error| {
+            // Nobody was told its links: it must not be there at the next start.
+            let _ = self.folders.end(&id).and_then(|()| self.folders.remove(&id));
+            StoreError::from(error)
+        })?;
         if let Err(error) = hosted.open(&path, &self.defaults, &self.parts, &self.streams, &self.runtime) {
             self.folders.end(&id).and_then(|()| self.folders.remove(&id)).map_err(StoreError::from)?;
             return Err(error);
