@@ -10,7 +10,7 @@ const largestForBest = 4_000_000;
 const shorter = {
   '.js': (text) => text.replace(/^[ \t]*\/\/.*\n/gm, '').replace(/\n\s+/g, '\n'),
   '.html': (text) => (text.includes('<pre') ? text : text.replace(/\n\s+/g, '\n')),
-  '.css': (text) => text.replace(/\/\*[^]*?\*\//g, '').replace(/\n\s+/g, '\n'),
+  '.css': (text) => text.replace(/\/\*[^]*?\*\//g, '').replace(/\s*([{};])\s*/g, '$1'),
   '.ftl': (text) => text.replace(/^#.*\n/gm, '').replace(/\n{2,}/g, '\n'),
 };
 for (const name of readdirSync(folder, { recursive: true })) {
