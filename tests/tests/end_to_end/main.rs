@@ -11,7 +11,6 @@ mod continuous;
 mod device;
 mod embedded;
 mod engine;
-mod federations;
 mod firefox;
 mod forgetting;
 mod harness;
