@@ -26,8 +26,6 @@ pub(super) struct Sync {
     running: Cell<bool>,
     /// Another synchronisation follows the running one.
     again: Cell<bool>,
-    /// The next synchronisation asks for the manifest.
-    asks: Cell<bool>,
     stopped: Cell<bool>,
     online: Cell<bool>,
     /// A synchronisation after an event waits for its random time.
@@ -109,8 +107,7 @@ impl Session {
                 match weak.upgrade().filter(|session| !session.sync.stopped.get()) {
                     // After a failure the back-off decides when, and after an event its spread.
                     Some(session) if session.sync.retry.borrow().is_some() || session.sync.delayed.get() => {}
-                    // What has become due here needs no request: clips that are enough by now, or a battery that is charged.
-                    Some(session) if session.is_listening() && js::now_ms() < listening_until_ms => session.run_soon(),
+                    Some(session) if session.is_listening() && js::now_ms() < listening_until_ms => {}
                     Some(session) => {
                         listening_until_ms = next_while_listening_ms();
                         session.sync_soon();
@@ -144,12 +141,6 @@ impl Session {
 
     /// Synchronises now, or right after the synchronisation that is running.
     pub(super) fn sync_soon(self: &Rc<Self>) {
-        self.sync.asks.set(true);
-        self.run_soon();
-    }
-
-    /// The same with the manifest as it is.
-    fn run_soon(self: &Rc<Self>) {
         if self.sync.running.replace(true) {
             self.sync.again.set(true);
             return;
@@ -171,11 +162,7 @@ impl Session {
     }
 
     async fn sync_once(self: &Rc<Self>) -> Result<(), WorkerError> {
-        let answer = match self.sync.asks.replace(false) {
-            true => self.aggregator.manifest().await,
-            false => Ok(None),
-        };
-        match answer {
+        match self.aggregator.manifest().await {
             Ok(Some(manifest)) => self.take_manifest(manifest),
             Ok(None) => {}
             Err(error) => {
