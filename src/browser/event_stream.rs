@@ -29,7 +29,7 @@ struct Stream {
 }
 
 impl EventStream {
-    /// Subscribes as a participant's tab; `on_event` is called for each event, and with [`Event::Unknown`] when the stream opens. In a browser without `EventSource` it is
+    /// Subscribes as a participant's tab; `on_event` is called for each event. In a browser without `EventSource` it is
     /// never called.
     pub fn subscribe(on_event: impl Fn(EventMessage) + 'static) -> Self {
         Self::subscribe_at(path::EVENTS, on_event)
@@ -51,12 +51,6 @@ impl EventStream {
         });
         stream.open();
         Self(stream)
-    }
-
-    /// Whether the aggregator has answered with a stream that has not broken.
-    pub fn is_open(&self) -> bool {
-        let source = self.0.source.borrow();
-        source.as_ref().is_some_and(|(source, _)| source.ready_state() == EventSource::OPEN)
     }
 }
 
@@ -80,7 +74,7 @@ impl Stream {
         };
         let listeners = [
             on("message", |stream, event| stream.received(event)),
-            on("open", |stream, _| stream.opened()),
+            on("open", |stream, _| stream.backoff.borrow_mut().reset()),
             on("error", |stream, _| stream.failed()),
         ];
         *self.source.borrow_mut() = Some((source, listeners));
@@ -90,12 +84,6 @@ impl Stream {
         if let Some((source, _)) = self.source.take() {
             source.close();
         }
-    }
-
-    /// What happened before the stream was there may be missed: after a restart the aggregator remembers no event.
-    fn opened(&self) {
-        self.backoff.borrow_mut().reset();
-        (self.on_event)(EventMessage { event: Event::Unknown, within_ms: Some(self.spread_ms.get()) });
     }
 
     fn received(&self, event: &web_sys::Event) {

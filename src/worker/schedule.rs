@@ -1,25 +1,15 @@
 //! When the manifest is asked for: by a schedule, which does not depend on anything else, so that the times of a tab's requests
-//! reveal nothing about what its camera saw; and after an event, spread over the time that the event gives. An open event stream
-//! tells what changes, so that the schedule is in case of what it does not get through alone.
+//! reveal nothing about what its camera saw; and after an event, spread over the time that the event gives.
 
 /// Mean interval, in milliseconds.
 const MEAN_MS: f64 = 5_000.0;
 /// Largest deviation from the mean, as a share of it.
 const JITTER: f64 = 0.2;
-/// Shortest time between two requests by the schedule while an event stream is open, and how much longer it may be, in
-/// milliseconds. With the interval in which it is looked at, they are 60 to 90 s apart.
-const LISTENING_MS: f64 = 60_000.0;
-const LISTENING_SPREAD_MS: f64 = 24_000.0;
 
 /// The next interval in milliseconds, spread around the mean by `random` in [0, 1), so that tabs do not ask in step.
 pub fn next_ms(random: f64) -> u32 {
     let jitter = JITTER * (2.0 * random.clamp(0.0, 1.0) - 1.0);
     (MEAN_MS * (1.0 + jitter)).round() as u32
-}
-
-/// How long nothing is asked for by the schedule while an event stream is open, in milliseconds, at `random` in [0, 1).
-pub fn listening_ms(random: f64) -> f64 {
-    LISTENING_MS + LISTENING_SPREAD_MS * random.clamp(0.0, 1.0)
 }
 
 /// How long to wait after an event whose spread is `within_ms`: less than that, at `random` in [0, 1).
@@ -34,13 +24,6 @@ mod tests {
     #[test]
     fn intervals_are_spread_around_the_mean() {
         assert_eq!([0.0, 0.5, 1.0].map(next_ms), [4_000, 5_000, 6_000]);
-    }
-
-    #[test]
-    fn who_listens_asks_every_60_to_90_s() {
-        let shortest = listening_ms(0.0);
-        let longest = listening_ms(1.0) + f64::from(next_ms(1.0));
-        assert_eq!((shortest, longest), (60_000.0, 90_000.0));
     }
 
     #[test]

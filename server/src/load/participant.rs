@@ -17,9 +17,9 @@ use super::class::Class;
 /// Attempts of a call that gets no answer, and the pause before another.
 const ATTEMPTS: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(1);
-/// Mean time between two requests for the manifest without an event, and the largest deviation, as in a tab whose stream is open.
-const POLL_MS: f64 = 75_000.0;
-const POLL_JITTER_MS: f64 = 15_000.0;
+/// Mean time between two requests for the manifest without an event, and the largest deviation, as in a tab.
+const POLL_MS: f64 = 5_000.0;
+const POLL_JITTER_MS: f64 = 1_000.0;
 
 pub(super) struct Participant {
     index: usize,

@@ -12,7 +12,6 @@ use wasm_bindgen_futures::spawn_local;
 use super::{Session, post, report_error};
 use crate::browser::backoff::Backoff;
 use crate::browser::event_stream::EventStream;
-use crate::browser::js;
 use crate::messages::{ConnectionReport, FromWorker, device};
 use crate::protocol::{Event, EventMessage, Manifest, ProblemCode};
 use crate::worker::error::WorkerError;
@@ -95,31 +94,21 @@ impl Session {
         });
     }
 
-    /// Synchronises by the schedule, in case events do not get through: seldom while a stream of them is open. Apart from it, only
-    /// events and the student's own actions cause requests.
+    /// Synchronises by the schedule, in case events do not get through. Apart from it, only events and the student's own
+    /// actions cause requests.
     pub(super) fn start_schedule(self: &Rc<Self>) {
         let weak = Rc::downgrade(self);
         spawn_local(async move {
-            let next_while_listening_ms = || js::now_ms() + schedule::listening_ms(js_sys::Math::random());
-            let mut listening_until_ms = next_while_listening_ms();
             loop {
                 TimeoutFuture::new(schedule::next_ms(js_sys::Math::random())).await;
                 match weak.upgrade().filter(|session| !session.sync.stopped.get()) {
                     // After a failure the back-off decides when, and after an event its spread.
                     Some(session) if session.sync.retry.borrow().is_some() || session.sync.delayed.get() => {}
-                    Some(session) if session.is_listening() && js::now_ms() < listening_until_ms => {}
-                    Some(session) => {
-                        listening_until_ms = next_while_listening_ms();
-                        session.sync_soon();
-                    }
+                    Some(session) => session.sync_soon(),
                     None => return,
                 }
             }
         });
-    }
-
-    fn is_listening(&self) -> bool {
-        self.sync.events.borrow().as_ref().is_some_and(EventStream::is_open)
     }
 
     /// Stops everything that makes requests; with `after_sending`, once an update that is being sent has completed.
