@@ -54,7 +54,9 @@ async function openPage(event, path) {
 
 async function loadFile(event, version) {
   const kept = await caches.match(event.request, { ignoreSearch: true });
-  if (kept) return kept;
+  // As a response of its own, without the address that it was kept under: a worker takes that for its own, and has its federation's
+  // prefix from what is behind it.
+  if (kept) return new Response(kept.body, kept);
   const response = await fetch(event.request);
   // Only beside the other files of its version.
   if (response.ok && await caches.has(cachePrefix + version)) {
