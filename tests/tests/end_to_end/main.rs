@@ -11,6 +11,7 @@ mod continuous;
 mod device;
 mod embedded;
 mod engine;
+mod federations;
 mod firefox;
 mod forgetting;
 mod harness;
