@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod embedded;
 pub mod event_log;
+mod hex;
 pub mod import;
 pub mod lab;
 pub mod load;

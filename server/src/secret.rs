@@ -6,6 +6,8 @@ use std::path::Path;
 
 use emofed::protocol::sha256_hex;
 
+use crate::hex::hex;
+
 /// The file of the data folder with the instructor's token.
 pub const TOKEN_FILE: &str = "instructor-token";
 
@@ -18,16 +20,12 @@ fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
     Ok(bytes)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// 256 random bits, in hexadecimal.
 ///
 /// # Errors
 /// The system has no randomness.
 pub fn token() -> Result<String, getrandom::Error> {
-    Ok(hex(&random::<32>()?))
+    Ok(hex(random::<32>()?))
 }
 
 /// 128 random bits, in hexadecimal.
@@ -35,7 +33,7 @@ pub fn token() -> Result<String, getrandom::Error> {
 /// # Errors
 /// The system has no randomness.
 pub fn id() -> Result<String, getrandom::Error> {
-    Ok(hex(&random::<16>()?))
+    Ok(hex(random::<16>()?))
 }
 
 /// The id of a federation, such as `kx7dq2mbw4ta`: 60 random bits.

@@ -50,9 +50,5 @@ pub struct ListedFile {
     pub sha256: String,
 }
 
-fn hex(hash: impl AsRef<[u8]>) -> String {
-    hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests;

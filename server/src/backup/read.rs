@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::io::{self, Read};
 use std::rc::Rc;
 
-use sha2::{Digest as _, Sha256};
+use emofed::protocol::sha256_hex;
 
-use super::{BackupError, CONTENTS, CONTENTS_HASH, Contents, FORMAT, RECORDS, TOKEN, hex};
+use super::{BackupError, CONTENTS, CONTENTS_HASH, Contents, FORMAT, RECORDS, TOKEN};
 
 /// The longest list of contents: some hundred thousand objects.
 const MAX_CONTENTS: u64 = 64 << 20;
@@ -46,12 +46,12 @@ pub fn read(backup: impl Read, mut take: impl FnMut(Part) -> Result<(), BackupEr
     let contents = contents(&first)?;
     for file in &contents.files {
         let bytes = parts.next(&file.name, file.size)?;
-        if bytes.len() as u64 != file.size || hex(Sha256::digest(&bytes)) != file.sha256 {
+        if bytes.len() as u64 != file.size || sha256_hex(&bytes) != file.sha256 {
             return Err(BackupError::Altered { name: file.name.clone() });
         }
         take(part(&file.name, bytes)?)?;
     }
-    let hash = format!("{}\n", hex(Sha256::digest(&first)));
+    let hash = format!("{}\n", sha256_hex(&first));
     if parts.next(CONTENTS_HASH, hash.len() as u64)? != hash.as_bytes() {
         return Err(BackupError::Altered { name: CONTENTS.to_owned() });
     }

@@ -2,9 +2,11 @@
 
 use std::io::{Read, Write};
 
+use emofed::protocol::sha256_hex;
 use sha2::{Digest as _, Sha256};
 
-use super::{BackupError, CONTENTS, CONTENTS_HASH, Contents, FORMAT, ListedFile, RECORDS, TOKEN, hex};
+use super::{BackupError, CONTENTS, CONTENTS_HASH, Contents, FORMAT, ListedFile, RECORDS, TOKEN};
+use crate::hex::hex;
 use crate::store::{Snapshot, Store, StoreError};
 
 /// Bytes of an object in memory at once.
@@ -63,7 +65,7 @@ impl Backup {
             };
             append(&mut archive, name, *size, object, self.contents.made_at_s)?;
         }
-        let hash = format!("{}\n", hex(Sha256::digest(&contents)));
+        let hash = format!("{}\n", sha256_hex(&contents));
         append(&mut archive, CONTENTS_HASH, hash.len() as u64, hash.as_bytes(), self.contents.made_at_s)?;
         archive.into_inner().and_then(|mut out| out.flush()).map_err(BackupError::Write)
     }
@@ -97,7 +99,7 @@ fn lines(records: &[(String, Vec<u8>)]) -> Result<Vec<u8>, StoreError> {
 }
 
 fn listed(name: &str, bytes: &[u8]) -> ListedFile {
-    ListedFile { name: name.to_owned(), size: bytes.len() as u64, sha256: hex(Sha256::digest(bytes)) }
+    ListedFile { name: name.to_owned(), size: bytes.len() as u64, sha256: sha256_hex(bytes) }
 }
 
 fn hash_of(mut object: impl Read) -> std::io::Result<String> {

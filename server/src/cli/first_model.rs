@@ -7,7 +7,7 @@ use emofed::weights::Weights;
 use emofed_server::clock::{Clock as _, SystemClock};
 use emofed_server::lab::bootstrap::bootstrap;
 use emofed_server::lab::shipped;
-use emofed_server::round::{latest_model, publish_made};
+use emofed_server::round::{self, Refusal, RoundError, latest_model, publish_made};
 use emofed_server::store::Records;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -66,12 +66,12 @@ pub async fn first_model(records: &Records) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How many values the global model has.
+/// How many values the global model has; 0 where there is none yet.
 pub fn model_values(records: &Records) -> Result<usize, Failure> {
-    let backbone = records.backbone()?.map(|record| record.backbone);
-    let latest = backbone.map(|backbone| latest_model(records, &backbone)).transpose()?.flatten();
-    let Some(latest) = latest else { return Ok(0) };
     let way_out = "restore the data folder from a backup, or publish another model with `emofed publish`";
-    let weights = Weights::from_safetensors(&records.blob(&latest.vfer.sha256)?);
-    weights.map(|weights| weights.value_count()).map_err(|error| Failure::new(error.to_string(), way_out))
+    match round::model_values(records) {
+        Err(RoundError::Refused(Refusal::NoBackbone | Refusal::NoModel)) => Ok(0),
+        Err(RoundError::Weights(error)) => Err(Failure::new(error.to_string(), way_out)),
+        values => Ok(values?),
+    }
 }

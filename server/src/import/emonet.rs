@@ -10,6 +10,7 @@ use pytorch_reader::{DType, PytorchReader};
 use sha1::{Digest, Sha1};
 
 use super::ImportError;
+use crate::hex::hex;
 
 /// Where the authors publish the model with 8 expressions.
 pub const URL: &str = "https://github.com/face-analysis/emonet/raw/master/pretrained/emonet_8.pth";
@@ -129,7 +130,7 @@ fn git_blob_id(content: &[u8]) -> String {
     let mut hash = Sha1::new();
     hash.update(format!("blob {}\0", content.len()));
     hash.update(content);
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(hash.finalize())
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub(crate) use self::evaluating::misfit;
 pub use self::evaluating::{AcceptanceCheck, SanityCheck};
 use self::members::Members;
 use self::models::load;
-pub use self::models::{latest_model, publish_made};
+pub use self::models::{latest_model, model_values, publish_made};
 pub use self::seed::seed;
 pub use self::snapshot::Snapshot;
 use self::state::State;

@@ -9,7 +9,7 @@ use emofed::weights::Weights;
 
 use super::state::State;
 use super::{Federation, Refusal, RoundError};
-use crate::store::{ModelRecord, Phase, Records, blob_name};
+use crate::store::{ModelRecord, Phase, Records, StoreError, blob_name};
 
 /// Records read at once when looking for a model.
 const PAGE: usize = 64;
@@ -51,6 +51,14 @@ pub fn publish_made(
 /// # Errors
 /// The store fails.
 pub fn latest_model(records: &Records, backbone: &BackboneRef) -> Result<Option<ModelRecord>, RoundError> {
+    Ok(newest_model(records, |model| model.backbone_sha256 == backbone.blob.sha256)?)
+}
+
+/// The newest model that is `wanted`.
+pub(super) fn newest_model(
+    records: &Records,
+    wanted: impl Fn(&ModelRecord) -> bool,
+) -> Result<Option<ModelRecord>, StoreError> {
     let mut before = None;
     loop {
         let page = records.newest_models(before, PAGE)?;
@@ -58,10 +66,20 @@ pub fn latest_model(records: &Records, backbone: &BackboneRef) -> Result<Option<
         if before.is_none() {
             return Ok(None);
         }
-        if let Some(latest) = page.into_iter().find(|model| model.backbone_sha256 == backbone.blob.sha256) {
-            return Ok(Some(latest));
+        if let Some(newest) = page.into_iter().find(|model| wanted(model)) {
+            return Ok(Some(newest));
         }
     }
+}
+
+/// How many values the global model has.
+///
+/// # Errors
+/// There is no backbone, or no model over it; the store fails, or the weights cannot be used.
+pub fn model_values(records: &Records) -> Result<usize, RoundError> {
+    let backbone = records.backbone()?.ok_or(Refusal::NoBackbone)?.backbone;
+    let latest = latest_model(records, &backbone)?.ok_or(Refusal::NoModel)?;
+    Ok(load(records, &latest.vfer)?.value_count())
 }
 
 /// The weights in `blob`, whose hash is checked.

@@ -5,11 +5,9 @@ use std::sync::Arc;
 
 use emofed::protocol::{BackboneRef, ModelOrigin};
 
+use super::models::newest_model;
 use super::{Refusal, RoundError};
 use crate::store::{EmbeddedStore, ModelRecord, Records, StoreError, blob_name, link_object};
-
-/// Records read at once when looking for the base model.
-const PAGE: usize = 64;
 
 /// Makes a store in the folder `to` that begins where `from`, in the folder `from_folder`, has begun at `now_s`.
 ///
@@ -34,19 +32,8 @@ pub fn seed(from: &Records, from_folder: &Path, to: &Path, now_s: u64) -> Result
 
 /// The newest model over `backbone` that no round had a part in.
 fn base_model(records: &Records, backbone: &BackboneRef) -> Result<Option<ModelRecord>, StoreError> {
-    let mut before = None;
-    loop {
-        let page = records.newest_models(before, PAGE)?;
-        before = page.last().map(|model| model.version);
-        if before.is_none() {
-            return Ok(None);
-        }
-        let is_base = |model: &ModelRecord| {
-            model.backbone_sha256 == backbone.blob.sha256
-                && matches!(model.origin, ModelOrigin::Bootstrap | ModelOrigin::Trained)
-        };
-        if let Some(base) = page.into_iter().find(is_base) {
-            return Ok(Some(base));
-        }
-    }
+    newest_model(records, |model| {
+        model.backbone_sha256 == backbone.blob.sha256
+            && matches!(model.origin, ModelOrigin::Bootstrap | ModelOrigin::Trained)
+    })
 }

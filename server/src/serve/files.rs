@@ -22,6 +22,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::error::{RequestError, ServeError};
 use super::{App, access};
+use crate::hex::hex;
 use crate::store::{Store, StoreError, blob_name};
 
 /// A blob is read in parts of this many bytes, so that many tabs that load EmoNet at once do not fill the memory.
@@ -59,7 +60,7 @@ fn hash_in_parts(store: &dyn Store, name: &str) -> Result<String, StoreError> {
     loop {
         let part = store.object_part(name, at, PART as usize)?;
         if part.is_empty() {
-            return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
+            return Ok(hex(hash.finalize()));
         }
         hash.update(&part);
         at += part.len() as u64;

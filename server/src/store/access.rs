@@ -1,7 +1,7 @@
 //! Records of who may do what in a federation, beside its secrets and participants: assistant instructors, how often a join code
 //! was used, and what the operator called it.
 
-use super::records::{Records, insert, put};
+use super::records::{Records, insert, participant_key, put};
 use super::{AssistantRecord, CodeUsesRecord, HostedRecord, ParticipantRecord, StoreError, Write};
 
 const CODE_USES: &str = "code-uses";
@@ -30,7 +30,7 @@ impl Records {
         participant: &ParticipantRecord,
         uses: &CodeUsesRecord,
     ) -> Result<(), StoreError> {
-        let participant = insert(format!("participant/{token_sha256}"), participant);
+        let participant = insert(participant_key(token_sha256), participant);
         self.store().commit(&[participant, put(CODE_USES, uses)])
     }
 

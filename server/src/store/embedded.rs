@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use redb::{Database, DatabaseError, ReadableDatabase as _, TableDefinition};
 
 use self::errors::{database_error, object_error, opening_error};
-use self::folders::{UNFINISHED, delete_unfinished, delete_unfinished_folders, make_private};
+use self::folders::{UNFINISHED, delete_unfinished, delete_unfinished_folders, make_private, subfolders};
 pub(super) use self::folders::{create_durably, sync_folder};
 use self::snapshot::EmbeddedSnapshot;
 use super::{Snapshot, Store, StoreError, Write};
@@ -251,18 +251,7 @@ impl Store for EmbeddedStore {
     }
 
     fn folders(&self, folder: &str) -> Result<Vec<String>, StoreError> {
-        let entries = match fs::read_dir(self.path(folder)?) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries?,
-        };
-        let mut names = Vec::new();
-        for entry in entries {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                names.extend(entry.file_name().to_str().map(str::to_owned));
-            }
-        }
-        Ok(names)
+        Ok(subfolders(&self.path(folder)?)?)
     }
 
     fn delete_objects(&self, folder: &str) -> Result<(), StoreError> {

@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::embedded::folders::{create_durably, sync_folder};
+use super::embedded::folders::{create_durably, subfolders, sync_folder};
 use crate::secret::is_federation_id;
 
 const FOLDER: &str = "federations";
@@ -46,17 +46,7 @@ impl FederationFolders {
     }
 
     fn names(&self) -> io::Result<Vec<String>> {
-        let entries = match fs::read_dir(&self.folder) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries?,
-        };
-        let mut names = Vec::new();
-        for entry in entries {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                names.extend(entry.file_name().to_str().map(str::to_owned));
-            }
-        }
+        let mut names = subfolders(&self.folder)?;
         names.sort();
         Ok(names)
     }

@@ -37,6 +37,13 @@ const LECTURE: &str = "lecture";
 const BACKBONE: &str = "backbone";
 const DETECTOR: &str = "detector";
 
+/// What the keys of participants begin with; the hash of the token follows.
+const PARTICIPANTS: &str = "participant/";
+
+pub(super) fn participant_key(token_sha256: &str) -> String {
+    format!("{PARTICIPANTS}{token_sha256}")
+}
+
 fn model_key(version: u64) -> String {
     format!("model/{version:020}")
 }
@@ -149,17 +156,17 @@ impl Records {
 
     /// Adds a participant under the hash of its token.
     pub fn insert_participant(&self, token_sha256: &str, participant: &ParticipantRecord) -> Result<(), StoreError> {
-        self.0.commit(&[insert(format!("participant/{token_sha256}"), participant)])
+        self.0.commit(&[insert(participant_key(token_sha256), participant)])
     }
 
     /// The participant with this token's hash.
     pub fn participant(&self, token_sha256: &str) -> Result<Option<ParticipantRecord>, StoreError> {
-        self.get(&format!("participant/{token_sha256}"))
+        self.get(&participant_key(token_sha256))
     }
 
     /// All participants, in no order.
     pub fn participants(&self) -> Result<Vec<ParticipantRecord>, StoreError> {
-        self.scan("participant/")
+        self.scan(PARTICIPANTS)
     }
 
     /// All published models, oldest first.
@@ -184,7 +191,7 @@ impl Records {
 
     /// Forgets a participant: its token opens nothing any more. Whether there was one.
     pub fn delete_participant(&self, token_sha256: &str) -> Result<bool, StoreError> {
-        let key = format!("participant/{token_sha256}");
+        let key = participant_key(token_sha256);
         let known = self.0.get(&key)?.is_some();
         self.0.commit(&[Write::Delete { key }])?;
         Ok(known)
@@ -192,7 +199,7 @@ impl Records {
 
     /// Forgets the participant with this id. Whether there was one.
     pub fn delete_participant_by_id(&self, id: &str) -> Result<bool, StoreError> {
-        for (key, participant) in self.scan_keys::<ParticipantRecord>("participant/")? {
+        for (key, participant) in self.scan_keys::<ParticipantRecord>(PARTICIPANTS)? {
             if participant.id == id {
                 self.0.commit(&[Write::Delete { key }])?;
                 return Ok(true);
@@ -204,7 +211,7 @@ impl Records {
     /// Forgets every participant; gives their number.
     pub fn delete_participants(&self) -> Result<usize, StoreError> {
         let deletions: Vec<Write> =
-            self.0.scan("participant/")?.into_iter().map(|(key, _)| Write::Delete { key }).collect();
+            self.0.scan(PARTICIPANTS)?.into_iter().map(|(key, _)| Write::Delete { key }).collect();
         self.0.commit(&deletions)?;
         Ok(deletions.len())
     }

@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use emofed::protocol::{ClientUpdate, ProblemCode, instructor_path, path};
+use emofed::protocol::{ProblemCode, instructor_path, path};
 use emofed::weights::Weights;
 use emofed_server::store::blob_name;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use reqwest::Client;
 
-use super::harness::{INSTRUCTOR, TestServer, delta, fresh, model as base_model, problem};
+use super::harness::{INSTRUCTOR, TestServer, fresh, model as base_model, problem};
 use super::program::Program;
 
 fn emofed(arguments: &[&str], file: &Path, data: &Path) -> Output {
@@ -43,13 +43,7 @@ async fn taken_while_updates_arrive_it_has_each_acknowledged_one_exactly_once() 
     let folder = fresh();
     let backups = tempfile::tempdir().unwrap();
     let program = Program::start(folder.path(), &["--minimum-clients", "40"]);
-    let round = program.manifest().await.round.unwrap();
-    let mut clients = Vec::new();
-    for index in 0..CLIENTS {
-        let (round, base_version) = (round.id, round.base_version);
-        let update = ClientUpdate { round, base_version, num_examples: index + 1, delta: delta(index as f32 / 100.0) };
-        clients.push((program.join().await, update));
-    }
+    let clients = program.clients(CLIENTS).await;
     // The last one is kept back, so that the round is open whenever the backup is taken.
     let (last, others) = clients.split_last().unwrap();
     let mut sending: FuturesUnordered<_> = others

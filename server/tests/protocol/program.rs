@@ -62,6 +62,18 @@ impl Program {
         self.instructor.split_once("#token=").unwrap().1
     }
 
+    /// The tokens of `count` new participants, and updates of theirs that all differ for the open round.
+    pub(super) async fn clients(&self, count: u32) -> Vec<(String, ClientUpdate)> {
+        let round = self.manifest().await.round.unwrap();
+        let mut clients = Vec::new();
+        for index in 0..count {
+            let (round, base_version) = (round.id, round.base_version);
+            let delta = delta(index as f32 / 100.0);
+            clients.push((self.join().await, ClientUpdate { round, base_version, num_examples: index + 1, delta }));
+        }
+        clients
+    }
+
     pub(super) fn kill(mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
@@ -385,13 +397,7 @@ async fn killed_while_updates_arrive_it_counts_each_exactly_once() {
     const CLIENTS: u32 = 24;
     let folder = fresh();
     let program = Program::start(folder.path(), &["--minimum-clients", "24"]);
-    let round = program.manifest().await.round.unwrap();
-    let mut clients = Vec::new();
-    for index in 0..CLIENTS {
-        let (round, base_version) = (round.id, round.base_version);
-        let update = ClientUpdate { round, base_version, num_examples: index + 1, delta: delta(index as f32 / 100.0) };
-        clients.push((program.join().await, update));
-    }
+    let clients = program.clients(CLIENTS).await;
 
     let sending: FuturesUnordered<_> = clients.iter().map(|(token, update)| program.put(token, update)).collect();
     // Killed after the sixth answer, with the others under way.

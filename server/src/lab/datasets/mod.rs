@@ -16,6 +16,7 @@ pub use stored::StoredFeatures;
 use super::dataset::{RatedClip, Sex, Subset};
 use super::diagnostic::{Diagnostic, DiagnosticKind};
 use super::media::Media;
+use crate::hex::hex;
 
 /// A rated clip before its features are extracted.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,7 +124,7 @@ impl SourceList {
             hash.update(b"\n");
         }
         hash.update(format!("{}", self.left_out));
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(hash.finalize())
     }
 }
 

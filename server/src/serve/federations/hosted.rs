@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use axum::Router;
 use emofed::protocol::{Event, FederationSummary};
-use emofed::weights::Weights;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::{FederationDefaults, ServerParts};
-use crate::round::{Federation, Refusal, latest_model};
+use crate::round::{Federation, model_values};
 use crate::serve::connections::OpenCounts;
 use crate::serve::error::ServeError;
 use crate::serve::{Admission, Advancing, App, EventStreams, JoinLimiter, router};
@@ -162,12 +161,4 @@ impl Hosted {
             tokio::time::sleep(UNUSED_POLL).await;
         }
     }
-}
-
-/// How many values the global model has.
-fn model_values(records: &Records) -> Result<usize, ServeError> {
-    let backbone = records.backbone()?.ok_or(Refusal::NoBackbone)?.backbone;
-    let latest = latest_model(records, &backbone)?.ok_or(Refusal::NoModel)?;
-    let weights = Weights::from_safetensors(&records.blob(&latest.vfer.sha256)?);
-    Ok(weights.map_err(crate::round::RoundError::from)?.value_count())
 }

@@ -27,6 +27,22 @@ pub(in crate::store) fn create_durably(
     sync(parent)
 }
 
+/// The names of the folders in `folder`; none where it is missing.
+pub(in crate::store) fn subfolders(folder: &Path) -> std::io::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            names.extend(entry.file_name().to_str().map(str::to_owned));
+        }
+    }
+    Ok(names)
+}
+
 /// Makes the names in a folder durable.
 pub(in crate::store) fn sync_folder(folder: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
