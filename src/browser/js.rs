@@ -1,6 +1,6 @@
 //! Untyped access to JavaScript values, where web-sys has no stable types.
 
-use js_sys::{Array, Function, Object, Promise, Reflect};
+use js_sys::{Array, Function, JSON, Object, Promise, Reflect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast as _, JsValue};
@@ -87,6 +87,22 @@ pub fn to_js<T: Serialize>(value: &T) -> Result<JsValue, serde_wasm_bindgen::Err
 /// The object is of another shape.
 pub fn from_js<T: DeserializeOwned>(object: JsValue) -> Result<T, serde_wasm_bindgen::Error> {
     serde_wasm_bindgen::from_value(object)
+}
+
+/// `value` as JSON, by the browser's own serializer: `serde_json` would be another 30 KB to download.
+///
+/// # Errors
+/// A number that JavaScript cannot represent.
+pub fn to_json<T: Serialize>(value: &T) -> Result<String, serde_wasm_bindgen::Error> {
+    Ok(JSON::stringify(&to_js(value)?)?.into())
+}
+
+/// The value that a JSON text represents.
+///
+/// # Errors
+/// The text is no JSON, or of another shape.
+pub fn from_json<T: DeserializeOwned>(json: &str) -> Result<T, serde_wasm_bindgen::Error> {
+    from_js(JSON::parse(json)?)
 }
 
 /// Milliseconds on the monotonic clock of this page or worker (`performance.now()`).

@@ -176,8 +176,8 @@ impl Response {
     /// # Errors
     /// The body does not arrive, or is of another shape.
     pub async fn json<T: DeserializeOwned>(&self) -> Result<T, RequestError> {
-        let malformed = |error: serde_json::Error| RequestError::Malformed { detail: error.to_string() };
-        serde_json::from_str(&self.text().await?).map_err(malformed)
+        let malformed = |error: serde_wasm_bindgen::Error| RequestError::Malformed { detail: error.to_string() };
+        js::from_json(&self.text().await?).map_err(malformed)
     }
 
     /// Reads a text body.

@@ -51,13 +51,15 @@ impl Storage {
 
     /// The record stored at `address`; `None` also where it was written by a version whose records cannot be read.
     pub async fn get_json<T: DeserializeOwned>(&self, address: &str) -> Option<T> {
-        serde_json::from_slice(&self.get(address).await?).ok()
+        js::from_json(std::str::from_utf8(&self.get(address).await?).ok()?).ok()
     }
 
     /// Stores a record at `address`; `false` if the browser refuses.
     pub async fn put_json<T: Serialize>(&self, address: &str, record: &T) -> bool {
-        let json = serde_json::to_vec(record).expect("records of strings and numbers always serialize");
-        self.put(address, &json).await
+        match js::to_json(record) {
+            Ok(json) => self.put(address, json.as_bytes()).await,
+            Err(_) => false,
+        }
     }
 
     /// Deletes what is stored at `address`.

@@ -31,7 +31,7 @@ pub struct ClipReport {
 
 /// What the student wants of a kept clip, before it is learned from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "code", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum ClipEdit {
     /// Its label is this emotion.
     Relabel {
@@ -57,7 +57,7 @@ pub struct ClipEditReport {
 
 /// What becomes of a clip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "code", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum ClipOutcome {
     /// It is kept for fine-tuning.
     Kept,
@@ -181,7 +181,7 @@ pub struct KeptClipsReport {
 
 /// Why kept clips are lost: their record is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "code", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum KeptClipsLoss {
     /// The browser has no encryption or no place for a key: nothing is kept.
     NoEncryption,

@@ -19,7 +19,7 @@ pub struct ProblemReport {
 
 /// What can go wrong in the session worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "code", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum SessionProblem {
     /// The browser lets the page store nothing on the device.
     StorageUnavailable,
@@ -132,7 +132,7 @@ impl From<&Problem> for Refusal {
 
 /// Why a worker that runs models, the backbone or a video model, is of no use any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "code", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum ModelWorkerFailure {
     /// Its script did not load.
     ScriptNotLoaded,

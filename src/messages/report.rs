@@ -17,7 +17,7 @@ pub enum Backend {
 
 /// Why the backbone runs where it does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "code", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum BackendReason {
     /// The student chose it.
     Chosen,
@@ -71,7 +71,7 @@ pub struct BackendReport {
 
 /// Why the video model is trained where it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "code", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum VideoModelReason {
     /// No backbone runs on WebGPU, whose device it would share.
     NoWebgpu,
@@ -211,7 +211,7 @@ pub struct UploadReport {
 
 /// The state of an upload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "code", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum UploadState {
     /// Being sent.
     Sending,

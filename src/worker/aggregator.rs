@@ -10,6 +10,7 @@ use web_sys::AbortSignal;
 
 use super::error::WorkerError;
 use super::request_log::RequestLog;
+use crate::browser::js;
 use crate::browser::request::{Progress, Request, RequestError};
 use crate::browser::timeout::{LONG_MS, SHORT_MS};
 use crate::messages::ledger::{Payload, SentTensor, SentUpdate, TensorFigures};
@@ -41,10 +42,10 @@ impl Aggregator {
     /// # Errors
     /// [`WorkerError::Request`]: refused with `wrong-join-code` or `rate-limited`, or no response.
     pub async fn join(&self, join_code: &str) -> Result<JoinResponse, WorkerError> {
-        let body = serde_json::to_vec(&JoinRequest { join_code: join_code.to_owned() })
+        let body = js::to_json(&JoinRequest { join_code: join_code.to_owned() })
             .map_err(|error| WorkerError::malformed(error.to_string()))?;
         let request =
-            Request { body: Some(("application/json", &body)), ..Request::new("POST", path::PARTICIPANTS, SHORT_MS) };
+            Request { body: Some(("application/json", body.as_bytes())), ..Request::new("POST", path::PARTICIPANTS, SHORT_MS) };
         let payload = Payload { join_code: true, ..Payload::default() };
         let joined: JoinResponse = self.log.send(&request, payload, || {}).await?.accept().await?.json().await?;
         self.resume(joined.token.clone());

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::browser::js;
 use crate::browser::request::{Request, RequestError, Response};
 use crate::browser::timeout::{LONG_MS, SHORT_MS};
 use crate::protocol::{FederationStatus, Lecture, Manifest, ParticipantSummary, RoundSettings, instructor_path, path};
@@ -75,10 +76,10 @@ impl Api {
     }
 
     async fn send_json<T: Serialize>(&self, method: &'static str, path: &str, body: &T) -> Result<(), RequestError> {
-        let malformed = |error: serde_json::Error| RequestError::Malformed { detail: error.to_string() };
-        let body = serde_json::to_vec(body).map_err(malformed)?;
+        let malformed = |error: serde_wasm_bindgen::Error| RequestError::Malformed { detail: error.to_string() };
+        let body = js::to_json(body).map_err(malformed)?;
         let request = Request::new(method, path, LONG_MS);
-        self.send(Request { body: Some(("application/json", &body)), ..request }).await.map(|_| ())
+        self.send(Request { body: Some(("application/json", body.as_bytes())), ..request }).await.map(|_| ())
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, RequestError> {

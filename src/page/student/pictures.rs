@@ -27,8 +27,8 @@ type OnPicture = Closure<dyn FnMut(f64, JsValue)>;
 #[derive(Default)]
 pub struct Pictures {
     is_fresh: Cell<bool>,
-    /// Media time of the last one, in seconds.
-    media_time: Cell<Option<f64>>,
+    /// What tells the last one from the next: its number, or where browsers do not count them the video's time in seconds.
+    last: Cell<Option<f64>>,
     since_ms: Cell<f64>,
     is_frozen: Cell<bool>,
     on_picture: RefCell<Option<OnPicture>>,
@@ -37,7 +37,7 @@ pub struct Pictures {
 impl Pictures {
     /// Restarts: with another camera, or after the page was hidden.
     pub fn begin(&self) {
-        self.media_time.set(None);
+        self.last.set(None);
         self.is_frozen.set(false);
         self.since_ms.set(js::now_ms());
     }
@@ -62,8 +62,8 @@ impl Pictures {
         self.is_frozen.get()
     }
 
-    fn observe(&self, media_time: f64) {
-        if self.media_time.replace(Some(media_time)) != Some(media_time) {
+    fn observe(&self, frame: f64) {
+        if self.last.replace(Some(frame)) != Some(frame) {
             self.is_fresh.set(true);
             self.is_frozen.set(false);
             self.since_ms.set(js::now_ms());
@@ -83,8 +83,9 @@ impl Student {
         let student = self.clone();
         if notifier(&video).is_some() {
             let on_picture = OnPicture::new(move |_, metadata: JsValue| {
-                let media_time = Reflect::get(&metadata, &"mediaTime".into()).ok().and_then(|time| time.as_f64());
-                student.picture_came(media_time.unwrap_or_else(js::now_ms));
+                // Not `mediaTime`, which WebKit leaves at 0 for a camera.
+                let number = Reflect::get(&metadata, &"presentedFrames".into()).ok().and_then(|number| number.as_f64());
+                student.picture_came(number.unwrap_or_else(js::now_ms));
                 student.await_picture();
             });
             *self.pictures.on_picture.borrow_mut() = Some(on_picture);
@@ -105,9 +106,9 @@ impl Student {
         }
     }
 
-    fn picture_came(self: &Rc<Self>, media_time: f64) {
+    fn picture_came(self: &Rc<Self>, frame: f64) {
         if self.camera.is_on() {
-            self.pictures.observe(media_time);
+            self.pictures.observe(frame);
             self.pump();
         }
     }

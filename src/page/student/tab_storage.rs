@@ -43,13 +43,13 @@ impl SessionChoices {
     /// The choices before a reload, if the address has the same join code.
     pub fn load() -> Option<Self> {
         let json = dom::session_storage()?.get_item(&js::of_federation(KEY)).ok()??;
-        let choices: Self = serde_json::from_str(&json).ok()?;
+        let choices: Self = js::from_json(&json).ok()?;
         dom::fragment("join").is_none_or(|code| code == choices.join_code).then_some(choices)
     }
 
     /// Stores them. Where the browser refuses, the student chooses again after a reload.
     pub fn save(&self) {
-        if let (Some(storage), Ok(json)) = (dom::session_storage(), serde_json::to_string(self)) {
+        if let (Some(storage), Ok(json)) = (dom::session_storage(), js::to_json(self)) {
             let _ = storage.set_item(&js::of_federation(KEY), &json);
         }
     }
