@@ -10,16 +10,12 @@
 #[cfg(test)]
 mod arrows;
 pub mod browser;
-pub mod emotion;
-pub mod learning;
 pub mod messages;
-pub mod model;
 // Natively only its words are compiled, for the tests of the catalogues.
 #[cfg(any(test, all(target_arch = "wasm32", feature = "page")))]
 #[cfg_attr(not(target_arch = "wasm32"), allow(dead_code))]
 pub mod page;
 pub mod protocol;
-pub mod random;
-pub mod simd;
-pub mod weights;
 pub mod worker;
+
+pub use emofed_core::{emotion, learning, model, random, simd, weights};

@@ -65,14 +65,13 @@ pub struct SentUpdate {
 
 /// A tensor of a client update, with figures of its values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "StoredTensor")]
 pub struct SentTensor {
     /// Its name.
     pub name: String,
     /// Its shape.
     pub shape: Vec<usize>,
-    /// Figures of its values; absent where an earlier version sent it.
-    pub figures: Option<TensorFigures>,
+    /// Figures of its values.
+    pub figures: TensorFigures,
 }
 
 /// Figures of a tensor's values.
@@ -84,28 +83,6 @@ pub struct TensorFigures {
     pub largest: f64,
     /// Numbers of values in equal parts of the range from `-largest` to `largest`.
     pub histogram: Vec<u32>,
-}
-
-/// [`SentTensor`] as ledgers on devices have it.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum StoredTensor {
-    /// Of an earlier version: name and shape.
-    Pair(String, Vec<usize>),
-    Whole {
-        name: String,
-        shape: Vec<usize>,
-        figures: Option<TensorFigures>,
-    },
-}
-
-impl From<StoredTensor> for SentTensor {
-    fn from(stored: StoredTensor) -> Self {
-        match stored {
-            StoredTensor::Pair(name, shape) => Self { name, shape, figures: None },
-            StoredTensor::Whole { name, shape, figures } => Self { name, shape, figures },
-        }
-    }
 }
 
 impl TensorFigures {
@@ -127,7 +104,7 @@ impl TensorFigures {
 
 /// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[serde(tag = "kind", rename_all = "kebab-case", try_from = "OutcomeFields")]
 pub enum Outcome {
     /// No response yet.
     UnderWay,
@@ -145,6 +122,28 @@ pub enum Outcome {
     NoAnswer,
     /// The student opted out meanwhile: it may have arrived.
     Aborted,
+}
+
+/// What an [`Outcome`] consists of, to be read in little code.
+#[derive(Deserialize)]
+struct OutcomeFields {
+    kind: String,
+    status: Option<u16>,
+}
+
+impl TryFrom<OutcomeFields> for Outcome {
+    type Error = &'static str;
+
+    fn try_from(OutcomeFields { kind, status }: OutcomeFields) -> Result<Self, Self::Error> {
+        Ok(match (kind.as_str(), status) {
+            ("under-way", _) => Self::UnderWay,
+            ("acknowledged", Some(status)) => Self::Acknowledged { status },
+            ("refused", Some(status)) => Self::Refused { status },
+            ("no-answer", _) => Self::NoAnswer,
+            ("aborted", _) => Self::Aborted,
+            _ => return Err("no outcome of a request"),
+        })
+    }
 }
 
 impl Ledger {
@@ -209,15 +208,6 @@ mod tests {
         assert_eq!((low, middle, high, figures.histogram.iter().sum::<u32>()), (1, 2, 1, 5));
         let zeros = TensorFigures::of(&[0.0; 3]);
         assert_eq!((zeros.norm, zeros.histogram[TensorFigures::PARTS / 2]), (0.0, 3));
-    }
-
-    #[test]
-    fn ledgers_of_earlier_versions_are_read() {
-        let json = r#"{ "round": 1, "clips": 4, "tensors": [["head.bias", [6]]] }"#;
-        let update: SentUpdate = serde_json::from_str(json).unwrap();
-        assert_eq!((update.tensors[0].name.as_str(), update.tensors[0].figures.is_none()), ("head.bias", true));
-        let json = serde_json::to_string(&update).unwrap();
-        assert_eq!(serde_json::from_str::<SentUpdate>(&json).unwrap(), update);
     }
 
     #[test]

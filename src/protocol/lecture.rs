@@ -8,7 +8,7 @@ pub const LECTURE_FOLDER: &str = "lecture/";
 /// The lecture. Addresses are those of the aggregator's own files, `lecture/NAME`, or absolute ones of origins that the
 /// configuration allows on the stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[serde(tag = "kind", rename_all = "kebab-case", try_from = "LectureFields")]
 pub enum Lecture {
     /// Nothing: the student sees only the own camera.
     #[default]
@@ -34,8 +34,31 @@ pub enum Lecture {
         address: String,
     },
     /// A kind of a newer protocol.
-    #[serde(other)]
     Unknown,
+}
+
+/// What a [`Lecture`] consists of. Read as such: what serde generates for an enum with a tag is three times as large.
+#[derive(Deserialize)]
+struct LectureFields {
+    kind: String,
+    address: Option<String>,
+    addresses: Option<Vec<String>>,
+}
+
+impl TryFrom<LectureFields> for Lecture {
+    type Error = &'static str;
+
+    fn try_from(LectureFields { kind, address, addresses }: LectureFields) -> Result<Self, Self::Error> {
+        let address = || address.ok_or("the lecture has no `address`");
+        Ok(match kind.as_str() {
+            "none" => Self::None,
+            "video" => Self::Video { address: address()? },
+            "document" => Self::Document { address: address()? },
+            "pictures" => Self::Pictures { addresses: addresses.ok_or("the lecture has no `addresses`")? },
+            "page" => Self::Page { address: address()? },
+            _ => Self::Unknown,
+        })
+    }
 }
 
 impl Lecture {

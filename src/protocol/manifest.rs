@@ -68,12 +68,27 @@ pub struct BlobRef {
 
 /// The frozen backbone, by kind and hash. A VFER belongs to exactly one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "BackboneFields")]
 pub struct BackboneRef {
     /// Its architecture.
     pub kind: BackboneKind,
     /// Its weights.
     #[serde(flatten)]
     pub blob: BlobRef,
+}
+
+/// A [`BackboneRef`] as it is read: serde reads flattened structs by way of a tree of values, in much more code.
+#[derive(Deserialize)]
+struct BackboneFields {
+    kind: BackboneKind,
+    sha256: String,
+    size: u64,
+}
+
+impl From<BackboneFields> for BackboneRef {
+    fn from(BackboneFields { kind, sha256, size }: BackboneFields) -> Self {
+        Self { kind, blob: BlobRef { sha256, size } }
+    }
 }
 
 /// Where a VFER comes from.

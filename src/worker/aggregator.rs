@@ -44,8 +44,10 @@ impl Aggregator {
     pub async fn join(&self, join_code: &str) -> Result<JoinResponse, WorkerError> {
         let body = js::to_json(&JoinRequest { join_code: join_code.to_owned() })
             .map_err(|error| WorkerError::malformed(error.to_string()))?;
-        let request =
-            Request { body: Some(("application/json", body.as_bytes())), ..Request::new("POST", path::PARTICIPANTS, SHORT_MS) };
+        let request = Request {
+            body: Some(("application/json", body.as_bytes())),
+            ..Request::new("POST", path::PARTICIPANTS, SHORT_MS)
+        };
         let payload = Payload { join_code: true, ..Payload::default() };
         let joined: JoinResponse = self.log.send(&request, payload, || {}).await?.accept().await?.json().await?;
         self.resume(joined.token.clone());
@@ -109,7 +111,7 @@ impl Aggregator {
             ..Request::new("PUT", path::update(update.round), LONG_MS)
         };
         let tensor = |(name, tensor): (&str, &Tensor)| {
-            let figures = Some(TensorFigures::of(&tensor.values));
+            let figures = TensorFigures::of(&tensor.values);
             SentTensor { name: name.to_owned(), shape: tensor.shape.clone(), figures }
         };
         let tensors = update.delta.iter().map(tensor).collect();

@@ -3,7 +3,7 @@
 import numpy as np
 from onnx import TensorProto, checker, helper, numpy_helper
 
-# Pixels on each side, channels of the image and after each dense block, and the training images' mean: src/model/lite.rs.
+# Pixels on each side, channels of the image and after each dense block, and the training images' mean: src/core/model/lite.rs.
 SIDE = 112
 CHANNELS = [3, 32, 64, 128, 256]
 MEAN = [122.782, 117.001, 104.298]

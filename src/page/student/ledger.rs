@@ -91,9 +91,7 @@ fn inside(id: u64, update: &SentUpdate) -> Element {
         let item = dom::element("li", &words::ledger::tensor(tensor));
         // A name and numbers read from left to right everywhere.
         let _ = item.set_attribute("dir", "ltr");
-        if let Some(figures) = &tensor.figures {
-            dom::append(&item, &[&histogram(&figures.histogram)]);
-        }
+        dom::append(&item, &[&histogram(&tensor.figures.histogram)]);
         dom::append(&list, &[&item]);
     }
     let download = dom::message("button", words::ledger::DOWNLOAD);

@@ -68,11 +68,9 @@ pub fn not_kept() -> String {
 /// A tensor in an update: its name and shape, which are the same in every language, and figures of its values.
 pub fn tensor(SentTensor { name, shape, figures }: &SentTensor) -> String {
     let shape = shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" × ");
-    match figures {
-        None => format!("{name}, {shape}"),
-        Some(TensorFigures { norm, largest, .. }) => text_with(
-            "ledger-tensor-figures",
-            &[("name", name.into()), ("shape", shape.into()), ("norm", (*norm).into()), ("largest", (*largest).into())],
-        ),
-    }
+    let TensorFigures { norm, largest, .. } = *figures;
+    text_with(
+        "ledger-tensor-figures",
+        &[("name", name.into()), ("shape", shape.into()), ("norm", norm.into()), ("largest", largest.into())],
+    )
 }

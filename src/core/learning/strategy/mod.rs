@@ -13,7 +13,7 @@ use self::table::StrategyTable;
 /// the section `[strategy]` of a configuration: `{ name = "trimmed-mean", trim = 0.2, clip_norm = 0.1 }`.
 ///
 /// ```
-/// use emofed::learning::{Aggregation, Strategy};
+/// use emofed_core::learning::{Aggregation, Strategy};
 ///
 /// let strategy: Strategy = serde_json::from_str(r#"{ "name": "trimmed-mean", "trim": 0.2 }"#)?;
 /// assert_eq!(strategy.aggregation, Aggregation::TrimmedMean { trim: 0.2 });

@@ -126,7 +126,7 @@ impl FaceDetector {
                 score: face.score,
             };
         }
-        faces.sort_by(|a, b| b.area().total_cmp(&a.area()));
+        sort_descending(&mut faces, Face::area);
         Ok(faces)
     }
 }
@@ -179,9 +179,14 @@ fn decode(values: &[f32], cells: usize, minimum_score: f32) -> Vec<Face> {
     faces
 }
 
+/// Not generic, so that there is one sort in the binary.
+fn sort_descending(faces: &mut [Face], key: fn(&Face) -> f32) {
+    faces.sort_by(|a, b| key(b).total_cmp(&key(a)));
+}
+
 /// The best box of every face (non-maximum suppression).
 fn distinct(mut candidates: Vec<Face>) -> Vec<Face> {
-    candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
+    sort_descending(&mut candidates, |face| face.score);
     let mut faces: Vec<Face> = Vec::new();
     for candidate in candidates {
         if faces.iter().all(|face| face.overlap(&candidate) <= SAME_FACE) {

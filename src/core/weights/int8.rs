@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use super::header::check_unique_keys;
-use super::{Tensor, Weights, WeightsError};
+use super::{EncodedTensor, Tensor, Weights, WeightsError, write_file};
 use crate::random::SplitMix64;
 
 /// Value of the largest step: −128 is not used, so that both signs have the same range.
@@ -47,18 +46,14 @@ impl Int8Weights {
 
     /// Writes all tensors as I8, with `metadata` beside them.
     pub fn to_safetensors(&self, metadata: Option<HashMap<String, String>>) -> Vec<u8> {
-        let data: Vec<(&str, &[usize], Vec<u8>)> = self
+        let tensors: Vec<EncodedTensor<'_>> = self
             .tensors
             .iter()
             .map(|(name, (shape, values))| {
                 (name.as_str(), shape.as_slice(), values.iter().map(|value| value.cast_unsigned()).collect())
             })
             .collect();
-        let views = data.iter().map(|(name, shape, bytes)| {
-            let view = TensorView::new(Dtype::I8, shape.to_vec(), bytes).expect("as many values as the shape says");
-            (*name, view)
-        });
-        safetensors::serialize(views, metadata).expect("names are unique and views fit")
+        write_file(Dtype::I8, &tensors, metadata)
     }
 }
 

@@ -50,8 +50,8 @@ pub(super) fn reject_below(threshold: f64, probability: f64) -> Option<LabelReje
 /// not finite.
 ///
 /// ```
-/// use emofed::emotion::Emotion;
-/// use emofed::learning::pseudo_label;
+/// use emofed_core::emotion::Emotion;
+/// use emofed_core::learning::pseudo_label;
 ///
 /// let frames = [[0.1, 0.0, 0.0, 0.7, 0.2, 0.0], [0.0, 0.1, 0.0, 0.5, 0.3, 0.1]];
 /// let label = pseudo_label(&frames, 0.5).unwrap();

@@ -26,14 +26,14 @@ pub enum QualityRejection {
 /// nothing is sharp in the dark. A measure that is not a number passes no rule.
 ///
 /// ```
-/// use emofed::learning::{LearningSettings, QualityRejection, quality_rejection};
-/// use emofed::model::{Face, FaceQuality, Frame};
+/// use emofed_core::learning::{LearningSettings, QualityRejection, quality_rejection};
+/// use emofed_core::model::{Face, FaceQuality, Frame};
 ///
 /// let grey = Frame::new(320, 240, vec![128; 320 * 240 * 4])?;
 /// let face = Face { x: 100.0, y: 60.0, width: 90.0, height: 110.0, score: 0.9 };
 /// let quality = FaceQuality::measure(&grey, &face);
 /// assert_eq!(quality_rejection(&quality, &LearningSettings::default()), Some(QualityRejection::LowContrast));
-/// # Ok::<(), emofed::model::ImageError>(())
+/// # Ok::<(), emofed_core::model::ImageError>(())
 /// ```
 pub fn quality_rejection(quality: &FaceQuality, settings: &LearningSettings) -> Option<QualityRejection> {
     let rules = [

@@ -6,8 +6,8 @@
 //! [`GraphBuilder::finish`] reports the first violation, so that executors can rely on a [`Graph`] being legal.
 //!
 //! ```
-//! use emofed::model::cpu::Executor;
-//! use emofed::model::graph::{Activation, Convolution, GraphBuilder, Shape};
+//! use emofed_core::model::cpu::Executor;
+//! use emofed_core::model::graph::{Activation, Convolution, GraphBuilder, Shape};
 //!
 //! // The mean of max(2 · x - 1, 0) over an image of 4×4 pixels.
 //! let mut builder = GraphBuilder::new(Shape::square(4, 1));
@@ -18,7 +18,7 @@
 //!
 //! let half_white: Vec<f32> = (0..16).map(|pixel| if pixel < 8 { 1.0 } else { 0.0 }).collect();
 //! assert_eq!(Executor::new(&graph).run(&half_white), [[0.5]]);
-//! # Ok::<(), emofed::model::graph::GraphError>(())
+//! # Ok::<(), emofed_core::model::graph::GraphError>(())
 //! ```
 
 mod builder;

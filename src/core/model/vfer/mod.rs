@@ -109,7 +109,7 @@ impl Parameters {
 /// A video model.
 ///
 /// ```
-/// use emofed::model::vfer::{FEATURES, Vfer, Workspace, softmax};
+/// use emofed_core::model::vfer::{FEATURES, Vfer, Workspace, softmax};
 ///
 /// let vfer = Vfer::random(1);
 /// let clip: Vec<f32> = (0..8 * FEATURES).map(|i| (i as f32).sin()).collect(); // [frames, FEATURES]

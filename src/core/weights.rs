@@ -250,15 +250,22 @@ impl Weights {
             tensor.values.iter().for_each(|value| write(*value, &mut bytes));
             bytes
         };
-        let data: Vec<(&str, Vec<u8>, &Tensor)> =
-            self.iter().map(|(name, tensor)| (name, encode(tensor), tensor)).collect();
-        let views = data.iter().map(|(name, bytes, tensor)| {
-            let view = TensorView::new(dtype, tensor.shape.clone(), bytes)
-                .expect("`Tensor` holds as many values as its shape");
-            (*name, view)
-        });
-        safetensors::serialize(views, metadata).expect("names are unique and views fit")
+        let tensors: Vec<EncodedTensor<'_>> =
+            self.iter().map(|(name, tensor)| (name, tensor.shape.as_slice(), encode(tensor))).collect();
+        write_file(dtype, &tensors, metadata)
     }
+}
+
+/// Name, shape and bytes of a tensor.
+type EncodedTensor<'a> = (&'a str, &'a [usize], Vec<u8>);
+
+/// A safetensors file of `tensors`, each with as many values of `dtype` as its shape says.
+fn write_file(dtype: Dtype, tensors: &[EncodedTensor<'_>], metadata: Option<HashMap<String, String>>) -> Vec<u8> {
+    let views = tensors.iter().map(|(name, shape, bytes)| {
+        let view = TensorView::new(dtype, shape.to_vec(), bytes).expect("as many values as the shape says");
+        (*name, view)
+    });
+    safetensors::serialize(views, metadata).expect("names are unique and views fit")
 }
 
 fn decode(name: &str, view: &TensorView<'_>) -> Result<Vec<f32>, WeightsError> {

@@ -5,8 +5,8 @@ use crate::weights::{Weights, WeightsError};
 /// A running weighted sum in `f64`. Its memory does not depend on the number of clients.
 ///
 /// ```
-/// use emofed::learning::FedAvg;
-/// use emofed::weights::{Tensor, Weights};
+/// use emofed_core::learning::FedAvg;
+/// use emofed_core::weights::{Tensor, Weights};
 ///
 /// let bias = |value: f32| {
 ///     let mut weights = Weights::new();
@@ -18,7 +18,7 @@ use crate::weights::{Weights, WeightsError};
 /// average.add(&bias(-0.5), 1)?;
 /// assert_eq!((average.num_clients(), average.num_examples()), (2, 4));
 /// assert_eq!(average.finish(), Some(bias(1.25)));
-/// # Ok::<(), emofed::weights::WeightsError>(())
+/// # Ok::<(), emofed_core::weights::WeightsError>(())
 /// ```
 pub struct FedAvg {
     base: Weights,

@@ -209,7 +209,7 @@ impl Vfer {
     }
 
     /// Logits of a hidden state, `[EMOTIONS]`.
-    pub(crate) fn head(&self, hidden: &[f32; HIDDEN]) -> [f32; EMOTIONS] {
+    pub fn head(&self, hidden: &[f32; HIDDEN]) -> [f32; EMOTIONS] {
         let rows = self.parameters.head.as_chunks::<HIDDEN>().0;
         std::array::from_fn(|emotion| {
             let products = rows[emotion].iter().zip(hidden).map(|(weight, value)| weight * value);

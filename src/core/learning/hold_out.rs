@@ -30,8 +30,8 @@ impl HoldOutSchedule {
 /// Compares a fine-tuned model with its base, clip by clip.
 ///
 /// ```
-/// use emofed::learning::HoldOutCheck;
-/// use emofed::model::vfer::{FEATURES, Vfer};
+/// use emofed_core::learning::HoldOutCheck;
+/// use emofed_core::model::vfer::{FEATURES, Vfer};
 ///
 /// let features = vec![0.1; FEATURES];
 /// let [base, tuned] = [1, 2].map(|seed| Vfer::random(seed).probabilities(&features));

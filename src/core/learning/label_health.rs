@@ -51,7 +51,7 @@ pub enum CollapseAlarm {
 /// [`Self::overrule`].
 ///
 /// ```
-/// use emofed::learning::{CollapseAlarm, LabelHealth, LearningSettings, pseudo_label};
+/// use emofed_core::learning::{CollapseAlarm, LabelHealth, LearningSettings, pseudo_label};
 ///
 /// let settings = LearningSettings { collapse_minimum_clips: 3, ..LearningSettings::default() };
 /// let happiness = pseudo_label(&[[0.0, 0.0, 0.0, 0.9, 0.1, 0.0]], 0.5).unwrap();

@@ -15,8 +15,8 @@ use crate::weights::Weights;
 /// The same base, clips and settings give the same bits.
 ///
 /// ```
-/// use emofed::learning::{Clip, FineTune, LearningSettings};
-/// use emofed::model::vfer::{FEATURES, Vfer};
+/// use emofed_core::learning::{Clip, FineTune, LearningSettings};
+/// use emofed_core::model::vfer::{FEATURES, Vfer};
 ///
 /// let base = Vfer::random(1);
 /// let happiness = [0.0, 0.0, 0.0, 1.0, 0.0, 0.0];
@@ -30,7 +30,7 @@ use crate::weights::Weights;
 /// let happiness_of = |vfer: &Vfer| vfer.probabilities(&clips[0].features)[3];
 /// assert!(happiness_of(tuning.tuned()) > happiness_of(&base));
 /// assert!(tuning.finish().norm() > 0.0); // the update: tuned minus base
-/// # Ok::<(), emofed::learning::LearningError>(())
+/// # Ok::<(), emofed_core::learning::LearningError>(())
 /// ```
 pub struct FineTune {
     base: Parameters,
