@@ -95,7 +95,7 @@ impl Federation {
     /// There is no such version of this backbone, its weights are not kept any more, a round is being aggregated, or the
     /// store fails.
     pub fn restore(&self, version: u64) -> Result<u64, RoundError> {
-        let new_version = self.transition(|state| {
+        let new_version = self.fresh_transition(|state| {
             if let Some(round) = state.round.as_ref().filter(|round| round.phase != Phase::Open) {
                 return Err(Refusal::AggregationUnderway { round: round.id }.into());
             }

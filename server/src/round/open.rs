@@ -12,7 +12,7 @@ impl Federation {
     /// # Errors
     /// One is open already, or the store fails.
     pub fn open_round(&self) -> Result<u64, RoundError> {
-        self.transition(|state| {
+        self.fresh_transition(|state| {
             if let Some(round) = &state.round {
                 return Err(Refusal::RoundNotEnded { round: round.id }.into());
             }
@@ -34,7 +34,7 @@ impl Federation {
             received: None,
             phase: Phase::Open,
         };
-        self.records.put_round(&round)?;
+        self.records.insert_round(&round)?;
         let opened = Event::RoundOpened { round: id, base_version: round.base_version };
         state.newest_round = id;
         state.round = Some(round);
@@ -93,11 +93,9 @@ impl Federation {
             let receipt = UpdateReceipt { round, sha256: record.sha256.clone() };
             return self.repeated(&known, receipt).map(|_| ());
         }
-        let is_open = state.round.as_ref().is_some_and(|open| open.id == round && open.phase == Phase::Open);
-        if !is_open {
-            return Err(Refusal::RoundNotOpen { round }.into());
-        }
-        self.records.insert_update(round, record)?;
+        let open = state.round.as_ref().filter(|open| open.id == round && open.phase == Phase::Open);
+        let open = open.ok_or(Refusal::RoundNotOpen { round })?;
+        self.records.insert_update(open, record)?;
         state.received += 1;
         self.snapshot().count(state.received);
         self.events.count(round, state.received);
@@ -116,7 +114,7 @@ impl Federation {
     /// # Errors
     /// The round is not open, too few have contributed to hide any one of them, or the store fails.
     pub fn close_round(&self, id: u64) -> Result<(), RoundError> {
-        self.transition(|state| {
+        self.fresh_transition(|state| {
             let open = state.round.as_ref().filter(|open| open.id == id && open.phase == Phase::Open);
             let open = open.ok_or(Refusal::RoundNotOpen { round: id })?;
             let (received, limit) = (state.received, self.fewest_contributors());
@@ -126,7 +124,7 @@ impl Federation {
             }
             let phase = Phase::Aggregating { reason: CloseReason::Instructor };
             let closed = RoundRecord { phase, received: Some(received), ..open.clone() };
-            self.records.put_round(&closed)?;
+            self.records.change_round(open, &closed)?;
             state.round = Some(closed.clone());
             self.refresh(state)?;
             self.notify_closed(&closed);
@@ -154,9 +152,9 @@ impl Federation {
     /// Records the strategy of a round that an earlier version opened without: the one of the first start after that.
     pub(super) fn fix_strategy(&self, state: &mut State) -> Result<(), RoundError> {
         if let Some(round) = state.round.as_ref().filter(|round| round.strategy.is_none() && !round.phase.is_over()) {
-            let round = RoundRecord { strategy: Some(self.config.strategy), ..round.clone() };
-            self.records.put_round(&round)?;
-            state.round = Some(round);
+            let fixed = RoundRecord { strategy: Some(self.config.strategy), ..round.clone() };
+            self.records.change_round(round, &fixed)?;
+            state.round = Some(fixed);
         }
         Ok(())
     }
@@ -167,8 +165,8 @@ impl Federation {
         let Some(round) = state.round.clone() else { return Ok(()) };
         if round.base_version != latest && !matches!(round.phase, Phase::Published { .. }) {
             let phase = Phase::Abandoned { reason: AbandonReason::BaseReplaced };
-            let abandoned = RoundRecord { phase, received: Some(state.received), ..round };
-            self.records.put_round(&abandoned)?;
+            let abandoned = RoundRecord { phase, received: Some(state.received), ..round.clone() };
+            self.records.change_round(&round, &abandoned)?;
             let closed = Event::RoundClosed { round: abandoned.id, reason: CloseReason::Instructor };
             state.round = Some(abandoned);
             self.refresh(state)?;

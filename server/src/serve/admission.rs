@@ -6,11 +6,15 @@ use emofed::protocol::{JoinCode, Role, sha256_hex};
 
 use super::error::{RequestError, ServeError};
 use crate::clock::Clock;
+use crate::round::RoundError;
 use crate::secret;
-use crate::store::{AssistantRecord, CodeUsesRecord, FederationRecord, Records, StoreError};
+use crate::store::{AssistantRecord, CodeUse, CodeUsesRecord, FederationRecord, Records, StoreError};
 
 /// Seconds in a day.
 const DAY_S: u64 = 86_400;
+
+/// How often a use of the code is counted when other replicas are faster.
+const ATTEMPTS: u32 = 50;
 
 /// Most assistant instructors of a federation.
 const MAX_ASSISTANTS: usize = 100;
@@ -99,20 +103,51 @@ impl Admission {
     ///
     /// # Errors
     /// [`RequestError::JoinCodeUsedUp`], or `join` fails.
-    pub fn count_use(
-        &self,
-        join: impl FnOnce(Option<&CodeUsesRecord>) -> Result<(), ServeError>,
-    ) -> Result<(), ServeError> {
+    pub fn count_use(&self, join: impl Fn(Option<&CodeUse>) -> Result<(), ServeError>) -> Result<(), ServeError> {
         if self.code_uses == 0 {
             return join(None);
         }
         let _one_at_a_time = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
-        let join_code = self.record().join_code;
-        let uses = self.uses_of(&join_code)?;
-        if uses >= self.code_uses {
-            return Err(RequestError::JoinCodeUsedUp.into());
+        let mut attempt = 1;
+        loop {
+            let join_code = self.record().join_code;
+            let before = self.records.code_uses()?;
+            let counted = before.as_ref().filter(|counted| counted.join_code == join_code);
+            let uses = counted.map_or(0, |counted| counted.uses);
+            if uses >= self.code_uses {
+                return Err(RequestError::JoinCodeUsedUp.into());
+            }
+            let after = CodeUsesRecord { join_code, uses: uses + 1 };
+            match join(Some(&CodeUse { before, after })) {
+                Err(ServeError::Round(RoundError::Store(error))) if error.is_conflict() && attempt < ATTEMPTS => {
+                    attempt += 1
+                }
+                joined => return joined,
+            }
         }
-        join(Some(&CodeUsesRecord { join_code, uses: uses + 1 }))
+    }
+
+    /// Reads the secrets again where another replica may have changed them. Blocks on the store.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn follow(&self) -> Result<(), StoreError> {
+        if !self.records.store().is_shared() {
+            return Ok(());
+        }
+        let _no_renewal = self.renewal.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(now) = self.records.federation()?.filter(|now| *now != self.record()) else { return Ok(()) };
+        let is_new_code = now.join_code != self.record().join_code;
+        *self.record.write().unwrap_or_else(PoisonError::into_inner) = now;
+        if let (true, Some(hook)) = (is_new_code, &self.on_renewal) {
+            hook(&self.join_code()?);
+        }
+        Ok(())
+    }
+
+    /// Whether [`Self::follow`] has to be called before a code is checked.
+    pub fn is_shared(&self) -> bool {
+        self.records.store().is_shared()
     }
 
     /// Checks a code that somebody joins with.
@@ -133,8 +168,12 @@ impl Admission {
     /// There is no randomness, or the store fails: then the old code stays.
     pub fn renew_code(&self) -> Result<JoinCode, ServeError> {
         let _one_at_a_time = self.renewal.lock().unwrap_or_else(PoisonError::into_inner);
-        let renewed = self.record().with_new_code(self.clock.now_s(), self.code_valid_days)?;
-        self.records.put_federation(&renewed)?;
+        let before = match self.is_shared() {
+            true => self.records.federation()?.unwrap_or_else(|| self.record()),
+            false => self.record(),
+        };
+        let renewed = before.with_new_code(self.clock.now_s(), self.code_valid_days)?;
+        self.records.change_federation(Some(&before), &renewed)?;
         let code = JoinCode {
             code: renewed.join_code.clone(),
             expires_at_s: renewed.join_code_expires_at_s,

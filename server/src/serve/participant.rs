@@ -39,6 +39,10 @@ pub(super) async fn join(
 ) -> Result<(StatusCode, Json<JoinResponse>), ServeError> {
     let Json(request) = request.map_err(|error| RequestError::Malformed(error.body_text()))?;
     let address = access::address(app.origins.trusted_proxy, peer.ip(), &headers);
+    if app.admission.is_shared() {
+        let admission = app.admission.clone();
+        app.blocking(move |_| Ok(admission.follow()?)).await?;
+    }
     match app.admission.check_code(&request.join_code) {
         Ok(()) => {}
         Err(CodeRefusal::Wrong) => {
@@ -56,7 +60,7 @@ pub(super) async fn join(
     let (id, token_sha256) = (joined.participant.clone(), sha256_hex(joined.token.as_bytes()));
     let admission = app.admission.clone();
     app.blocking(move |federation| {
-        admission.count_use(|uses| Ok(federation.add_participant(&token_sha256, id, uses)?))
+        admission.count_use(|uses| Ok(federation.add_participant(&token_sha256, id.clone(), uses)?))
     })
     .await?;
     Ok((StatusCode::CREATED, Json(joined)))

@@ -1,11 +1,20 @@
 //! Records of who may do what in a federation, beside its secrets and participants: assistant instructors, how often a join code
 //! was used, and what the operator called it.
 
-use super::records::{Records, insert, participant_key, put};
+use super::records::{PARTICIPANTS, Records, insert, participant_key, put};
 use super::{AssistantRecord, CodeUsesRecord, HostedRecord, ParticipantRecord, StoreError, Write};
 
 const CODE_USES: &str = "code-uses";
 const HOSTED: &str = "hosted";
+
+/// A use of the join code.
+#[derive(Clone, Debug)]
+pub struct CodeUse {
+    /// The uses before it.
+    pub before: Option<CodeUsesRecord>,
+    /// The uses with it.
+    pub after: CodeUsesRecord,
+}
 
 fn assistant_key(token_sha256: &str) -> String {
     format!("assistant/{token_sha256}")
@@ -20,18 +29,26 @@ impl Records {
         self.get(CODE_USES)
     }
 
-    /// Adds a participant under the hash of its token, and with it the count of uses of its join code, both or none.
+    /// Adds a participant under the hash of its token, if there are fewer than `limit`, and with it the count of uses of its join
+    /// code, both or none.
     ///
     /// # Errors
-    /// The store fails.
-    pub fn insert_participant_counted(
+    /// [`StoreError::Full`]; [`StoreError::Conflict`] if the count is not what it was counted from; or the store fails.
+    pub fn insert_participant(
         &self,
         token_sha256: &str,
         participant: &ParticipantRecord,
-        uses: &CodeUsesRecord,
+        uses: Option<&CodeUse>,
+        limit: u32,
     ) -> Result<(), StoreError> {
-        let participant = insert(participant_key(token_sha256), participant);
-        self.store().commit(&[participant, put(CODE_USES, uses)])
+        let mut writes = vec![insert(participant_key(token_sha256), participant)];
+        if self.store().is_shared() {
+            writes.push(Write::AtMost { prefix: PARTICIPANTS.to_owned(), limit: limit.into() });
+        }
+        if let Some(CodeUse { before, after }) = uses {
+            writes.extend([self.expect(CODE_USES, before.as_ref())?, put(CODE_USES, after)]);
+        }
+        self.store().commit(&writes)
     }
 
     /// Adds an assistant instructor under the hash of its token.

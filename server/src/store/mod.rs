@@ -6,19 +6,25 @@
 mod access;
 mod embedded;
 mod federation_folders;
+mod postgres;
 mod record;
 mod records;
 pub mod schema;
 
+use std::any::Any;
 use std::io::Read;
 
+pub use access::CodeUse;
 pub use embedded::EmbeddedStore;
 pub(crate) use embedded::folders::{is_unfinished, unfinished_folder};
 pub use federation_folders::{FederationFolders, link_object};
+pub use postgres::{PostgresSettings, PostgresStore};
 pub use record::{
     AssistantRecord, BackboneRecord, CodeUsesRecord, FederationRecord, HostedRecord, ModelRecord, ParticipantRecord,
     Phase, RoundRecord, SettingsRecord, UpdateRecord,
 };
+use tokio::sync::watch;
+
 pub use records::{Records, blob_name, update_name, updates_folder};
 
 /// Why the store failed.
@@ -53,9 +59,25 @@ pub enum StoreError {
     /// Something that must be new is there already.
     #[error("the record `{0}` exists already")]
     Exists(String),
+    /// A record is not what the change was computed from: another process was faster. Read again, and try again.
+    #[error("the record `{0}` has been changed meanwhile")]
+    Conflict(String),
+    /// There are as many records as there may be.
+    #[error("there are as many records `{0}…` as there may be")]
+    Full(String),
+    /// The store is not described as it should be.
+    #[error("{0}")]
+    Settings(String),
 }
 
-/// A change of a record.
+impl StoreError {
+    /// Whether another process was faster, so that the same is worth trying on what it has left.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict(_) | Self::Exists(_))
+    }
+}
+
+/// A change of a record, or a condition of all changes that are committed with it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Write {
     /// Sets `key` to `value`.
@@ -77,7 +99,24 @@ pub enum Write {
         /// Its value.
         value: Vec<u8>,
     },
+    /// Changes nothing; `key` must have `value` when the changes are made, or not exist.
+    Expect {
+        /// The record's key.
+        key: String,
+        /// What it has to have.
+        value: Option<Vec<u8>>,
+    },
+    /// Changes nothing; after the changes before this one there must be no more than `limit` records whose keys begin with `prefix`.
+    AtMost {
+        /// What their keys begin with.
+        prefix: String,
+        /// Most records.
+        limit: u64,
+    },
 }
+
+/// Held by one process at a time, as long as it is kept: it saves others the same work. Nothing may rest on it.
+pub struct Lease(#[allow(dead_code, reason = "kept for its end")] Option<Box<dyn Any + Send>>);
 
 /// Durable storage.
 pub trait Store: Send + Sync + 'static {
@@ -100,6 +139,33 @@ pub trait Store: Send + Sync + 'static {
     fn scan_back(&self, prefix: &str, before: Option<&str>, limit: usize)
     -> Result<Vec<(String, Vec<u8>)>, StoreError>;
 
+    /// How many records have keys that begin with `prefix`.
+    ///
+    /// # Errors
+    /// The store fails.
+    fn count(&self, prefix: &str) -> Result<usize, StoreError> {
+        Ok(self.scan(prefix)?.len())
+    }
+
+    /// Whether other processes may change the records meanwhile.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// A number that changes with what other processes commit, where there can be any.
+    fn changes(&self) -> Option<watch::Receiver<u64>> {
+        None
+    }
+
+    /// The lease called `name`; absent while another process has it.
+    ///
+    /// # Errors
+    /// The store fails.
+    fn lease(&self, name: &str) -> Result<Option<Lease>, StoreError> {
+        let _alone = name;
+        Ok(Some(Lease(None)))
+    }
+
     /// Whether records can be read now. Writes nothing; a database that failed is opened again first.
     ///
     /// # Errors
@@ -115,7 +181,7 @@ pub trait Store: Send + Sync + 'static {
     /// Makes all changes or none. They are durable when this returns.
     ///
     /// # Errors
-    /// The store fails, or [`StoreError::Exists`]: then nothing has changed.
+    /// The store fails, [`StoreError::Exists`], [`StoreError::Conflict`] or [`StoreError::Full`]: then nothing has changed.
     fn commit(&self, writes: &[Write]) -> Result<(), StoreError>;
 
     /// Stores an object under a name. It is durable, and there as a whole, when this returns.
@@ -167,6 +233,21 @@ pub trait Store: Send + Sync + 'static {
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError>;
 }
 
+/// What comes after every key that begins with `prefix`: keys are ASCII.
+fn end_of(prefix: &str) -> String {
+    format!("{prefix}\u{7f}")
+}
+
+/// The name of an object, which is made of letters, digits, `-` and `.` in parts joined by `/`.
+fn checked_name(name: &str) -> Result<&str, StoreError> {
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('.')
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
+    };
+    if name.split('/').all(is_part) { Ok(name) } else { Err(StoreError::Missing(name.to_owned())) }
+}
+
 /// A consistent state of a store, which goes on meanwhile.
 pub trait Snapshot: Send {
     /// The records, in the order of their keys.
@@ -213,6 +294,64 @@ mod conformance {
         assert_eq!(keys(None, 9), ["l/2", "l/1"]);
         store.check_health().unwrap();
         assert!(store.free_bytes().unwrap().is_none_or(|bytes| bytes > 0));
+    }
+
+    pub fn a_commit_waits_for_what_it_expects(store: &dyn Store) {
+        let value = |text: &str| text.as_bytes().to_vec();
+        let put = |key: &str, text: &str| Write::Put { key: key.into(), value: value(text) };
+        let expect = |key: &str, text: Option<&str>| Write::Expect { key: key.into(), value: text.map(value) };
+        let conflict = |writes: &[Write]| matches!(store.commit(writes), Err(StoreError::Conflict(_)));
+        store.commit(&[expect("e/1", None), put("e/1", "a"), put("e/2", "x")]).unwrap();
+        assert!(conflict(&[expect("e/1", None), put("e/1", "b"), put("e/2", "y")]));
+        assert!(conflict(&[put("e/2", "y"), expect("e/1", Some("b"))]));
+        assert!(conflict(&[expect("e/3", Some("b")), put("e/2", "y")]));
+        assert_eq!(store.get("e/2").unwrap().unwrap(), b"x");
+        store.commit(&[expect("e/1", Some("a")), put("e/1", "b"), expect("e/2", Some("x")), put("e/3", "z")]).unwrap();
+        assert_eq!(store.get("e/1").unwrap().unwrap(), b"b");
+        assert_eq!((store.count("e/").unwrap(), store.count("").unwrap() >= 3), (3, true));
+    }
+
+    pub fn no_more_records_than_allowed(store: &dyn Store) {
+        let writes = |key: &str| {
+            [
+                Write::Insert { key: key.into(), value: b"1".to_vec() },
+                Write::AtMost { prefix: "full/".into(), limit: 2 },
+            ]
+        };
+        store.commit(&writes("full/1")).unwrap();
+        store.commit(&writes("full/2")).unwrap();
+        assert!(matches!(store.commit(&writes("full/3")), Err(StoreError::Full(_))));
+        assert_eq!(store.count("full/").unwrap(), 2);
+        store.commit(&[Write::Delete { key: "full/1".into() }]).unwrap();
+        store.commit(&writes("full/3")).unwrap();
+    }
+
+    /// Many change one record at once, each from what it has read: none of the changes is lost.
+    pub fn changes_at_once_are_all_there(stores: &[&dyn Store]) {
+        const EACH: u32 = 20;
+        stores[0].commit(&[Write::Put { key: "sum".into(), value: b"0".to_vec() }]).unwrap();
+        let add = |store: &dyn Store| {
+            let before = store.get("sum").unwrap().unwrap();
+            let sum: u32 = std::str::from_utf8(&before).unwrap().parse().unwrap();
+            let value = (sum + 1).to_string().into_bytes();
+            store.commit(&[
+                Write::Expect { key: "sum".into(), value: Some(before) },
+                Write::Put { key: "sum".into(), value },
+            ])
+        };
+        std::thread::scope(|scope| {
+            for store in stores.iter().chain(stores) {
+                scope.spawn(move || {
+                    for _ in 0..EACH {
+                        while let Err(error) = add(*store) {
+                            assert!(error.is_conflict(), "{error}");
+                        }
+                    }
+                });
+            }
+        });
+        let sum = stores[0].get("sum").unwrap().unwrap();
+        assert_eq!(std::str::from_utf8(&sum).unwrap(), (EACH * 2 * stores.len() as u32).to_string());
     }
 
     pub fn folders_are_listed(store: &dyn Store) {

@@ -38,7 +38,7 @@ const BACKBONE: &str = "backbone";
 const DETECTOR: &str = "detector";
 
 /// What the keys of participants begin with; the hash of the token follows.
-const PARTICIPANTS: &str = "participant/";
+pub(super) const PARTICIPANTS: &str = "participant/";
 
 pub(super) fn participant_key(token_sha256: &str) -> String {
     format!("{PARTICIPANTS}{token_sha256}")
@@ -114,9 +114,36 @@ impl Records {
         self.0.commit(&[put(FEDERATION, federation)])
     }
 
+    /// Makes the federation's secrets, which were `before`, `after`.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if they were not, or the store fails.
+    pub fn change_federation(
+        &self,
+        before: Option<&FederationRecord>,
+        after: &FederationRecord,
+    ) -> Result<(), StoreError> {
+        self.0.commit(&[self.expect(FEDERATION, before)?, put(FEDERATION, after)])
+    }
+
     /// Settings that the instructor changed. What it leaves open is as configured.
     pub fn settings(&self) -> Result<RoundSettingsChange, StoreError> {
         Ok(self.get::<SettingsRecord>(SETTINGS)?.unwrap_or_default().into())
+    }
+
+    /// Makes the settings that the instructor changed, which were `before`, `after`.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if they were not, or the store fails.
+    pub fn change_settings(&self, before: &RoundSettingsChange, after: &RoundSettingsChange) -> Result<(), StoreError> {
+        let value = self.0.get(SETTINGS)?;
+        let found: SettingsRecord =
+            value.as_deref().map(|value| read(SETTINGS, value)).transpose()?.unwrap_or_default();
+        if RoundSettingsChange::from(found) != *before {
+            return Err(StoreError::Conflict(SETTINGS.to_owned()));
+        }
+        let expected = Write::Expect { key: SETTINGS.to_owned(), value };
+        self.0.commit(&[expected, put(SETTINGS, &SettingsRecord::from(after.clone()))])
     }
 
     /// Writes the settings that the instructor changed.
@@ -152,11 +179,6 @@ impl Records {
     /// Sets the face detector.
     pub fn put_detector(&self, detector: &BlobRef) -> Result<(), StoreError> {
         self.0.commit(&[put(DETECTOR, detector)])
-    }
-
-    /// Adds a participant under the hash of its token.
-    pub fn insert_participant(&self, token_sha256: &str, participant: &ParticipantRecord) -> Result<(), StoreError> {
-        self.0.commit(&[insert(participant_key(token_sha256), participant)])
     }
 
     /// The participant with this token's hash.
@@ -221,7 +243,37 @@ impl Records {
         self.scan("round/")
     }
 
-    /// Writes a round.
+    /// What a commit expects, so that the record at `key` is `before` when it is changed; absent: there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if it is not, or the store fails.
+    pub(super) fn expect<T: DeserializeOwned + PartialEq>(
+        &self,
+        key: impl Into<String>,
+        before: Option<&T>,
+    ) -> Result<Write, StoreError> {
+        let key = key.into();
+        // The bytes are those that are stored: another version of this program may write the same record with other bytes.
+        let value = self.0.get(&key)?;
+        let found: Option<T> = value.as_deref().map(|value| read(&key, value)).transpose()?;
+        if found.as_ref() == before { Ok(Write::Expect { key, value }) } else { Err(StoreError::Conflict(key)) }
+    }
+
+    /// Adds a round, which must be new.
+    pub fn insert_round(&self, round: &RoundRecord) -> Result<(), StoreError> {
+        self.0.commit(&[insert(round_key(round.id), round)])
+    }
+
+    /// Makes the round `before` the round `after`.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if it is not `before`, or the store fails.
+    pub fn change_round(&self, before: &RoundRecord, after: &RoundRecord) -> Result<(), StoreError> {
+        let expected = self.expect(round_key(before.id), Some(before))?;
+        self.0.commit(&[expected, put(round_key(after.id), after)])
+    }
+
+    /// Writes a round, whatever it was.
     pub fn put_round(&self, round: &RoundRecord) -> Result<(), StoreError> {
         self.0.commit(&[put(round_key(round.id), round)])
     }
@@ -231,9 +283,23 @@ impl Records {
         self.0.commit(&[insert_model(model)])
     }
 
-    /// Adds a model and ends the round that made it, at once.
-    pub fn publish(&self, model: &ModelRecord, round: &RoundRecord) -> Result<(), StoreError> {
-        self.0.commit(&[insert_model(model), put(round_key(round.id), round)])
+    /// Adds a model and ends the round that made it, at once: `before` becomes `after`.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] or [`StoreError::Exists`] if the round or the newest version is another one, or the store fails.
+    pub fn publish(&self, model: &ModelRecord, before: &RoundRecord, after: &RoundRecord) -> Result<(), StoreError> {
+        let expected = self.expect(round_key(before.id), Some(before))?;
+        self.0.commit(&[expected, insert_model(model), put(round_key(after.id), after)])
+    }
+
+    /// How many updates a round has.
+    pub fn update_count(&self, round: u64) -> Result<u32, StoreError> {
+        Ok(u32::try_from(self.0.count(&update_prefix(round))?).unwrap_or(u32::MAX))
+    }
+
+    /// How many participants there are.
+    pub fn participant_count(&self) -> Result<u32, StoreError> {
+        Ok(u32::try_from(self.0.count(PARTICIPANTS)?).unwrap_or(u32::MAX))
     }
 
     /// Updates of a round, in the order of participants' ids.
@@ -246,10 +312,14 @@ impl Records {
         self.get(&format!("{}{participant}", update_prefix(round)))
     }
 
-    /// Adds an update; there must be none of the participant in the round yet.
-    pub fn insert_update(&self, round: u64, update: &UpdateRecord) -> Result<(), StoreError> {
-        let key = format!("{}{}", update_prefix(round), update.participant);
-        self.0.commit(&[insert(key, update)])
+    /// Adds an update to the round, which must be as it is here; there must be none of the participant in it yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] or [`StoreError::Exists`] if one of this is not so, or the store fails.
+    pub fn insert_update(&self, round: &RoundRecord, update: &UpdateRecord) -> Result<(), StoreError> {
+        let key = format!("{}{}", update_prefix(round.id), update.participant);
+        let expected = self.expect(round_key(round.id), Some(round))?;
+        self.0.commit(&[expected, insert(key, update)])
     }
 
     /// Stores weights under their hash.

@@ -12,6 +12,9 @@ fn with_store(test: impl FnOnce(&dyn Store)) {
 fn conforms() {
     with_store(conformance::records_are_all_or_none);
     with_store(conformance::records_are_listed_from_the_end_and_deleted);
+    with_store(conformance::a_commit_waits_for_what_it_expects);
+    with_store(conformance::no_more_records_than_allowed);
+    with_store(|store| conformance::changes_at_once_are_all_there(&[store]));
     with_store(conformance::objects_come_and_go);
     with_store(conformance::folders_are_listed);
     with_store(conformance::objects_are_read_in_parts);

@@ -75,6 +75,15 @@ impl Store for Memory {
                 Write::Delete { key } => {
                     records.remove(key);
                 }
+                Write::Expect { key, value } if records.get(key) != value.as_ref() => {
+                    return Err(StoreError::Conflict(key.clone()));
+                }
+                Write::Expect { .. } => {}
+                Write::AtMost { prefix, limit } => {
+                    if below(&records, prefix).count() as u64 > *limit {
+                        return Err(StoreError::Full(prefix.clone()));
+                    }
+                }
             }
         }
         contents.records = records;
