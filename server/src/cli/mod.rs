@@ -214,6 +214,7 @@ impl From<BackupError> for Failure {
             BackupError::FolderNotEmpty { .. } => {
                 "name an empty folder with --data DIR; or say --replace, which moves the federation that is there aside"
             }
+            BackupError::StoreNotEmpty => "name another with --federation NAME",
             BackupError::Folder { .. } => {
                 "see that the disk has room and the folder can be written, then run this again"
             }

@@ -30,6 +30,11 @@ pub struct Storage {
 }
 
 impl Storage {
+    /// Whether several replicas share it.
+    pub fn is_shared(&self) -> bool {
+        self.store.is_some()
+    }
+
     /// Opens it.
     pub fn open(&self) -> Result<Arc<dyn Store>, Failure> {
         match (&self.store, &self.blobs) {

@@ -147,7 +147,7 @@ async fn two_replicas_are_one_federation() {
     }
 
     // A token that A ends opens nothing at B, and a code that B renews is A's, too.
-    let left = Client::new().delete(a.url(path::PARTICIPANT)).bearer_auth(one).send().await.unwrap();
+    let left = Client::new().delete(a.url(path::ME)).bearer_auth(one).send().await.unwrap();
     assert!(left.status().is_success());
     assert_eq!(b.put(one, first).await, Some(401));
     let renew = Client::new().post(b.url(instructor_path::JOIN_CODE)).bearer_auth(b.instructor_token());
