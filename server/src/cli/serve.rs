@@ -104,7 +104,6 @@ async fn start(arguments: Arguments, config: Config, certificate: Option<Tls>) -
     let federation_config = config.federation_config(model_values(&records)?);
     let acceptance = checks.make(&federation_config);
     let federation = Arc::new(Federation::open(records.clone(), Arc::new(SystemClock), federation_config, acceptance)?);
-    drop(one_at_a_time);
     let is_expired = record.is_code_expired(SystemClock.now_s());
     let admission = Admission::new(records.clone(), Arc::new(SystemClock), record, code_days)
         .with_code_uses(config.limits.join_code_uses);
@@ -114,6 +113,7 @@ async fn start(arguments: Arguments, config: Config, certificate: Option<Tls>) -
         }
         admission.renew_code()?;
     }
+    drop(one_at_a_time);
     let origins = origins(&config, address, secured.as_ref());
     let scheme = if origins.is_tls { "https" } else { "http" };
     let origin = origins.public.clone().unwrap_or_else(|| format!("{scheme}://{address}"));

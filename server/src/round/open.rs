@@ -76,6 +76,10 @@ impl Federation {
         };
         self.transition(|state| {
             let result = self.count_in(state, round, &record);
+            // Another replica was faster, and this is tried again; or the commit may hold in a moment, though nothing is seen of it.
+            if matches!(&result, Err(RoundError::Store(error)) if error.is_conflict() || self.records.store().is_shared()) {
+                return result;
+            }
             // Nobody will read the object if the round has ended meanwhile, or if another body was faster.
             let is_wanted = state.round.as_ref().is_some_and(|current| current.id == round && !current.phase.is_over())
                 && self.records.update(round, participant)?.is_some_and(|known| known.sha256 == receipt.sha256);

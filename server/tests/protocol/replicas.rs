@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use super::harness::{TestServer, delta, for_two, model as base_model, prepare_store};
 use super::postgres::Postgres;
 use super::program::Program;
+use super::round_model::memory::Memory;
 
 /// A database and a folder for objects, with a federation that can be served.
 struct Shared {
@@ -154,7 +155,8 @@ async fn two_replicas_are_one_federation() {
     let renewed: JoinCode = renew.send().await.unwrap().json().await.unwrap();
     assert_eq!((join_status(&a, a.code()).await, join_status(&a, &renewed.code).await), (403, 201));
     let links = shared.folder.path().join("a/links");
-    until("A's file of links follows", || async { std::fs::read_to_string(&links).unwrap().contains(&renewed.code) }).await;
+    until("A's file of links follows", || async { std::fs::read_to_string(&links).unwrap().contains(&renewed.code) })
+        .await;
 
     // A restoration at B is told at A.
     let heard = listen(&a, |event| matches!(event, Event::RoundOpened { round: 3, .. })).await;
@@ -239,6 +241,43 @@ fn what_is_not_made_for_replicas_is_refused() {
     drop(first);
     let again = shared.replica("c", None, &["--new-instructor-token"]);
     assert!(shared.folder.path().join("c/instructor-token").is_file() && !again.instructor_token().is_empty());
+}
+
+/// No lease holds them up, so that both do all of the work, and one has its transition refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_that_aggregate_at_once_make_one_model() {
+    const ROUNDS: u64 = 30;
+    let memory = Arc::new(Memory::shared());
+    prepare_store(memory.clone(), &base_model());
+    let bounds = FederationBounds { shortest_round_s: 0, ..FederationBounds::default() };
+    let mut replicas = Vec::new();
+    for _ in 0..2 {
+        replicas.push(TestServer::start_over(memory.clone(), for_two(), true, bounds).await);
+    }
+    let federations = [replicas[0].federation.clone(), replicas[1].federation.clone()];
+    let records = Records::open(memory).unwrap();
+    for round in 1..=ROUNDS {
+        std::thread::scope(|scope| {
+            for (who, federation) in federations.iter().enumerate() {
+                scope.spawn(move || {
+                    federation.follow().unwrap();
+                    let delta = delta(0.01 * (who + 1) as f32);
+                    let update = ClientUpdate { round, base_version: round, num_examples: 1, delta };
+                    federation.submit(&format!("p{who}"), round, &update.encode()).unwrap();
+                    federation.advance().unwrap();
+                });
+            }
+        });
+        // Whoever was first may not have heard of the second.
+        federations.iter().for_each(|federation| federation.follow().unwrap());
+        let models = records.models().unwrap();
+        assert_eq!(models.len() as u64, round + 1);
+        assert_eq!((models[round as usize].num_clients, models[round as usize].round), (2, Some(round)));
+        federations.iter().for_each(|federation| federation.follow().unwrap());
+        let manifests = federations.each_ref().map(|federation| federation.snapshot().manifest.clone());
+        assert_eq!(manifests[0].model, manifests[1].model);
+        assert_eq!(manifests.map(|manifest| manifest.round.unwrap().id), [round + 1, round + 1]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

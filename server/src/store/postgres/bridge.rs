@@ -9,6 +9,8 @@ use crate::store::StoreError;
 
 /// How long a call may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long one may take that works on all objects of a round or a federation.
+const LONG_TIMEOUT: Duration = Duration::from_secs(540);
 
 /// The runtime of a store's clients.
 pub(super) struct Bridge(Option<Runtime>);
@@ -30,11 +32,30 @@ impl Bridge {
         &self,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.run_within(TIMEOUT, work)
+    }
+
+    /// The same for work that may take minutes.
+    ///
+    /// # Errors
+    /// `work` fails, or takes too long.
+    pub fn run_long<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.run_within(LONG_TIMEOUT, work)
+    }
+
+    fn run_within<T: Send + 'static>(
+        &self,
+        timeout: Duration,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (sender, receiver) = mpsc::sync_channel(1);
         self.spawn(async move {
-            let late = |_| Err(StoreError::Database(format!("no answer within {} s", TIMEOUT.as_secs())));
+            let late = |_| Err(StoreError::Database(format!("no answer within {} s", timeout.as_secs())));
             // Who has asked may be gone.
-            let _ = sender.send(tokio::time::timeout(TIMEOUT, work).await.unwrap_or_else(late));
+            let _ = sender.send(tokio::time::timeout(timeout, work).await.unwrap_or_else(late));
         });
         receiver.recv().unwrap_or_else(|_| Err(StoreError::Database("the call was broken off".to_owned())))
     }

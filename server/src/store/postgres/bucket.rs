@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::TryStreamExt as _;
+use futures::{TryStreamExt as _, stream};
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -19,6 +19,8 @@ use crate::store::StoreError;
 const SNAPSHOTS: &str = "snapshots";
 /// After how long a copy that nobody deleted was left by a crash.
 const LONGEST_BACKUP: Duration = Duration::from_secs(24 * 3_600);
+/// Objects that are deleted or copied at once.
+const AT_ONCE: usize = 16;
 /// Bytes that are read at once.
 const PIECE: u64 = 1 << 20;
 
@@ -96,10 +98,10 @@ impl Bucket {
     }
 
     pub async fn delete_all(&self, folder: &str) -> Result<(), StoreError> {
-        for name in self.list(folder).await? {
-            self.delete(name.location.as_ref()).await?;
-        }
-        Ok(())
+        let listed = self.list(folder).await?;
+        let deletions = stream::iter(listed.into_iter().map(Ok));
+        let delete = |object: ObjectMeta| async move { self.delete(object.location.as_ref()).await };
+        deletions.try_for_each_concurrent(AT_ONCE, delete).await
     }
 
     async fn list(&self, folder: &str) -> Result<Vec<ObjectMeta>, StoreError> {
@@ -110,12 +112,15 @@ impl Bucket {
     pub async fn copy_all(&self, id: &str) -> Result<Vec<String>, StoreError> {
         let mut names = Vec::new();
         for folder in ["blobs", "updates"] {
-            for object in self.list(folder).await? {
-                let name = object.location.as_ref().to_owned();
-                let copied = self.objects.copy(&object.location, &Path::from(copy_name(id, &name))).await;
-                copied.map_err(|error| lost(&name, error))?;
-                names.push(name);
-            }
+            let listed = self.list(folder).await?;
+            names.extend(listed.iter().map(|object| object.location.as_ref().to_owned()));
+            let copies = stream::iter(listed.into_iter().map(Ok));
+            let copy = |object: ObjectMeta| async move {
+                let name = object.location.as_ref();
+                let copied = self.objects.copy(&object.location, &Path::from(copy_name(id, name))).await;
+                copied.map_err(|error| lost(name, error))
+            };
+            copies.try_for_each_concurrent(AT_ONCE, copy).await?;
         }
         names.sort();
         Ok(names)

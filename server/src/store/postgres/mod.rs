@@ -83,7 +83,7 @@ impl PostgresStore {
             Ok(((), client))
         })?;
         let bucket = store.bucket.clone();
-        store.bridge.run(async move { bucket.drop_old_copies().await })?;
+        store.bridge.run_long(async move { bucket.drop_old_copies().await })?;
         store.bridge.spawn(listen::listen(store.pool.clone(), store.place.clone(), sender));
         Ok(store)
     }
@@ -129,13 +129,16 @@ impl PostgresStore {
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
         let (bucket, name) = (self.bucket.clone(), format!("{}/objects", self.place.federation));
-        self.with_client(move |mut client| async move {
+        let pool = self.pool.clone();
+        self.bridge.run_long(async move {
+            let mut client = pool.client().await?;
             let transaction = client.transaction().await.map_err(|error| failed(&error))?;
             let lock = "select pg_advisory_xact_lock(hashtextextended($1, 0))";
             transaction.query_typed(lock, &[(&name, Type::TEXT)]).await.map_err(|error| failed(&error))?;
             let done = work(bucket).await?;
             transaction.commit().await.map_err(|error| failed(&error))?;
-            Ok((done, client))
+            client.keep();
+            Ok(done)
         })
     }
 }
@@ -262,10 +265,10 @@ impl Store for PostgresStore {
         // An object is stored before the record that names it, and deleted after that record: with no deletion between, all that
         // the records name are there. One statement reads the records of one moment.
         let (records, objects) = self.alone_on_objects(move |bucket| async move {
-            let mut client = pool.client().await?;
+            // Outside of the pool, all of which may wait for this to end.
+            let client = pool.connect(|_| {}).await?;
             let all = "select key, value from emofed_records where federation = $1 order by key";
             let rows = client.query_typed(all, &[(&federation, Type::TEXT)]).await.map_err(|error| failed(&error))?;
-            client.keep();
             Ok((records(&rows), bucket.copy_all(&copies).await?))
         })?;
         let (bridge, bucket) = (self.bridge.clone(), self.bucket.clone());

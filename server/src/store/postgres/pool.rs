@@ -22,7 +22,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// Of every session: what is committed is on disk, and nothing waits or holds a lock for ever, not even for who has gone.
 const OPTIONS: &str = "-c synchronous_commit=on -c statement_timeout=30000 -c lock_timeout=15000 \
-     -c idle_in_transaction_session_timeout=300000 -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 \
+     -c idle_in_transaction_session_timeout=600000 -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 \
      -c tcp_keepalives_count=3";
 
 /// Connections that nobody uses at the moment, and how to make more.

@@ -39,7 +39,7 @@ impl Snapshot for PostgresSnapshot {
 impl Drop for PostgresSnapshot {
     fn drop(&mut self) {
         let (bucket, id) = (self.bucket.clone(), self.id.clone());
-        if let Err(error) = self.bridge.run(async move { bucket.delete_all(&copies(&id)).await }) {
+        if let Err(error) = self.bridge.run_long(async move { bucket.delete_all(&copies(&id)).await }) {
             tracing::warn!(%error, "copies of a backup stay for a day");
         }
     }

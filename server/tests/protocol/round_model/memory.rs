@@ -8,7 +8,10 @@ use emofed_server::store::{Snapshot, Store, StoreError, Write};
 
 /// Records and objects.
 #[derive(Default)]
-pub struct Memory(Mutex<Contents>);
+pub struct Memory {
+    contents: Mutex<Contents>,
+    is_shared: bool,
+}
 
 #[derive(Clone, Default)]
 struct Contents {
@@ -17,12 +20,17 @@ struct Contents {
 }
 
 impl Memory {
+    /// Such that several federations work on it at once, each of which has every lease.
+    pub fn shared() -> Self {
+        Self { is_shared: true, ..Self::default() }
+    }
+
     pub fn put_records(&self, records: Vec<(String, Vec<u8>)>) {
         self.lock().records.extend(records);
     }
 
     fn lock(&self) -> MutexGuard<'_, Contents> {
-        self.0.lock().unwrap()
+        self.contents.lock().unwrap()
     }
 }
 
@@ -53,6 +61,10 @@ impl Store for Memory {
         let earlier =
             below(&contents.records, prefix).rev().filter(|(key, _)| before.is_none_or(|end| key.as_str() < end));
         Ok(earlier.take(limit).collect())
+    }
+
+    fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     fn check_health(&self) -> Result<(), StoreError> {
