@@ -10,10 +10,10 @@ use emofed::weights::Weights;
 use emofed_server::clock::{Clock as _, SystemClock};
 use emofed_server::embedded;
 use emofed_server::import::{ImportError, emonet, lite};
-use emofed_server::store::{BackboneRecord, Records};
+use emofed_server::store::{BackboneRecord, Lease, Records};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::storage::Storage;
+use super::storage::{Storage, without_replicas};
 use super::{Failure, print, runtime};
 
 #[derive(clap::Args)]
@@ -66,7 +66,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.what {
         What::Emonet { file, accept_licence, allow_unverified, half, storage } => {
             // Opened first: nobody should download 56 MB to hear that the folder is in use.
-            let records = open(storage)?;
+            let (records, _alone) = open(storage)?;
             accept(*accept_licence)?;
             let options = emonet::ImportOptions { allow_unverified: *allow_unverified };
             let weights = match file {
@@ -78,7 +78,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             print("EmoNet is imported; the next `emofed serve` uses it.");
         }
         What::Lite { folder, replace_emonet, storage } => {
-            let records = open(storage)?;
+            let (records, _alone) = open(storage)?;
             let pack = lite::convert(folder)?;
             let detector = records.put_blob(&pack.detector.to_safetensors(None))?;
             records.put_detector(&detector)?;
@@ -111,8 +111,10 @@ pub fn import_embedded(records: &Records) -> Result<(), Failure> {
     Ok(())
 }
 
-fn open(storage: &Storage) -> Result<Records, Failure> {
-    Ok(Records::open(storage.open()?)?)
+fn open(storage: &Storage) -> Result<(Records, [Lease; 2]), Failure> {
+    let store = storage.open()?;
+    let alone = without_replicas(store.as_ref())?;
+    Ok((Records::open(store)?, alone))
 }
 
 fn use_backbone(records: &Records, kind: BackboneKind, weights: &[u8]) -> Result<(), Failure> {

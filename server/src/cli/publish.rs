@@ -9,7 +9,7 @@ use emofed_server::lab::{LabError, model_file};
 use emofed_server::round::publish_made;
 use emofed_server::store::Records;
 
-use super::storage::Storage;
+use super::storage::{Storage, without_replicas};
 use super::{Failure, print};
 
 #[derive(clap::Args)]
@@ -27,8 +27,10 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let store = arguments.storage.open()?;
+    let _alone = without_replicas(store.as_ref())?;
     let (vfer, card) = model_file::read(&arguments.vfer)?;
-    let records = Records::open(arguments.storage.open()?)?;
+    let records = Records::open(store)?;
     let way_out = "run `emofed import lite DIR` or `emofed import emonet` first";
     let backbone =
         records.backbone()?.ok_or_else(|| Failure::new("no backbone has been imported yet", way_out))?.backbone;

@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use emofed::protocol::{JoinCode, RoundSettingsChange};
 use emofed_server::clock::{Clock as _, SystemClock};
@@ -21,8 +22,11 @@ use super::first_model::{first_model, model_values};
 use super::hosting::{Checks, host};
 use super::import::import_embedded;
 use super::server_certificate::{ServerCertificate, origins};
-use super::storage::{Storage, starting};
+use super::storage::{Storage, operator_refused, starting};
 use super::{Failure, print, runtime};
+
+/// How long it may take until other replicas are heard.
+const LISTEN_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -113,6 +117,15 @@ async fn start(arguments: Arguments, config: Config, certificate: Option<Tls>) -
         }
         admission.renew_code()?;
     }
+    if let Some(mut changes) = records.store().changes() {
+        // From now on nobody imports or publishes.
+        let heard = tokio::time::timeout(LISTEN_TIMEOUT, changes.wait_for(|count| *count > 0)).await;
+        if !matches!(heard, Ok(Ok(_))) {
+            let way_out =
+                "see that the database is reached directly or through a pooler in session mode, and start again";
+            return Err(Failure::new("the database does not notify of what other replicas do", way_out));
+        }
+    }
     drop(one_at_a_time);
     let origins = origins(&config, address, secured.as_ref());
     let scheme = if origins.is_tls { "https" } else { "http" };
@@ -160,10 +173,7 @@ async fn start(arguments: Arguments, config: Config, certificate: Option<Tls>) -
 /// Refuses what is not made for several replicas.
 fn refuse_unshared(store: &dyn Store, config: &Config, data: &Path) -> Result<(), Failure> {
     if store.is_shared() && (config.operator.enabled || FederationFolders::are_in(data)) {
-        let message = "federations that an operator makes are kept in the data folder, not in --store";
-        let way_out = "leave --operator out, name a data folder without federations, and give each class --federation NAME and \
-                       replicas of its own";
-        return Err(Failure::new(message, way_out));
+        return Err(operator_refused());
     }
     Ok(())
 }

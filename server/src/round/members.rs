@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::{Federation, Refusal, RoundError};
-use crate::store::{CodeUse, ParticipantRecord, StoreError};
+use crate::store::{Grant, ParticipantRecord, StoreError};
 
 /// How many participants the records have.
 pub(super) struct Members {
@@ -20,11 +20,11 @@ impl Members {
 }
 
 impl Federation {
-    /// Adds the participant `id` under the hash of its token, and with it the count of uses of its join code, if there is one.
+    /// Adds the participant `id` under the hash of its token, admitted by `grant`.
     ///
     /// # Errors
     /// The federation is full, or the store fails.
-    pub fn add_participant(&self, token_sha256: &str, id: String, uses: Option<&CodeUse>) -> Result<(), RoundError> {
+    pub fn add_participant(&self, token_sha256: &str, id: String, grant: Option<&Grant>) -> Result<(), RoundError> {
         let limit = self.config.bounds.max_participants;
         let is_shared = self.records.store().is_shared();
         self.change_members(|count| {
@@ -33,7 +33,7 @@ impl Federation {
                 return Err(Refusal::FederationFull { limit }.into());
             }
             let participant = ParticipantRecord { id, joined_at_s: Some(self.clock.now_s()) };
-            match self.records.insert_participant(token_sha256, &participant, uses, limit) {
+            match self.records.insert_participant(token_sha256, &participant, grant, limit) {
                 Err(StoreError::Full(_)) => Err(Refusal::FederationFull { limit }.into()),
                 added => Ok(added.map(|()| count.saturating_add(1))?),
             }

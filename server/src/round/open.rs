@@ -34,7 +34,7 @@ impl Federation {
             received: None,
             phase: Phase::Open,
         };
-        self.records.insert_round(&round)?;
+        state.newest = Some(self.records.insert_round(state.newest.as_ref(), &round)?);
         let opened = Event::RoundOpened { round: id, base_version: round.base_version };
         state.newest_round = id;
         state.round = Some(round);
@@ -168,14 +168,25 @@ impl Federation {
         let latest = state.latest_model.version;
         let Some(round) = state.round.clone() else { return Ok(()) };
         if round.base_version != latest && !matches!(round.phase, Phase::Published { .. }) {
-            let phase = Phase::Abandoned { reason: AbandonReason::BaseReplaced };
-            let abandoned = RoundRecord { phase, received: Some(state.received), ..round.clone() };
+            let abandoned = base_replaced(&round, state.received);
             self.records.change_round(&round, &abandoned)?;
-            let closed = Event::RoundClosed { round: abandoned.id, reason: CloseReason::Instructor };
-            state.round = Some(abandoned);
-            self.refresh(state)?;
-            self.events.push(closed);
+            self.note_abandoned(state, abandoned)?;
         }
         Ok(())
     }
+
+    /// The round in `state` is `abandoned` in the records.
+    pub(super) fn note_abandoned(&self, state: &mut State, abandoned: RoundRecord) -> Result<(), RoundError> {
+        let closed = Event::RoundClosed { round: abandoned.id, reason: CloseReason::Instructor };
+        state.round = Some(abandoned);
+        self.refresh(state)?;
+        self.events.push(closed);
+        Ok(())
+    }
+}
+
+/// `round` with `received` updates, abandoned since its base is no longer the global model.
+pub(super) fn base_replaced(round: &RoundRecord, received: u32) -> RoundRecord {
+    let phase = Phase::Abandoned { reason: AbandonReason::BaseReplaced };
+    RoundRecord { phase, received: Some(received), ..round.clone() }
 }

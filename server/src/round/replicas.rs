@@ -42,7 +42,7 @@ impl Federation {
             let version = model.version;
             self.events.push(match model.parent {
                 Some(restored) => Event::ModelRolledBack { version, restored },
-                // By `emofed publish`.
+                // By a command, while this process was not connected.
                 None => Event::ModelPublished { version },
             });
         }

@@ -10,7 +10,7 @@ use emofed::protocol::{
 use super::lease::HeldLease;
 use super::models::latest_model;
 use super::{Federation, Refusal, RoundError};
-use crate::store::{ModelRecord, Phase, Records, RoundRecord};
+use crate::store::{ModelRecord, NewestRecord, Phase, Records, RoundRecord};
 
 /// How often a transition is tried when others are faster.
 const ATTEMPTS: u32 = 10;
@@ -27,6 +27,8 @@ pub(super) struct State {
     pub received: u32,
     /// The newest model over the backbone: the global model.
     pub latest_model: ModelRecord,
+    /// As it was before all else here was read: what is opened or published expects it so.
+    pub newest: Option<NewestRecord>,
     /// The newest version over any backbone; 0 before the first.
     pub newest_version: u64,
     /// The newest round's id; 0 before the first.
@@ -42,6 +44,7 @@ pub(super) struct State {
 impl State {
     /// Reads it from the records.
     pub fn load(records: &Records, backbone: &BackboneRef) -> Result<Self, RoundError> {
+        let newest = records.newest()?;
         let latest_model = latest_model(records, backbone)?.ok_or(Refusal::NoModel)?;
         let rounds = records.newest_rounds(None, RECENT_ROUNDS + 1)?;
         let round = rounds.first().filter(|round| !round.phase.is_over()).cloned();
@@ -51,6 +54,7 @@ impl State {
             lecture: records.lecture()?,
             received,
             latest_model,
+            newest,
             newest_version: records.newest_models(None, 1)?.first().map_or(0, |model| model.version),
             newest_round: rounds.first().map_or(0, |round| round.id),
             ended_rounds: rounds.iter().filter_map(ended).take(RECENT_ROUNDS).collect(),

@@ -8,12 +8,12 @@ use super::error::{RequestError, ServeError};
 use crate::clock::Clock;
 use crate::round::RoundError;
 use crate::secret;
-use crate::store::{AssistantRecord, CodeUse, CodeUsesRecord, FederationRecord, Records, StoreError};
+use crate::store::{AssistantRecord, CodeUse, CodeUsesRecord, FederationRecord, Grant, Records, StoreError};
 
 /// Seconds in a day.
 const DAY_S: u64 = 86_400;
 
-/// How often a use of the code is counted when other replicas are faster.
+/// How often somebody is admitted when other replicas are faster.
 const ATTEMPTS: u32 = 50;
 
 /// Most assistant instructors of a federation.
@@ -99,32 +99,36 @@ impl Admission {
         Ok(counted.filter(|counted| counted.join_code == code).map_or(0, |counted| counted.uses))
     }
 
-    /// Has `join` add a participant, with the count of uses to be stored with it, if uses are limited. Blocks on the store.
+    /// Has `join` add a participant who has `code`, with what the records need to have for that. Blocks on the store.
     ///
     /// # Errors
-    /// [`RequestError::JoinCodeUsedUp`], or `join` fails.
-    pub fn count_use(&self, join: impl Fn(Option<&CodeUse>) -> Result<(), ServeError>) -> Result<(), ServeError> {
-        if self.code_uses == 0 {
-            return join(None);
-        }
-        let _one_at_a_time = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The code admits nobody (any more), [`RequestError::JoinCodeUsedUp`], or `join` fails.
+    pub fn admit(&self, code: &str, join: impl Fn(&Grant) -> Result<(), ServeError>) -> Result<(), ServeError> {
+        let is_counted = self.code_uses > 0;
+        let _one_at_a_time = is_counted.then(|| self.counting.lock().unwrap_or_else(PoisonError::into_inner));
         let mut attempt = 1;
         loop {
-            let join_code = self.record().join_code;
-            let before = self.records.code_uses()?;
-            let counted = before.as_ref().filter(|counted| counted.join_code == join_code);
-            let uses = counted.map_or(0, |counted| counted.uses);
-            if uses >= self.code_uses {
-                return Err(RequestError::JoinCodeUsedUp.into());
-            }
-            let after = CodeUsesRecord { join_code, uses: uses + 1 };
-            match join(Some(&CodeUse { before, after })) {
+            let record = self.checked(code).map_err(RequestError::from)?;
+            let code_use = is_counted.then(|| self.next_use(&record.join_code)).transpose()?;
+            match join(&Grant { federation: record, code_use }) {
                 Err(ServeError::Round(RoundError::Store(error))) if error.is_conflict() && attempt < ATTEMPTS => {
-                    attempt += 1
+                    self.follow()?;
+                    attempt += 1;
                 }
                 joined => return joined,
             }
         }
+    }
+
+    /// The next use of `join_code`, if it may be used once more.
+    fn next_use(&self, join_code: &str) -> Result<CodeUse, ServeError> {
+        let before = self.records.code_uses()?;
+        let counted = before.as_ref().filter(|counted| counted.join_code == join_code);
+        let uses = counted.map_or(0, |counted| counted.uses);
+        if uses >= self.code_uses {
+            return Err(RequestError::JoinCodeUsedUp.into());
+        }
+        Ok(CodeUse { before, after: CodeUsesRecord { join_code: join_code.to_owned(), uses: uses + 1 } })
     }
 
     /// Reads the secrets again where another replica may have changed them. Blocks on the store.
@@ -155,11 +159,16 @@ impl Admission {
     /// # Errors
     /// It is not the federation's, or has expired.
     pub fn check_code(&self, code: &str) -> Result<(), CodeRefusal> {
+        self.checked(code).map(|_| ())
+    }
+
+    /// The secrets by which `code` admits.
+    fn checked(&self, code: &str) -> Result<FederationRecord, CodeRefusal> {
         let record = self.record();
         if !secret::same(&secret::normalized_code(code), &secret::normalized_code(&record.join_code)) {
             return Err(CodeRefusal::Wrong);
         }
-        if record.is_code_expired(self.clock.now_s()) { Err(CodeRefusal::Expired) } else { Ok(()) }
+        if record.is_code_expired(self.clock.now_s()) { Err(CodeRefusal::Expired) } else { Ok(record) }
     }
 
     /// Gives the federation a new code. The old one admits nobody any more; tokens stay valid. Blocks on the store's commit.

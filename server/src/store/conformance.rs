@@ -1,6 +1,10 @@
 //! What every store must do: both run the same functions.
 
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Barrier};
+
+use emofed::model::vfer::VferArchitecture;
+use emofed::protocol::{BlobRef, ModelOrigin};
 
 use super::*;
 
@@ -82,6 +86,97 @@ pub fn changes_at_once_are_all_there(stores: &[&dyn Store]) {
     });
     let sum = stores[0].get("sum").unwrap().unwrap();
     assert_eq!(std::str::from_utf8(&sum).unwrap(), (EACH * 2 * stores.len() as u32).to_string());
+}
+
+/// The round `id` over the version `base`.
+fn round(id: u64, base: u64) -> RoundRecord {
+    let (opened_at_s, deadline_s) = (0, 1);
+    let (strategy, received, phase) = (None, None, Phase::Open);
+    RoundRecord { id, base_version: base, minimum_clients: 3, opened_at_s, deadline_s, strategy, received, phase }
+}
+
+fn model(version: u64) -> ModelRecord {
+    ModelRecord {
+        version,
+        parent: None,
+        origin: ModelOrigin::Trained,
+        round: None,
+        num_clients: 0,
+        num_examples: None,
+        published_at_s: 0,
+        backbone_sha256: "b".to_owned(),
+        architecture: VferArchitecture::default(),
+        vfer: BlobRef { sha256: "v".to_owned(), size: 1 },
+        acceptance_report: None,
+        card: None,
+        strategy_state: None,
+    }
+}
+
+/// No round is opened over a model that is replaced in the same moment, whoever comes first.
+pub fn opening_and_publishing_exclude_one_another(stores: [Arc<dyn Store>; 2]) {
+    const TIMES: u64 = 30;
+    let [one, two] = stores.map(|store| Records::open(store).unwrap());
+    // One after the other, both from what was there before.
+    let first = one.insert_model(None, &model(1), None).unwrap();
+    let second = one.insert_round(Some(&first), &round(1, 1)).unwrap();
+    assert!(two.insert_model(Some(&first), &model(2), None).unwrap_err().is_conflict());
+    let third = two.insert_model(Some(&second), &model(2), None).unwrap();
+    assert!(one.insert_round(Some(&second), &round(2, 1)).unwrap_err().is_conflict());
+    assert!(one.insert_model(None, &model(3), None).unwrap_err().is_conflict());
+    assert_eq!(one.newest().unwrap(), Some(third.clone()));
+    assert_eq!(
+        (third, one.models().unwrap().len(), one.rounds().unwrap().len()),
+        (NewestRecord { round: 1, version: 2 }, 2, 1)
+    );
+    // A publication changes a round or nothing.
+    let (newest, open) = (two.newest().unwrap(), round(1, 1));
+    let other = RoundRecord { minimum_clients: 4, ..open.clone() };
+    let ended = RoundRecord { phase: Phase::Published { version: 3 }, ..open.clone() };
+    assert!(one.insert_model(newest.as_ref(), &model(3), Some((&other, &ended))).unwrap_err().is_conflict());
+    assert_eq!((one.newest().unwrap(), one.model(3).unwrap()), (newest.clone(), None));
+    one.insert_model(newest.as_ref(), &model(3), Some((&open, &ended))).unwrap();
+    assert_eq!(two.rounds().unwrap(), [ended]);
+    // At once.
+    let barrier = Barrier::new(2);
+    for time in 0..TIMES {
+        let newest = one.newest().unwrap().unwrap();
+        let (barrier, from) = (&barrier, Some(&newest));
+        let (opened, published) = std::thread::scope(|scope| {
+            let opened = scope.spawn(|| {
+                barrier.wait();
+                one.insert_round(from, &round(newest.round + 1, newest.version))
+            });
+            let published = scope.spawn(|| {
+                barrier.wait();
+                two.insert_model(from, &model(newest.version + 1), None)
+            });
+            (opened.join().unwrap(), published.join().unwrap())
+        });
+        for error in [&opened, &published].into_iter().filter_map(|done| done.as_ref().err()) {
+            assert!(error.is_conflict(), "{error}");
+        }
+        assert_eq!(u8::from(opened.is_ok()) + u8::from(published.is_ok()), 1, "time {time}");
+    }
+}
+
+/// Who joins by secrets that were changed meanwhile does not.
+pub fn a_join_expects_the_secrets_that_admitted(store: Arc<dyn Store>) {
+    let records = Records::open(store).unwrap();
+    let (join_code_expires_at_s, instructor_token_sha256) = (None, "i".to_owned());
+    let before = FederationRecord { join_code: "A".to_owned(), join_code_expires_at_s, instructor_token_sha256 };
+    let after = FederationRecord { join_code: "B".to_owned(), ..before.clone() };
+    records.change_federation(None, &before).unwrap();
+    let join = |token: &str, federation: &FederationRecord| {
+        let participant = ParticipantRecord { id: token.to_owned(), joined_at_s: None };
+        let grant = Grant { federation: federation.clone(), code_use: None };
+        records.insert_participant(token, &participant, Some(&grant), 10)
+    };
+    join("one", &before).unwrap();
+    records.change_federation(Some(&before), &after).unwrap();
+    assert!(matches!(join("two", &before), Err(StoreError::Conflict(_))));
+    join("two", &after).unwrap();
+    assert_eq!(records.participant_count().unwrap(), 2);
 }
 
 pub fn folders_are_listed(store: &dyn Store) {

@@ -8,9 +8,11 @@ mod access;
 mod conformance;
 mod embedded;
 mod federation_folders;
+mod objects;
 mod postgres;
 mod record;
 mod records;
+mod rounds;
 pub mod schema;
 
 use std::any::Any;
@@ -18,16 +20,17 @@ use std::io::Read;
 
 use tokio::sync::watch;
 
-pub use access::CodeUse;
+pub use access::{CodeUse, Grant};
 pub use embedded::EmbeddedStore;
 pub(crate) use embedded::folders::{is_unfinished, unfinished_folder};
 pub use federation_folders::{FederationFolders, link_object};
+pub use objects::{blob_name, update_name, updates_folder};
 pub use postgres::{PostgresSettings, PostgresStore};
 pub use record::{
-    AssistantRecord, BackboneRecord, CodeUsesRecord, FederationRecord, HostedRecord, ModelRecord, ParticipantRecord,
-    Phase, RoundRecord, SettingsRecord, UpdateRecord,
+    AssistantRecord, BackboneRecord, CodeUsesRecord, FederationRecord, HostedRecord, ModelRecord, NewestRecord,
+    ParticipantRecord, Phase, RoundRecord, SettingsRecord, UpdateRecord,
 };
-pub use records::{Records, blob_name, update_name, updates_folder};
+pub use records::Records;
 
 /// Why the store failed.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +120,9 @@ pub enum Write {
     },
 }
 
+/// The lease of who changes what a process reads only when it begins to serve.
+pub const SERVING: &str = "serving";
+
 /// Held by one process at a time, as long as it is kept: it saves others the same work. Nothing may rest on it.
 pub struct Lease(#[allow(dead_code, reason = "kept for its end")] Option<Box<dyn Any + Send>>);
 
@@ -154,7 +160,8 @@ pub trait Store: Send + Sync + 'static {
         false
     }
 
-    /// A number that changes with what other processes commit, where there can be any.
+    /// A number that changes with what other processes commit, where there can be any. From its first change on, as long as the store
+    /// is open, the lease [`SERVING`] is nobody's.
     fn changes(&self) -> Option<watch::Receiver<u64>> {
         None
     }

@@ -1,16 +1,21 @@
 //! Several replicas of one federation: processes over one Postgres and one folder of objects.
 
+use std::cell::Cell;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use emofed::protocol::{
-    ClientUpdate, CloseReason, Event, EventMessage, JoinCode, Problem, ProblemCode, RoundSettings, SAFETENSORS,
-    instructor_path, path,
+    ClientUpdate, CloseReason, Event, EventMessage, FederationStatus, JoinCode, Problem, ProblemCode, RoundPhase,
+    RoundSettings, SAFETENSORS, instructor_path, path,
 };
 use emofed::weights::Weights;
+use emofed_server::clock::SystemClock;
+use emofed_server::load::{Fault, run};
 use emofed_server::round::FederationBounds;
-use emofed_server::store::{PostgresSettings, PostgresStore, Records};
+use emofed_server::serve::{Admission, RequestError, ServeError};
+use emofed_server::store::{FederationRecord, Grant, PostgresSettings, PostgresStore, Records, Store as _};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use reqwest::Client;
@@ -18,6 +23,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::harness::{TestServer, delta, for_two, model as base_model, prepare_store};
+use super::load;
 use super::postgres::Postgres;
 use super::program::Program;
 use super::round_model::memory::Memory;
@@ -26,11 +32,13 @@ use super::round_model::memory::Memory;
 struct Shared {
     postgres: Postgres,
     folder: TempDir,
+    /// Lines of the configuration's section `limits`.
+    limits: String,
 }
 
 impl Shared {
     fn new() -> Self {
-        let shared = Self { postgres: Postgres::start(), folder: tempfile::tempdir().unwrap() };
+        let shared = Self { postgres: Postgres::start(), folder: tempfile::tempdir().unwrap(), limits: String::new() };
         prepare_store(Arc::new(shared.store()), &base_model());
         shared
     }
@@ -54,7 +62,15 @@ impl Shared {
         }
         let (url, blobs) = (self.postgres.url(), self.blobs());
         let shared = ["--store", &url, "--blobs", &blobs];
-        Program::start(&data, &[&shared, arguments].concat())
+        Program::start_limited(&data, &self.limits, &[&shared, arguments].concat())
+    }
+
+    /// What `emofed` says with these arguments and the shared store.
+    fn run(&self, arguments: &[&str]) -> String {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_emofed"));
+        command.args(arguments).env_clear().env("EMOFED_STORE", self.postgres.url()).env("EMOFED_BLOBS", self.blobs());
+        let output = command.current_dir(self.folder.path()).output().unwrap();
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     }
 
     /// Two of them.
@@ -89,6 +105,14 @@ async fn until<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) {
     while !is_so().await {
         assert!(since.elapsed() < Duration::from_secs(30), "{what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn until_sync(what: &str, is_so: impl Fn() -> bool) {
+    let since = Instant::now();
+    while !is_so() {
+        assert!(since.elapsed() < Duration::from_secs(30), "{what}");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -238,7 +262,15 @@ fn what_is_not_made_for_replicas_is_refused() {
     let first = shared.replica("a", None, &[]);
     let text = refused("c", &["--store", &url, "--blobs", &blobs]);
     assert!(text.contains("copy the file from the data folder of the replica"), "{text}");
+    // What a replica reads when it starts is not changed under it.
+    for command in [&["import", "lite", "nowhere"][..], &["publish", "nowhere"]] {
+        let changed = shared.run(&[command, &["--data", "d"]].concat());
+        assert!(changed.contains("replicas of this federation are running"), "{changed}");
+    }
     drop(first);
+    until_sync("a killed replica serves no more", || {
+        !shared.run(&["import", "lite", "nowhere", "--data", "d"]).contains("are running")
+    });
     let again = shared.replica("c", None, &["--new-instructor-token"]);
     assert!(shared.folder.path().join("c/instructor-token").is_file() && !again.instructor_token().is_empty());
 }
@@ -313,4 +345,205 @@ async fn no_more_join_than_may_whoever_they_ask() {
         .collect();
     assert_eq!(opened.filter(|opened| std::future::ready(*opened.as_ref().unwrap())).count().await, 1);
     assert_eq!(records.rounds().unwrap().len(), 1);
+}
+
+/// A round is open over the model that is the newest, however a restoration at the other replica falls.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_round_is_opened_over_a_model_that_is_replaced_at_the_same_time() {
+    const TIMES: usize = 200;
+    let memory = Arc::new(Memory::shared());
+    prepare_store(memory.clone(), &base_model());
+    let bounds = FederationBounds { shortest_round_s: 0, ..FederationBounds::default() };
+    let rounds = RoundSettings { continuous: false, ..for_two() };
+    let mut replicas = Vec::new();
+    for _ in 0..2 {
+        replicas.push(TestServer::start_over(memory.clone(), rounds.clone(), true, bounds).await);
+    }
+    let records = Records::open(memory).unwrap();
+    let [one, two] = [&replicas[0].federation, &replicas[1].federation];
+    let barrier = Barrier::new(2);
+    for _ in 0..TIMES {
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                barrier.wait();
+                one.open_round().unwrap();
+            });
+            scope.spawn(|| {
+                barrier.wait();
+                two.restore(1).unwrap();
+            });
+        });
+        let (round, model) =
+            (records.newest_rounds(None, 1).unwrap().remove(0), records.newest_models(None, 1).unwrap());
+        // What is open takes updates, which must not be lost; what is over was abandoned with the publication.
+        assert!(round.phase.is_over() || round.base_version == model[0].version, "{round:?} {}", model[0].version);
+        if !round.phase.is_over() {
+            one.restore(1).unwrap();
+        }
+        one.follow().unwrap();
+    }
+    assert_eq!(records.rounds().unwrap().len(), TIMES);
+}
+
+/// A class with the join code `A`, of which two replicas admit `uses` each code.
+fn admissions(records: &Records, uses: u32) -> [Admission; 2] {
+    let record = FederationRecord {
+        join_code: "A".to_owned(),
+        join_code_expires_at_s: None,
+        instructor_token_sha256: String::new(),
+    };
+    records.put_federation(&record).unwrap();
+    [(); 2].map(|()| Admission::new(records.clone(), Arc::new(SystemClock), record.clone(), 1).with_code_uses(uses))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_admits_nobody_once_it_is_renewed_and_no_more_than_it_may() {
+    const USES: u32 = 5;
+    let shared = Shared::new();
+    let bounds = FederationBounds::default();
+    let mut replicas = Vec::new();
+    for _ in 0..2 {
+        replicas.push(TestServer::start_over(Arc::new(shared.store()), for_two(), true, bounds).await);
+    }
+    let federations = [replicas[0].federation.clone(), replicas[1].federation.clone()];
+    let records = federations[0].records().clone();
+    tokio::task::spawn_blocking(move || {
+        // Renewed at the other replica between the check of the code and the commit.
+        let [one, two] = admissions(&records, 0);
+        let renewals = Cell::new(0);
+        let refused = one.admit("A", |grant| {
+            if renewals.replace(1) == 0 {
+                two.renew_code().unwrap();
+            }
+            Ok(federations[0].add_participant("late", "late".to_owned(), Some(grant))?)
+        });
+        assert!(matches!(refused, Err(ServeError::Request(RequestError::WrongJoinCode))), "{refused:?}");
+        assert_eq!(records.participant_count().unwrap(), 0);
+        // Used at both at once.
+        let admissions = admissions(&records, USES);
+        let joined = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for who in 0..16 {
+                let (admission, federation, joined) = (&admissions[who % 2], &federations[who % 2], &joined);
+                scope.spawn(move || {
+                    let (token, id) = (format!("token{who}"), format!("p{who}"));
+                    let add = |grant: &Grant| Ok(federation.add_participant(&token, id.clone(), Some(grant))?);
+                    match admission.admit("A", add) {
+                        Ok(()) => joined.fetch_add(1, Ordering::SeqCst),
+                        Err(ServeError::Request(RequestError::JoinCodeUsedUp)) => 0,
+                        Err(error) => panic!("{error}"),
+                    }
+                });
+            }
+        });
+        assert_eq!((joined.into_inner(), records.participant_count().unwrap()), (USES, USES));
+        assert_eq!(admissions.map(|admission| admission.join_code().unwrap().uses_left), [Some(0); 2]);
+    })
+    .await
+    .unwrap();
+}
+
+/// Who aggregates holds a lease of the database's; when it dies, another goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_round_is_aggregated_by_another_when_who_has_the_lease_dies() {
+    let shared = Shared::new();
+    let (a, b) = shared.two(&["--minimum-clients", "3"]);
+    let held = shared.store();
+    let lease = held.lease("aggregation").unwrap().unwrap();
+    let clients = a.clients(3).await;
+    for (token, update) in &clients {
+        assert_eq!(a.put(token, update).await, Some(200));
+    }
+    let aggregating = |status: FederationStatus| status.rounds[0].phase == RoundPhase::Aggregating;
+    until("the round closes", || async { aggregating(b.status().await) }).await;
+    // Both look again each second, and leave it to who has the lease.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert_eq!((a.manifest().await.model.version, b.manifest().await.model.version), (1, 1));
+    a.kill();
+    drop((lease, held));
+    until("B aggregates", || async { b.manifest().await.model.version == 2 }).await;
+    assert_eq!(b.status().await.models[0].num_clients, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shared_store_is_backed_up_while_replicas_run_and_restored_as_another_federation() {
+    let shared = Shared::new();
+    let (a, b) = shared.two(&["--minimum-clients", "3"]);
+    let clients = a.clients(3).await;
+    for ((token, update), replica) in clients.iter().zip([&a, &b]) {
+        assert_eq!(replica.put(token, update).await, Some(200));
+    }
+    let told = shared.run(&["backup", "class.tar", "--data", "a"]);
+    assert!(shared.folder.path().join("class.tar").is_file(), "{told}");
+    let (code, instructor) = (a.code().to_owned(), a.instructor_token().to_owned());
+    drop((a, b));
+    let told = shared.run(&["restore", "class.tar", "--data", "r", "--federation", "again"]);
+    assert!(told.contains("round 1 goes on with 2 updates"), "{told}");
+    let told = shared.run(&["restore", "class.tar", "--data", "r", "--federation", "again"]);
+    assert!(told.contains("error"), "it is not restored over a federation: {told}");
+    let restored = shared.replica("r", None, &["--federation", "again"]);
+    assert_eq!((restored.code(), restored.instructor_token()), (code.as_str(), instructor.as_str()));
+    let (token, update) = &clients[2];
+    assert_eq!(restored.put(token, update).await, Some(200));
+    until("the round ends", || async { restored.manifest().await.model.version == 2 }).await;
+    assert_eq!(restored.status().await.models[0].num_clients, 3);
+}
+
+#[test]
+fn a_configuration_is_checked_with_the_shared_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("emofed.toml");
+    std::fs::write(&config, "name = \"class\"\n").unwrap();
+    let check = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_emofed"));
+        let output = command.arg("check-config").arg(&config).args(arguments).env_clear().output().unwrap();
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        (output.status.success(), text)
+    };
+    let store = ["--store", "postgres://emofed:secret@db.example/emofed", "--blobs", "file:///srv/emofed"];
+    let (is_good, text) = check(&store);
+    assert!(is_good && text.contains("objects in file:///srv/emofed") && !text.contains("secret"), "{text}");
+    let wrong = |arguments: &[&str], told: &str| {
+        let (is_good, text) = check(arguments);
+        assert!(!is_good && text.contains(told), "{text}");
+    };
+    wrong(&store[..2], "--blobs");
+    wrong(&["--store", "mysql://x", "--blobs", "file:///x"], "Postgres");
+    wrong(&[&store[..2], &["--blobs", "ftp://x"]].concat(), "s3://BUCKET");
+    wrong(&[&store[..], &["--federation", "a/b"]].concat(), "federation");
+    wrong(&[&store[..], &["--operator"]].concat(), "--federation NAME");
+}
+
+/// A class whose participants begin at two replicas, one of which is killed in the middle of the round. Every update that was
+/// acknowledged is in the model, once.
+async fn crowd(clients: usize) {
+    let limits = format!("max_participants = {}\nconnections_per_address = {}\n", clients + 10, 4 * clients + 100);
+    let shared = Shared { limits, ..Shared::new() };
+    let (a, b) = shared.two(&["--minimum-clients", &clients.to_string()]);
+    let origins = vec![a.url(""), b.url("")];
+    let settings = load::settings(origins, a.code(), clients, vec![(Fault::Duplicate, 0.1)]);
+    let mut a = Some(a);
+    let report = run(settings, |progress| {
+        if progress.acknowledged > clients / 3 {
+            a.take().into_iter().for_each(Program::kill);
+        }
+    });
+    let report = report.await.unwrap();
+    println!("{report}");
+    assert!(a.is_none(), "it was killed in the middle of the round");
+    assert!(report.is_as_expected(1), "{report}");
+    assert_eq!((report.acknowledged[&1] as usize, report.counted[&1] as usize), (clients, clients));
+    assert_eq!(b.status().await.rounds.last().unwrap().received as usize, clients);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_update_of_a_crowd_counts_once_when_a_replica_is_killed() {
+    crowd(60).await;
+}
+
+/// `cargo test --release -p emofed-server --test protocol a_crowd_of_a_thousand -- --ignored --nocapture` prints its figures.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes a minute"]
+async fn a_crowd_of_a_thousand_and_a_replica_that_is_killed() {
+    crowd(1_000).await;
 }

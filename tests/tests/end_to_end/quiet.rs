@@ -42,8 +42,12 @@ async fn requests_follow_the_schedule_and_little_is_read_out() {
     }
     // The browser itself looks some time after a page or a worker has loaded whether the service worker is a newer one.
     let scheduled = [path::MANIFEST, "/service-worker.js"];
-    let other: Vec<&str> =
-        exchanges.iter().filter(|e| e.at > from).map(|e| e.url.path()).filter(|path| !scheduled.contains(path)).collect();
+    let other: Vec<&str> = exchanges
+        .iter()
+        .filter(|e| e.at > from)
+        .map(|e| e.url.path())
+        .filter(|path| !scheduled.contains(path))
+        .collect();
     assert!(other.is_empty(), "asked for besides: {other:?}");
 
     let announcements: Vec<String> = student.browser().script("return emofedAnnouncements").await;

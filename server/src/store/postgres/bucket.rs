@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{TryStreamExt as _, stream};
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
@@ -39,9 +39,9 @@ impl Bucket {
     /// # Errors
     /// It is neither, or the folder cannot be used.
     pub fn open(url: &str, federation: &str) -> Result<Self, StoreError> {
-        let told = |reason: String| StoreError::Settings(format!("the objects cannot be kept in {url}: {reason}"));
-        if let Some(folder) = url.strip_prefix("file://").filter(|folder| folder.starts_with('/')) {
-            let folder = PathBuf::from(folder).join(federation);
+        let told = |error: String| misplaced(url, &error);
+        if let Some(folder) = folder(url) {
+            let folder = folder.join(federation);
             let mut private = std::fs::DirBuilder::new();
             private.recursive(true);
             #[cfg(unix)]
@@ -50,14 +50,22 @@ impl Bucket {
             let local = LocalFileSystem::new_with_prefix(&folder).map_err(|error| told(error.to_string()))?;
             return Ok(Self { objects: Arc::new(local.with_fsync(true)), folder: Some(folder) });
         }
-        let Some(path) = url.strip_prefix("s3://") else {
-            return Err(told("name file:///FOLDER or s3://BUCKET/PREFIX".to_owned()));
-        };
-        let prefix = path.split_once('/').map_or("", |(_, prefix)| prefix).trim_matches('/');
-        let bucket = AmazonS3Builder::from_env().with_url(url).build().map_err(|error| told(error.to_string()))?;
+        let bucket = s3(url)?;
+        let prefix = url.trim_start_matches("s3://").split_once('/').map_or("", |(_, prefix)| prefix).trim_matches('/');
         let prefix = Path::parse(format!("{prefix}/{federation}").trim_start_matches('/'))
             .map_err(|error| told(error.to_string()))?;
         Ok(Self { objects: Arc::new(PrefixStore::new(bucket, prefix)), folder: None })
+    }
+
+    /// Checks that `url` names a folder or a bucket, of which nothing is asked.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn check(url: &str) -> Result<(), StoreError> {
+        if folder(url).is_none() {
+            s3(url)?;
+        }
+        Ok(())
     }
 
     pub async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
@@ -137,6 +145,23 @@ impl Bucket {
         }
         Ok(())
     }
+}
+
+/// The folder that `url` names, if it does.
+fn folder(url: &str) -> Option<PathBuf> {
+    url.strip_prefix("file://").filter(|folder| folder.starts_with('/')).map(PathBuf::from)
+}
+
+/// The bucket that `url` names.
+fn s3(url: &str) -> Result<AmazonS3, StoreError> {
+    if !url.starts_with("s3://") {
+        return Err(misplaced(url, "name file:///FOLDER or s3://BUCKET/PREFIX"));
+    }
+    AmazonS3Builder::from_env().with_url(url).build().map_err(|error| misplaced(url, &error.to_string()))
+}
+
+fn misplaced(url: &str, reason: &str) -> StoreError {
+    StoreError::Settings(format!("the objects cannot be kept in {url}: {reason}"))
 }
 
 /// The folder of the copies called `id`.

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio_postgres::AsyncMessage;
+use tokio_postgres::types::Type;
 
 use super::pool::{Pool, failed};
 use super::{CHANNEL, Place};
-use crate::store::StoreError;
+use crate::store::{SERVING, StoreError};
 
 /// After how long a connection that broke is made again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -34,6 +35,10 @@ async fn hear(pool: &Pool, place: &Place, changes: &watch::Sender<u64>) -> Resul
             }
         })
         .await?;
+    // Shared by all who listen: who wants it alone has to wait until nobody does.
+    let serving = "select pg_advisory_lock_shared(hashtextextended($1, 0))";
+    let name = place.lease(SERVING);
+    client.query_typed(serving, &[(&name, Type::TEXT)]).await.map_err(|error| failed(&error))?;
     client.batch_execute(&format!("listen {CHANNEL}")).await.map_err(|error| failed(&error))?;
     tracing::debug!("listening to other replicas");
     changes.send_modify(|count| *count += 1);

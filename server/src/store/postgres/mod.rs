@@ -9,7 +9,7 @@ mod listen;
 mod pool;
 mod snapshot;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
 use tokio_postgres::Row;
@@ -47,33 +47,58 @@ struct Place {
     replica: String,
 }
 
+impl Place {
+    /// What the advisory lock of a lease is named by.
+    fn lease(&self, name: &str) -> String {
+        format!("{}/lease/{name}", self.federation)
+    }
+}
+
+impl PostgresSettings {
+    /// Checks whatever can be known without a connection.
+    ///
+    /// # Errors
+    /// The settings make no sense.
+    pub fn check(&self) -> Result<(), StoreError> {
+        self.check_name()?;
+        Pool::new(&self.url)?;
+        Bucket::check(&self.blobs)
+    }
+
+    fn check_name(&self) -> Result<(), StoreError> {
+        let name = &self.federation;
+        let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if name.is_empty() || name.len() > 64 || !is_name {
+            let told = format!("`{name}` is no name of a federation: it has up to 64 letters, digits and `-`");
+            return Err(StoreError::Settings(told));
+        }
+        Ok(())
+    }
+}
+
 /// A federation in Postgres.
 pub struct PostgresStore {
     bridge: Arc<Bridge>,
     pool: Arc<Pool>,
     bucket: Bucket,
     place: Place,
-    changes: watch::Receiver<u64>,
+    /// Once this process listens to the others.
+    changes: OnceLock<watch::Receiver<u64>>,
 }
 
 impl PostgresStore {
-    /// Connects to the database, makes its table if need be, and begins to listen.
+    /// Connects to the database, and makes its table if need be.
     ///
     /// # Errors
     /// The settings make no sense, or the database or the objects cannot be reached.
     pub fn open(settings: &PostgresSettings) -> Result<Self, StoreError> {
+        settings.check_name()?;
         let federation = settings.federation.clone();
-        let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if federation.is_empty() || federation.len() > 64 || !is_name(&federation) {
-            let told = format!("`{federation}` is no name of a federation: it has up to 64 letters, digits and `-`");
-            return Err(StoreError::Settings(told));
-        }
         let replica = secret::id().map_err(|error| StoreError::Database(error.to_string()))?;
         let (bridge, pool) = (Arc::new(Bridge::start()?), Arc::new(Pool::new(&settings.url)?));
         let bucket = Bucket::open(&settings.blobs, &federation)?;
         let place = Place { federation, replica };
-        let (sender, changes) = watch::channel(0);
-        let store = Self { bridge, pool, bucket, place, changes };
+        let store = Self { bridge, pool, bucket, place, changes: OnceLock::new() };
         store.with_client(|mut client| async move {
             // Of two that make the table at once, one would fail.
             let transaction = client.transaction().await.map_err(|error| failed(&error))?;
@@ -84,7 +109,6 @@ impl PostgresStore {
         })?;
         let bucket = store.bucket.clone();
         store.bridge.run_long(async move { bucket.drop_old_copies().await })?;
-        store.bridge.spawn(listen::listen(store.pool.clone(), store.place.clone(), sender));
         Ok(store)
     }
 
@@ -184,11 +208,16 @@ impl Store for PostgresStore {
     }
 
     fn changes(&self) -> Option<watch::Receiver<u64>> {
-        Some(self.changes.clone())
+        let listen = || {
+            let (sender, changes) = watch::channel(0);
+            self.bridge.spawn(listen::listen(self.pool.clone(), self.place.clone(), sender));
+            changes
+        };
+        Some(self.changes.get_or_init(listen).clone())
     }
 
     fn lease(&self, name: &str) -> Result<Option<Lease>, StoreError> {
-        let (pool, name) = (self.pool.clone(), format!("{}/lease/{name}", self.place.federation));
+        let (pool, name) = (self.pool.clone(), self.place.lease(name));
         self.bridge.run(async move {
             // A connection of its own: the lease ends with it, also when the process is killed.
             let client = pool.connect(|_| {}).await?;

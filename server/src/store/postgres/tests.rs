@@ -1,8 +1,9 @@
 //! What every store must do, and what is particular to a database and to several replicas.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::conformance;
+use super::super::{SERVING, conformance};
 use super::*;
 
 #[path = "../../../tests/protocol/postgres.rs"]
@@ -39,6 +40,9 @@ fn conforms() {
     assert_eq!(copies, 0, "the copies of a snapshot go with it");
     let (one, two) = (open(&postgres, folder.path(), "shared"), open(&postgres, folder.path(), "shared"));
     conformance::changes_at_once_are_all_there(&[&one, &two]);
+    let both = ["rounds"; 2].map(|name| Arc::new(open(&postgres, folder.path(), name)) as Arc<dyn Store>);
+    conformance::opening_and_publishing_exclude_one_another(both);
+    conformance::a_join_expects_the_secrets_that_admitted(Arc::new(open(&postgres, folder.path(), "joins")));
     assert_eq!(open(&postgres, folder.path(), "other").scan("").unwrap(), [], "federations share no record");
 }
 
@@ -46,10 +50,15 @@ fn put(store: &PostgresStore, key: &str) -> Result<(), StoreError> {
     store.commit(&[Write::Put { key: key.into(), value: b"1".to_vec() }])
 }
 
+/// What this store has heard so far.
+fn heard(store: &PostgresStore) -> u64 {
+    *store.changes().unwrap().borrow()
+}
+
 /// Waits for another count of changes than `before`.
 fn wait_for_change(store: &PostgresStore, before: u64) -> u64 {
     for _ in 0..200 {
-        let now = *store.changes.borrow();
+        let now = heard(store);
         if now != before {
             return now;
         }
@@ -67,15 +76,52 @@ fn others_are_heard_also_after_the_database_was_away() {
     let own = wait_for_change(&two, 0);
     put(&elsewhere, "k").unwrap();
     put(&two, "k").unwrap();
-    let heard = wait_for_change(&one, 1);
-    assert_eq!((heard, *two.changes.borrow()), (2, own), "neither oneself nor another federation is heard");
+    let before = wait_for_change(&one, 1);
+    assert_eq!((before, heard(&two)), (2, own), "neither oneself nor another federation is heard");
     postgres.crash();
     assert!(matches!(put(&two, "l"), Err(StoreError::Database(_))));
     assert!(matches!(one.check_health(), Err(StoreError::Database(_))));
     postgres.run();
     put(&two, "l").unwrap();
-    wait_for_change(&one, heard);
+    wait_for_change(&one, before);
     assert!(one.get("k").unwrap().is_some() && one.get("l").unwrap().is_some());
+}
+
+/// The connection that listens ends alone, all others stay.
+#[test]
+fn others_are_heard_again_after_the_listening_connection_was_lost() {
+    let (postgres, folder) = (Postgres::start(), tempfile::tempdir().unwrap());
+    let (one, two) = (open(&postgres, folder.path(), "a"), open(&postgres, folder.path(), "a"));
+    let before = wait_for_change(&one, 0);
+    let end = "select pg_terminate_backend(pid)::text from pg_stat_activity where $1 <> '' and query ilike 'listen %'";
+    assert_eq!(one.query(end, Vec::new(), None).unwrap().len(), 1);
+    put(&two, "missed").unwrap();
+    let again = wait_for_change(&one, before);
+    // What was missed may be heard apart from the connection's being there again.
+    std::thread::sleep(Duration::from_millis(300));
+    let again = again.max(heard(&one));
+    put(&two, "heard").unwrap();
+    wait_for_change(&one, again);
+}
+
+#[test]
+fn who_serves_is_in_the_way_of_who_must_be_alone() {
+    let (postgres, folder) = (Postgres::start(), tempfile::tempdir().unwrap());
+    let [one, two, command] = ["a"; 3].map(|name| open(&postgres, folder.path(), name));
+    drop(command.lease(SERVING).unwrap().unwrap());
+    let freed = |is_free: bool| {
+        (0..200).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            command.lease(SERVING).unwrap().is_some() == is_free
+        })
+    };
+    assert!(freed(true));
+    wait_for_change(&one, 0);
+    wait_for_change(&two, 0);
+    drop(one);
+    assert!(command.lease(SERVING).unwrap().is_none(), "one of two still serves");
+    drop(two);
+    assert!(freed(true), "none serves any more");
 }
 
 #[test]
@@ -136,10 +182,12 @@ fn settings_that_make_no_sense_are_told() {
         (settings(good, "ftp://x", "a"), "s3://BUCKET"),
         (settings(good, "file:///tmp/x", "../a"), "federation"),
     ] {
-        let error = PostgresStore::open(&settings).err().unwrap();
-        assert!(matches!(error, StoreError::Settings(_)) && error.to_string().contains(named), "{error}");
+        for error in [PostgresStore::open(&settings).err().unwrap(), settings.check().unwrap_err()] {
+            assert!(matches!(error, StoreError::Settings(_)) && error.to_string().contains(named), "{error}");
+        }
     }
     let folder = tempfile::tempdir().unwrap();
     let blobs = format!("file://{}", folder.path().display());
+    settings(good, &blobs, "a").check().unwrap();
     assert!(matches!(PostgresStore::open(&settings(good, &blobs, "a")), Err(StoreError::Database(_))));
 }
