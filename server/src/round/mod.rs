@@ -20,6 +20,7 @@ mod snapshot;
 mod state;
 mod stored_updates;
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use emofed::learning::Recipe;
@@ -53,6 +54,8 @@ pub struct Federation {
     events: EventLog,
     /// Held by whatever changes a round or a model: transitions happen one at a time.
     transitions: Mutex<State>,
+    /// Updates that this process has committed beside others.
+    committed: AtomicU64,
     snapshot: RwLock<Arc<Snapshot>>,
     members: Members,
 }
@@ -102,6 +105,7 @@ impl Federation {
             acceptance,
             events,
             transitions: Mutex::new(state),
+            committed: AtomicU64::new(0),
             snapshot: RwLock::new(Arc::new(snapshot)),
             members: Members::new(participants),
         };

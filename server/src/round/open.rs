@@ -1,8 +1,10 @@
 //! Open: takes updates, each validated and durable before it counts.
 
+use std::sync::atomic::Ordering;
+
 use emofed::protocol::{AbandonReason, ClientUpdate, CloseReason, Event, UpdateReceipt, sha256_hex};
 
-use super::state::State;
+use super::state::{ATTEMPTS, State};
 use super::{Federation, Refusal, RoundError};
 use crate::store::{Phase, RoundRecord, UpdateRecord, update_name};
 
@@ -52,7 +54,12 @@ impl Federation {
     pub fn submit(&self, participant: &str, round: u64, body: &[u8]) -> Result<UpdateReceipt, RoundError> {
         let receipt = UpdateReceipt { round, sha256: sha256_hex(body) };
         // Taken before the records are asked: an update that made its round close is in them by then.
-        let snapshot = self.snapshot();
+        let mut snapshot = self.snapshot();
+        if round > snapshot.rounds && self.records.store().is_shared() {
+            // Opened by another replica a moment ago.
+            self.fresh_transition(|_| Ok(()))?;
+            snapshot = self.snapshot();
+        }
         // A repeated body is acknowledged again even when its round is over: the first answer may have got lost.
         if let Some(known) = self.records.update(round, participant)? {
             return self.repeated(&known, receipt);
@@ -74,12 +81,17 @@ impl Federation {
             sha256: receipt.sha256.clone(),
             num_examples: update.num_examples,
         };
+        if self.records.store().is_shared() {
+            let counted = self.count_beside_others(round, &record);
+            // The same body may be accepted by another replica in a moment, so that the object stays as long as that can be, and goes with
+            // its round.
+            if matches!(counted, Err(RoundError::Refused(_))) && self.is_over(round)? {
+                self.records.store().delete_object(&object)?;
+            }
+            return counted.map(|()| receipt);
+        }
         self.transition(|state| {
             let result = self.count_in(state, round, &record);
-            // Another replica was faster, and this is tried again; or the commit may hold in a moment, though nothing is seen of it.
-            if matches!(&result, Err(RoundError::Store(error)) if error.is_conflict() || self.records.store().is_shared()) {
-                return result;
-            }
             // Nobody will read the object if the round has ended meanwhile, or if another body was faster.
             let is_wanted = state.round.as_ref().is_some_and(|current| current.id == round && !current.phase.is_over())
                 && self.records.update(round, participant)?.is_some_and(|known| known.sha256 == receipt.sha256);
@@ -104,6 +116,54 @@ impl Federation {
         self.snapshot().count(state.received);
         self.events.count(round, state.received);
         Ok(())
+    }
+
+    /// Counts an update where other processes do so, too. Uploads do not wait for one another: whether the update counts is for the
+    /// conditions of its transaction to decide, and how many there are is counted afterwards, once for all that came meanwhile.
+    fn count_beside_others(&self, round: u64, record: &UpdateRecord) -> Result<(), RoundError> {
+        let mut attempt = 1;
+        loop {
+            let is_open = |open: &RoundRecord| open.id == round && open.phase == Phase::Open;
+            let open = self.transition(|state| Ok(state.round.clone().filter(is_open)))?;
+            let open = open.ok_or(Refusal::RoundNotOpen { round })?;
+            match self.records.insert_update(&open, record) {
+                Ok(()) => break,
+                Err(error) if error.is_conflict() && attempt < ATTEMPTS => attempt += 1,
+                Err(error) => {
+                    // The commit may hold.
+                    self.distrust_state();
+                    return Err(error.into());
+                }
+            }
+            if let Some(known) = self.records.update(round, &record.participant)? {
+                let receipt = UpdateReceipt { round, sha256: record.sha256.clone() };
+                return self.repeated(&known, receipt).map(|_| ());
+            }
+            self.fresh_transition(|_| Ok(()))?;
+        }
+        let own = self.committed.fetch_add(1, Ordering::SeqCst) + 1;
+        let counted = self.transition(|state| {
+            let all = self.committed.load(Ordering::SeqCst);
+            if state.counted < own
+                && state.round.as_ref().is_some_and(|open| open.id == round && open.phase == Phase::Open)
+            {
+                state.received = self.records.update_count(round)?;
+                state.counted = all;
+                self.snapshot().count(state.received);
+                self.events.count(round, state.received);
+            }
+            Ok(())
+        });
+        if let Err(error) = counted {
+            // It is acknowledged all the same: it is in the records, which are read again.
+            tracing::warn!(%error, round, "updates are not counted; counting again");
+        }
+        Ok(())
+    }
+
+    fn is_over(&self, round: u64) -> Result<bool, RoundError> {
+        let newest = self.records.newest_rounds(Some(round.saturating_add(1)), 1)?;
+        Ok(newest.first().is_some_and(|newest| newest.id == round && newest.phase.is_over()))
     }
 
     fn repeated(&self, known: &UpdateRecord, receipt: UpdateReceipt) -> Result<UpdateReceipt, RoundError> {

@@ -13,7 +13,7 @@ use super::{Federation, Refusal, RoundError};
 use crate::store::{ModelRecord, NewestRecord, Phase, Records, RoundRecord};
 
 /// How often a transition is tried when others are faster.
-const ATTEMPTS: u32 = 10;
+pub(super) const ATTEMPTS: u32 = 10;
 
 /// A copy of what the records say. One transition at a time changes both.
 pub(super) struct State {
@@ -25,6 +25,8 @@ pub(super) struct State {
     pub round: Option<RoundRecord>,
     /// Its updates.
     pub received: u32,
+    /// Up to which of the updates that this process committed, as [`Federation`] numbers them, those were counted.
+    pub counted: u64,
     /// The newest model over the backbone: the global model.
     pub latest_model: ModelRecord,
     /// As it was before all else here was read: what is opened or published expects it so.
@@ -53,6 +55,7 @@ impl State {
             changes: records.settings()?,
             lecture: records.lecture()?,
             received,
+            counted: 0,
             latest_model,
             newest,
             newest_version: records.newest_models(None, 1)?.first().map_or(0, |model| model.version),
@@ -110,9 +113,14 @@ impl Federation {
         change: impl FnMut(&mut State) -> Result<T, RoundError>,
     ) -> Result<T, RoundError> {
         if self.records.store().is_shared() {
-            self.transitions.lock().unwrap_or_else(PoisonError::into_inner).is_uncertain = true;
+            self.distrust_state();
         }
         self.transition(change)
+    }
+
+    /// Has the records read again before anything else happens.
+    pub(super) fn distrust_state(&self) {
+        self.transitions.lock().unwrap_or_else(PoisonError::into_inner).is_uncertain = true;
     }
 
     fn read_again_if_uncertain(&self, state: &mut State) -> Result<(), RoundError> {
@@ -125,6 +133,7 @@ impl Federation {
         self.refresh(&now)?;
         self.announce(state, &now);
         now.lease = std::mem::take(&mut state.lease);
+        now.counted = state.counted;
         *state = now;
         Ok(())
     }

@@ -25,3 +25,4 @@ mod stage;
 mod strategies;
 mod tls;
 mod updates;
+mod uploads;

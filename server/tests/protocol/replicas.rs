@@ -13,7 +13,7 @@ use emofed::protocol::{
 use emofed::weights::Weights;
 use emofed_server::clock::SystemClock;
 use emofed_server::load::{Fault, run};
-use emofed_server::round::FederationBounds;
+use emofed_server::round::{FederationBounds, Refusal, RoundError};
 use emofed_server::serve::{Admission, RequestError, ServeError};
 use emofed_server::store::{FederationRecord, Grant, PostgresSettings, PostgresStore, Records, Store as _};
 use futures::StreamExt as _;
@@ -29,7 +29,7 @@ use super::program::Program;
 use super::round_model::memory::Memory;
 
 /// A database and a folder for objects, with a federation that can be served.
-struct Shared {
+pub(super) struct Shared {
     postgres: Postgres,
     folder: TempDir,
     /// Lines of the configuration's section `limits`.
@@ -38,8 +38,13 @@ struct Shared {
 
 impl Shared {
     fn new() -> Self {
+        Self::over(&base_model())
+    }
+
+    /// The same with another first model.
+    pub(super) fn over(base: &Weights) -> Self {
         let shared = Self { postgres: Postgres::start(), folder: tempfile::tempdir().unwrap(), limits: String::new() };
-        prepare_store(Arc::new(shared.store()), &base_model());
+        prepare_store(Arc::new(shared.store()), base);
         shared
     }
 
@@ -53,7 +58,7 @@ impl Shared {
     }
 
     /// Starts the replica called `name`, which gets the instructor's token of the replica `first`.
-    fn replica(&self, name: &str, first: Option<&str>, arguments: &[&str]) -> Program {
+    pub(super) fn replica(&self, name: &str, first: Option<&str>, arguments: &[&str]) -> Program {
         let data = self.folder.path().join(name);
         std::fs::create_dir_all(&data).unwrap();
         if let Some(first) = first {
@@ -74,7 +79,7 @@ impl Shared {
     }
 
     /// Two of them.
-    fn two(&self, arguments: &[&str]) -> (Program, Program) {
+    pub(super) fn two(&self, arguments: &[&str]) -> (Program, Program) {
         (self.replica("a", None, arguments), self.replica("b", Some("a"), arguments))
     }
 }
@@ -546,4 +551,31 @@ async fn every_update_of_a_crowd_counts_once_when_a_replica_is_killed() {
 #[ignore = "takes a minute"]
 async fn a_crowd_of_a_thousand_and_a_replica_that_is_killed() {
     crowd(1_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_update_is_taken_or_refused_by_what_the_records_say_not_by_what_was_heard() {
+    let memory = Arc::new(Memory::shared());
+    prepare_store(memory.clone(), &base_model());
+    let bounds = FederationBounds { shortest_round_s: 0, ..FederationBounds::default() };
+    let rounds = RoundSettings { continuous: false, ..for_two() };
+    let mut replicas = Vec::new();
+    for _ in 0..2 {
+        replicas.push(TestServer::start_over(memory.clone(), rounds.clone(), true, bounds).await);
+    }
+    let [one, two] = [&replicas[0].federation, &replicas[1].federation];
+    let body = |value: f32| ClientUpdate { round: 1, base_version: 1, num_examples: 1, delta: delta(value) }.encode();
+    one.open_round().unwrap();
+    two.submit("p0", 1, &body(0.1)).unwrap();
+    one.submit("p1", 1, &body(0.2)).unwrap();
+    let other = two.submit("p1", 1, &body(0.3));
+    assert!(matches!(other, Err(RoundError::Refused(Refusal::AlreadyReceived { round: 1 }))), "{other:?}");
+    one.advance().unwrap();
+    assert_eq!(one.snapshot().manifest.model.version, 2);
+    // Two has not heard that the round is over, and keeps nothing of who is late.
+    assert_eq!(two.snapshot().manifest.round.as_ref().map(|round| round.id), Some(1));
+    let late = two.submit("p2", 1, &body(0.4));
+    assert!(matches!(late, Err(RoundError::Refused(Refusal::RoundNotOpen { round: 1 }))), "{late:?}");
+    assert_eq!(memory.folders("updates").unwrap(), Vec::<String>::new());
+    assert_eq!(Records::open(memory).unwrap().models().unwrap()[1].num_clients, 2);
 }

@@ -1,11 +1,11 @@
-//! A commit: one transaction, with its conditions, and the word to the other replicas.
+//! A commit: one transaction, with its conditions.
 
 use tokio_postgres::IsolationLevel;
 use tokio_postgres::Transaction;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::Type;
 
+use super::Place;
 use super::pool::{Pooled, failed};
-use super::{CHANNEL, Place};
 use crate::store::{StoreError, Write, end_of};
 
 /// Makes all `writes` or none.
@@ -17,11 +17,6 @@ pub(super) async fn commit(client: &mut Pooled, place: &Place, writes: &[Write])
     let transaction = transaction.map_err(|error| failed(&error))?;
     for write in writes {
         make(&transaction, place, writes, write).await?;
-    }
-    if writes.iter().any(|write| !matches!(write, Write::Expect { .. } | Write::AtMost { .. })) {
-        let payload = format!("{} {}", place.replica, place.federation);
-        let values: [(&(dyn ToSql + Sync), Type); 2] = [(&CHANNEL, Type::TEXT), (&payload, Type::TEXT)];
-        transaction.query_typed("select pg_notify($1, $2)", &values).await.map_err(|error| failed(&error))?;
     }
     transaction.commit().await.map_err(|error| failed(&error))
 }

@@ -1,11 +1,11 @@
-//! Hearing of what other replicas commit.
+//! Telling other replicas of commits, and hearing of theirs.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_postgres::AsyncMessage;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::pool::{Pool, failed};
 use super::{CHANNEL, Place};
@@ -13,6 +13,32 @@ use crate::store::{SERVING, StoreError};
 
 /// After how long a connection that broke is made again.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long commits are gathered that are told of at once.
+const GATHERING: Duration = Duration::from_millis(20);
+
+/// Tells the other replicas whenever `committed` says that there is something to tell. Not in the transactions of the commits: Postgres
+/// commits those that notify one after the other, each with a sync of its own.
+pub(super) async fn announce(pool: Arc<Pool>, place: Place, committed: Arc<Notify>) {
+    let payload = format!("{} {}", place.replica, place.federation);
+    loop {
+        committed.notified().await;
+        if let Err(error) = tell(&pool, &payload).await {
+            tracing::warn!(%error, "other replicas are not told; trying again");
+            tokio::time::sleep(PAUSE).await;
+            committed.notify_one();
+        }
+        tokio::time::sleep(GATHERING).await;
+    }
+}
+
+async fn tell(pool: &Arc<Pool>, payload: &str) -> Result<(), StoreError> {
+    let mut client = pool.client().await?;
+    let values: [(&(dyn ToSql + Sync), Type); 2] = [(&CHANNEL, Type::TEXT), (&payload, Type::TEXT)];
+    client.query_typed("select pg_notify($1, $2)", &values).await.map_err(|error| failed(&error))?;
+    client.keep();
+    Ok(())
+}
 
 /// Counts in `changes` what others commit. A connection that breaks is made again, and counts as a change: who knows what was missed.
 pub(super) async fn listen(pool: Arc<Pool>, place: Place, changes: watch::Sender<u64>) {

@@ -11,7 +11,7 @@ mod snapshot;
 
 use std::sync::{Arc, OnceLock};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -82,6 +82,8 @@ pub struct PostgresStore {
     pool: Arc<Pool>,
     bucket: Bucket,
     place: Place,
+    /// What was committed is to be told.
+    committed: Arc<Notify>,
     /// Once this process listens to the others.
     changes: OnceLock<watch::Receiver<u64>>,
 }
@@ -98,7 +100,7 @@ impl PostgresStore {
         let (bridge, pool) = (Arc::new(Bridge::start()?), Arc::new(Pool::new(&settings.url)?));
         let bucket = Bucket::open(&settings.blobs, &federation)?;
         let place = Place { federation, replica };
-        let store = Self { bridge, pool, bucket, place, changes: OnceLock::new() };
+        let store = Self { bridge, pool, bucket, place, committed: Arc::default(), changes: OnceLock::new() };
         store.with_client(|mut client| async move {
             // Of two that make the table at once, one would fail.
             let transaction = client.transaction().await.map_err(|error| failed(&error))?;
@@ -109,6 +111,7 @@ impl PostgresStore {
         })?;
         let bucket = store.bucket.clone();
         store.bridge.run_long(async move { bucket.drop_old_copies().await })?;
+        store.bridge.spawn(listen::announce(store.pool.clone(), store.place.clone(), store.committed.clone()));
         Ok(store)
     }
 
@@ -243,14 +246,19 @@ impl Store for PostgresStore {
 
     fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {
         let (pool, place, writes) = (self.pool.clone(), self.place.clone(), writes.to_vec());
-        self.bridge.run(async move {
+        let committed = self.bridge.run(async move {
             let mut client = pool.client().await?;
             let done = commit::commit(&mut client, &place, &writes).await;
             if !matches!(done, Err(StoreError::Database(_) | StoreError::Io(_))) {
                 client.keep();
             }
             done
-        })
+        });
+        // A commit that failed may hold.
+        if !committed.as_ref().is_err_and(StoreError::is_conflict) {
+            self.committed.notify_one();
+        }
+        committed
     }
 
     fn put_object(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
