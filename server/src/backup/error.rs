@@ -51,6 +51,9 @@ pub enum BackupError {
         /// One of the things in it.
         found: String,
     },
+    /// The store to restore into has a federation.
+    #[error("the store has a federation of this name already")]
+    StoreNotEmpty,
     /// The folder to restore into cannot be read or written.
     #[error("{}: {error}", folder.display())]
     Folder {

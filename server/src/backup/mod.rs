@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::error::BackupError;
 pub use self::read::{Part, read};
-pub use self::restore::{Restored, restore};
+pub use self::restore::{Restored, restore, restore_shared};
 pub use self::write::Backup;
 
 /// The form of backups that this program writes and reads.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{BackupError, Contents, Part, TOKEN, read};
 use crate::secret::write_private;
-use crate::store::{EmbeddedStore, Records, Store as _, StoreError, Write, is_unfinished, unfinished_folder};
+use crate::store::{EmbeddedStore, Records, Store, StoreError, Write, is_unfinished, unfinished_folder};
 
 /// What emofed keeps in a data folder and a backup has, in the order in which it is put in place: the records last.
 const OWN: [&str; 4] = [TOKEN, "blobs", "updates", EmbeddedStore::DATABASE];
@@ -39,7 +39,11 @@ pub fn restore(backup: impl Read, folder: &Path, replace: bool) -> Result<Restor
     check_folder(folder, replace)?;
 
     let staging = unfinished_folder(folder).map_err(failed)?;
-    let mut restored = fill(backup, staging.path())?;
+    let store = Arc::new(EmbeddedStore::open(staging.path())?);
+    let mut restored = fill(backup, store, |token| {
+        let file = staging.path().join(TOKEN);
+        write_private(&file, &token).map_err(|error| BackupError::Folder { folder: file, error })
+    })?;
     if replace {
         restored.before = move_aside(folder, restored.contents.made_at_s).map_err(failed)?;
     }
@@ -48,6 +52,23 @@ pub fn restore(backup: impl Read, folder: &Path, replace: bool) -> Result<Restor
     }
     fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     Ok(restored)
+}
+
+/// Restores `backup` into a store that several replicas share, which has to be empty. Gives the instructor's token beside what was
+/// restored, for the replicas' data folders.
+///
+/// # Errors
+/// The backup is no whole one, the store has a federation or fails: then it has none of the backup's records.
+pub fn restore_shared(backup: impl Read, store: Arc<dyn Store>) -> Result<(Restored, Option<String>), BackupError> {
+    if store.count("")? > 0 {
+        return Err(BackupError::StoreNotEmpty);
+    }
+    let mut token = None;
+    let restored = fill(backup, store, |found| {
+        token = Some(found);
+        Ok(())
+    })?;
+    Ok((restored, token))
 }
 
 /// Whether a backup may be restored into `folder`.
@@ -74,24 +95,24 @@ fn check_folder(folder: &Path, replace: bool) -> Result<(), BackupError> {
     Ok(())
 }
 
-/// Makes a data folder of a backup.
-fn fill(backup: impl Read, folder: &Path) -> Result<Restored, BackupError> {
-    let store = Arc::new(EmbeddedStore::open(folder)?);
+/// Puts a backup into a store that is empty; `keep` gets the instructor's token.
+fn fill(
+    backup: impl Read,
+    store: Arc<dyn Store>,
+    mut keep: impl FnMut(String) -> Result<(), BackupError>,
+) -> Result<Restored, BackupError> {
     let mut records = None;
     let contents = read(backup, |part| {
         match part {
             Part::Records(found) => records = Some(found),
             Part::Object { name, bytes } => store.put_object(&name, &bytes)?,
-            Part::Token(token) => {
-                let file = folder.join(TOKEN);
-                write_private(&file, &token).map_err(|error| BackupError::Folder { folder: file, error })?;
-            }
+            Part::Token(token) => keep(token)?,
         }
         Ok(())
     })?;
     let missing = || BackupError::Altered { name: super::CONTENTS.to_owned() };
     let records = records.ok_or_else(missing)?;
-    let writes: Vec<Write> = records.into_iter().map(|(key, value)| Write::Put { key, value }).collect();
+    let writes: Vec<Write> = records.into_iter().map(|(key, value)| Write::Insert { key, value }).collect();
     store.commit(&writes)?;
     // Whether this program can read them is told now, not at the next start.
     let records = Records::open(store)?;

@@ -15,7 +15,8 @@ use tempfile::NamedTempFile;
 
 use super::credentials::{Links, unwritable};
 use super::http_client::client_of;
-use super::{DataFolder, Failure, print, runtime};
+use super::storage::Storage;
+use super::{Failure, print, runtime};
 
 /// How long the aggregator may take to make a connection, or to send something.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -36,12 +37,12 @@ pub struct Arguments {
     #[arg(long, value_name = "ORIGIN")]
     from: Option<String>,
     #[command(flatten)]
-    data: DataFolder,
+    storage: Storage,
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let data = arguments.data.path()?;
-    if !data.join(EmbeddedStore::DATABASE).is_file() {
+    let data = arguments.storage.folder()?;
+    if !arguments.storage.is_shared() && !data.join(EmbeddedStore::DATABASE).is_file() {
         let message = format!("{} has no federation", data.display());
         return Err(Failure::new(message, "name the data folder of `emofed serve` with --data DIR"));
     }
@@ -52,16 +53,16 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     // Beside the target, so that a backup that is there is replaced by a whole one or not at all. For its owner alone.
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = NamedTempFile::new_in(folder).map_err(|error| unwritable(&target, &error))?;
-    match EmbeddedStore::open(&data) {
-        Ok(store) => {
-            let token = std::fs::read_to_string(data.join(TOKEN_FILE)).ok();
-            Backup::take(&store, token, SystemClock.now_s())?.write(file.as_file_mut())?;
-        }
-        Err(StoreError::InUse) => {
-            let server = Server::of(&data, arguments.from.as_deref())?;
-            runtime()?.block_on(server.download(&mut file, &target))?;
-        }
-        Err(error) => return Err(error.into()),
+    let is_served = || match EmbeddedStore::open(&data) {
+        Err(StoreError::InUse) => Ok(true),
+        opened => opened.map(|_| false),
+    };
+    if arguments.from.is_some() || !arguments.storage.is_shared() && is_served()? {
+        let server = Server::of(&data, arguments.from.as_deref())?;
+        runtime()?.block_on(server.download(&mut file, &target))?;
+    } else {
+        let token = std::fs::read_to_string(data.join(TOKEN_FILE)).ok();
+        Backup::take(arguments.storage.open()?.as_ref(), token, SystemClock.now_s())?.write(file.as_file_mut())?;
     }
     file.as_file().sync_all().map_err(|error| unwritable(&target, &error))?;
     let contents = check(file.path())?;

@@ -6,6 +6,7 @@ use emofed_server::config::Config;
 use emofed_server::tls::with_colons;
 
 use super::configured::{ConfiguredArguments, configured_certificate};
+use super::storage::{SharedStorage, operator_refused};
 use super::{Failure, print};
 
 #[derive(clap::Args)]
@@ -15,6 +16,8 @@ pub struct Arguments {
     file: PathBuf,
     #[command(flatten)]
     configured: ConfiguredArguments,
+    #[command(flatten)]
+    shared: SharedStorage,
 }
 
 /// Prints the whole configuration as it would be in effect. Fails where `emofed serve` would not start with it.
@@ -29,6 +32,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let origin = config.public_origin.as_deref().unwrap_or("by the address it listens on");
     print(format!("# Listens on {}. Origin: {origin}. TLS: {tls}.", arguments.configured.listen));
+    if let Some(settings) = arguments.shared.settings() {
+        settings.check()?;
+        if config.operator.enabled {
+            return Err(operator_refused());
+        }
+        // Without the address, which has a password in it.
+        print(format!("# Store: the federation `{}` in Postgres, objects in {}.", settings.federation, settings.blobs));
+    }
     if config.few_contributors {
         print("# A demonstration: fewer than three may contribute (--allow-few-contributors).");
     }

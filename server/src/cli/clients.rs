@@ -18,6 +18,7 @@ The exit code is 0 if every round ended, every acknowledged update is in its mod
 
 Examples:
   emofed clients 50 --url 'http://127.0.0.1:8080/#join=ABCD-EFGH' --updates 40 --hostile 0.2
+  emofed clients 1000 --url 'http://127.0.0.1:8080/#join=ABCD-EFGH' --address http://127.0.0.1:8081
   emofed clients 10000 --url http://127.0.0.1:8080 --join-code ABCD-EFGH --updates 2000 --json crowd.json"
 )]
 pub struct Arguments {
@@ -27,6 +28,10 @@ pub struct Arguments {
     /// The aggregator's origin, or the students' link, which has the join code in it
     #[arg(long, value_name = "URL")]
     url: String,
+    /// The origin of another replica, for each of them: participants begin at all of these in turn, and go on to the next where one does
+    /// not answer
+    #[arg(long, value_name = "URL")]
+    address: Vec<String>,
     /// The join code, unless it is in the link
     #[arg(long, value_name = "CODE")]
     join_code: Option<String>,
@@ -95,7 +100,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         (Fault::Hostile, arguments.hostile),
     ];
     let settings = LoadSettings {
-        origin: origin.trim_end_matches('/').to_owned(),
+        origins: [origin].into_iter().map(str::to_owned).chain(arguments.address).collect(),
         join_code,
         participants: arguments.participants,
         updates: arguments.updates.unwrap_or(arguments.participants),

@@ -18,13 +18,21 @@ pub fn open_federation(
     records: &Records,
     data: &Path,
     code_valid_days: u32,
+    is_token_renewed: bool,
 ) -> Result<(FederationRecord, String), Failure> {
     let file = data.join(secret::TOKEN_FILE);
     let federation = records.federation()?;
-    if let Some(federation) = &federation {
+    if let Some(federation) = federation.as_ref().filter(|_| !is_token_renewed) {
         match std::fs::read_to_string(&file).map(|token| token.trim().to_owned()) {
             Ok(token) if sha256_hex(token.as_bytes()) == federation.instructor_token_sha256 => {
                 return Ok((federation.clone(), token));
+            }
+            // Another replica has it.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && records.store().is_shared() => {
+                let message = format!("{} is missing, and the federation has an instructor's token", file.display());
+                let way_out = "copy the file from the data folder of the replica that made it; if it is lost, start one replica with \
+                               --new-instructor-token, and copy the file from there";
+                return Err(Failure::new(message, way_out));
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => eprintln!(
                 "{} is missing: a new instructor's token is made and kept there; earlier instructor links stop working.",
@@ -36,13 +44,14 @@ pub fn open_federation(
     let token = secret::token().map_err(no_randomness)?;
     write_private(&file, &token).map_err(|error| unwritable(&file, &error))?;
     let instructor_token_sha256 = sha256_hex(token.as_bytes());
+    let before = federation.clone();
     let federation = match federation {
         Some(federation) => FederationRecord { instructor_token_sha256, ..federation },
         None => FederationRecord { join_code: String::new(), join_code_expires_at_s: None, instructor_token_sha256 }
             .with_new_code(SystemClock.now_s(), code_valid_days)
             .map_err(no_randomness)?,
     };
-    records.put_federation(&federation)?;
+    records.change_federation(before.as_ref(), &federation)?;
     Ok((federation, token))
 }
 

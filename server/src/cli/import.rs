@@ -1,8 +1,7 @@
 //! `emofed import`.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use emofed::model::BackboneKind;
@@ -11,10 +10,11 @@ use emofed::weights::Weights;
 use emofed_server::clock::{Clock as _, SystemClock};
 use emofed_server::embedded;
 use emofed_server::import::{ImportError, emonet, lite};
-use emofed_server::store::{BackboneRecord, EmbeddedStore, Records};
+use emofed_server::store::{BackboneRecord, Lease, Records};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{DataFolder, Failure, print, runtime};
+use super::storage::{Storage, without_replicas};
+use super::{Failure, print, runtime};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -38,7 +38,7 @@ enum What {
         #[arg(long)]
         half: bool,
         #[command(flatten)]
-        data: DataFolder,
+        storage: Storage,
     },
     /// The lite backbone and the face detector, from the npm package @vladmandic/face-api (MIT)
     Lite {
@@ -48,7 +48,7 @@ enum What {
         #[arg(long)]
         replace_emonet: bool,
         #[command(flatten)]
-        data: DataFolder,
+        storage: Storage,
     },
 }
 
@@ -64,9 +64,9 @@ impl From<ImportError> for Failure {
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.what {
-        What::Emonet { file, accept_licence, allow_unverified, half, data } => {
+        What::Emonet { file, accept_licence, allow_unverified, half, storage } => {
             // Opened first: nobody should download 56 MB to hear that the folder is in use.
-            let records = open(&data.path()?)?;
+            let (records, _alone) = open(storage)?;
             accept(*accept_licence)?;
             let options = emonet::ImportOptions { allow_unverified: *allow_unverified };
             let weights = match file {
@@ -77,8 +77,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             use_backbone(&records, BackboneKind::Emonet, &bytes)?;
             print("EmoNet is imported; the next `emofed serve` uses it.");
         }
-        What::Lite { folder, replace_emonet, data } => {
-            let records = open(&data.path()?)?;
+        What::Lite { folder, replace_emonet, storage } => {
+            let (records, _alone) = open(storage)?;
             let pack = lite::convert(folder)?;
             let detector = records.put_blob(&pack.detector.to_safetensors(None))?;
             records.put_detector(&detector)?;
@@ -111,8 +111,10 @@ pub fn import_embedded(records: &Records) -> Result<(), Failure> {
     Ok(())
 }
 
-fn open(data: &Path) -> Result<Records, Failure> {
-    Ok(Records::open(Arc::new(EmbeddedStore::open(data)?))?)
+fn open(storage: &Storage) -> Result<(Records, [Lease; 2]), Failure> {
+    let store = storage.open()?;
+    let alone = without_replicas(store.as_ref())?;
+    Ok((Records::open(store)?, alone))
 }
 
 fn use_backbone(records: &Records, kind: BackboneKind, weights: &[u8]) -> Result<(), Failure> {

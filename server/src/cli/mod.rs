@@ -21,6 +21,7 @@ mod serve;
 mod server_certificate;
 mod simulate;
 mod split;
+mod storage;
 mod train;
 
 use std::path::PathBuf;
@@ -162,9 +163,14 @@ impl From<StoreError> for Failure {
                 "start the newer emofed that wrote this data folder, restore a backup from before it, or name another folder \
                  with --data DIR"
             }
+            StoreError::Settings(_) => "see `emofed serve --help`",
+            StoreError::Conflict(_) | StoreError::Exists(_) => "another replica was faster; try again",
             StoreError::InUse => "stop the other emofed, or name another folder with --data DIR",
             StoreError::Damaged { .. } | StoreError::Missing(_) => {
                 "restore the data folder from a backup, or name another with --data DIR"
+            }
+            StoreError::Database(_) => {
+                "see that the database (or the data folder) can be reached and has room, then try again"
             }
             _ => "see that the disk has room and the folder can be written, then try again",
         };
@@ -208,6 +214,7 @@ impl From<BackupError> for Failure {
             BackupError::FolderNotEmpty { .. } => {
                 "name an empty folder with --data DIR; or say --replace, which moves the federation that is there aside"
             }
+            BackupError::StoreNotEmpty => "name another with --federation NAME",
             BackupError::Folder { .. } => {
                 "see that the disk has room and the folder can be written, then run this again"
             }

@@ -1,16 +1,16 @@
 //! `emofed publish`.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use emofed::model::vfer::VferArchitecture;
 use emofed::protocol::ModelOrigin;
 use emofed_server::clock::{Clock as _, SystemClock};
 use emofed_server::lab::{LabError, model_file};
 use emofed_server::round::publish_made;
-use emofed_server::store::{EmbeddedStore, Records};
+use emofed_server::store::Records;
 
-use super::{DataFolder, Failure, print};
+use super::storage::{Storage, without_replicas};
+use super::{Failure, print};
 
 #[derive(clap::Args)]
 #[command(after_help = "Example:
@@ -23,12 +23,14 @@ pub struct Arguments {
     #[arg(value_name = "VFER")]
     vfer: PathBuf,
     #[command(flatten)]
-    data: DataFolder,
+    storage: Storage,
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let store = arguments.storage.open()?;
+    let _alone = without_replicas(store.as_ref())?;
     let (vfer, card) = model_file::read(&arguments.vfer)?;
-    let records = Records::open(Arc::new(EmbeddedStore::open(&arguments.data.path()?)?))?;
+    let records = Records::open(store)?;
     let way_out = "run `emofed import lite DIR` or `emofed import emonet` first";
     let backbone =
         records.backbone()?.ok_or_else(|| Failure::new("no backbone has been imported yet", way_out))?.backbone;

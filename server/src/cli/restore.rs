@@ -3,9 +3,12 @@
 use std::fs::File;
 use std::path::PathBuf;
 
-use emofed_server::backup::{Restored, restore};
+use emofed_server::backup::{Restored, restore, restore_shared};
+use emofed_server::secret::{TOKEN_FILE, write_private};
 
-use super::{DataFolder, Failure, print};
+use super::credentials::unwritable;
+use super::storage::Storage;
+use super::{Failure, print};
 
 #[derive(clap::Args)]
 #[command(after_help = "Example:
@@ -18,18 +21,28 @@ pub struct Arguments {
     #[arg(value_name = "BACKUP")]
     backup: PathBuf,
     /// Restore into a data folder that has a federation already, whose data is moved into a folder `before-restore-…` in it
-    #[arg(long)]
+    #[arg(long, conflicts_with = "store")]
     replace: bool,
     #[command(flatten)]
-    data: DataFolder,
+    storage: Storage,
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let data = arguments.data.path()?;
+    let data = arguments.storage.folder()?;
     let file = File::open(&arguments.backup).map_err(|error| {
         Failure::new(format!("{}: {error}", arguments.backup.display()), "name a file that `emofed backup` wrote")
     })?;
-    let Restored { version, round, before, .. } = restore(file, &data, arguments.replace)?;
+    let Restored { version, round, before, .. } = match arguments.storage.is_shared() {
+        false => restore(file, &data, arguments.replace)?,
+        true => {
+            let (restored, token) = restore_shared(file, arguments.storage.open()?)?;
+            let token_file = data.join(TOKEN_FILE);
+            if let Some(token) = token {
+                write_private(&token_file, &token).map_err(|error| unwritable(&token_file, &error))?;
+            }
+            restored
+        }
+    };
     let version =
         version.map_or_else(|| "no model yet".to_owned(), |version| format!("version {version} is the newest model"));
     let round = round.map_or_else(

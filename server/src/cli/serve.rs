@@ -1,8 +1,9 @@
 //! `emofed serve`.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use emofed::protocol::{JoinCode, RoundSettingsChange};
 use emofed_server::clock::{Clock as _, SystemClock};
@@ -10,7 +11,7 @@ use emofed_server::config::Config;
 use emofed_server::embedded;
 use emofed_server::round::Federation;
 use emofed_server::serve::{Admission, App, ConnectionBounds, EventStreams, JoinLimiter, Page, serve};
-use emofed_server::store::{EmbeddedStore, Records};
+use emofed_server::store::{FederationFolders, Records, Store};
 use emofed_server::tls::{Tls, with_colons};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
@@ -21,7 +22,11 @@ use super::first_model::{first_model, model_values};
 use super::hosting::{Checks, host};
 use super::import::import_embedded;
 use super::server_certificate::{ServerCertificate, origins};
-use super::{DataFolder, Failure, print, runtime};
+use super::storage::{Storage, operator_refused, starting};
+use super::{Failure, print, runtime};
+
+/// How long it may take until other replicas are heard.
+const LISTEN_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -47,8 +52,12 @@ pub struct Arguments {
     /// terminal and may be a log that keeps them
     #[arg(long)]
     print_links: bool,
+    /// Make a new instructor's token: earlier instructor links stop working. With --store alone; at this start only. A data folder
+    /// makes one when its file instructor-token was deleted
+    #[arg(long, requires = "store")]
+    new_instructor_token: bool,
     #[command(flatten)]
-    data: DataFolder,
+    storage: Storage,
 }
 
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -67,11 +76,13 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 
 async fn start(arguments: Arguments, config: Config, certificate: Option<Tls>) -> Result<(), Failure> {
     let configured = &arguments.configured;
-    let data = arguments.data.path()?;
-    let store = Arc::new(EmbeddedStore::open(&data)?);
+    let data = arguments.storage.folder()?;
+    let store = arguments.storage.open()?;
+    refuse_unshared(store.as_ref(), &config, &data)?;
+    let one_at_a_time = starting(store.as_ref())?;
     let records = Records::open(store)?;
     let code_days = config.limits.join_code_days;
-    let (record, instructor_token) = open_federation(&records, &data, code_days)?;
+    let (record, instructor_token) = open_federation(&records, &data, code_days, arguments.new_instructor_token)?;
     // Bound before the first model is made, so that a taken port is told at once.
     let listener = TcpListener::bind(configured.listen).await.map_err(|error| {
         let message = format!("{} cannot be listened on: {error}", configured.listen);
@@ -106,6 +117,16 @@ async fn start(arguments: Arguments, config: Config, certificate: Option<Tls>) -
         }
         admission.renew_code()?;
     }
+    if let Some(mut changes) = records.store().changes() {
+        // From now on nobody imports or publishes.
+        let heard = tokio::time::timeout(LISTEN_TIMEOUT, changes.wait_for(|count| *count > 0)).await;
+        if !matches!(heard, Ok(Ok(_))) {
+            let way_out =
+                "see that the database is reached directly or through a pooler in session mode, and start again";
+            return Err(Failure::new("the database does not notify of what other replicas do", way_out));
+        }
+    }
+    drop(one_at_a_time);
     let origins = origins(&config, address, secured.as_ref());
     let scheme = if origins.is_tls { "https" } else { "http" };
     let origin = origins.public.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
@@ -147,6 +168,14 @@ async fn start(arguments: Arguments, config: Config, certificate: Option<Tls>) -
     };
     let page = arguments.dist.map_or_else(embedded::page, Page::Folder);
     Ok(serve(listener, host, page, signal).await?)
+}
+
+/// Refuses what is not made for several replicas.
+fn refuse_unshared(store: &dyn Store, config: &Config, data: &Path) -> Result<(), Failure> {
+    if store.is_shared() && (config.operator.enabled || FederationFolders::are_in(data)) {
+        return Err(operator_refused());
+    }
+    Ok(())
 }
 
 /// Writes the links to a file for its owner alone; prints them only on a terminal or on request, since a log keeps what it gets.

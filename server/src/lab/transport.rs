@@ -83,6 +83,7 @@ impl HttpDelivery {
         let instructor_token_sha256 = sha256_hex(secret::token()?.as_bytes());
         let record =
             FederationRecord { join_code: join_code.clone(), join_code_expires_at_s: None, instructor_token_sha256 };
+        federation.records().put_federation(&record)?;
         let (stop, stopping) = watch::channel(false);
         let mut stopped = stopping.clone();
         let app = App {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use emofed::protocol::{JoinRequest, JoinResponse, Manifest, Problem, ProblemCode, SAFETENSORS, path};
@@ -39,16 +39,20 @@ pub(super) enum Answer {
     None,
 }
 
-/// Calls one aggregator. Each event stream has a connection of its own; the other calls share as many as they need.
+/// Calls one address. Each event stream has a connection of its own; the other calls share as many as they need.
 pub(super) struct Api {
     client: Client,
     origin: String,
-    samples: Mutex<BTreeMap<&'static str, Samples>>,
+    /// Of all addresses together.
+    samples: Arc<Mutex<BTreeMap<&'static str, Samples>>>,
 }
 
 impl Api {
-    pub fn new(origin: &str) -> Self {
-        Self { client: Client::new(), origin: origin.trim_end_matches('/').to_owned(), samples: Mutex::default() }
+    /// The calls of each of `origins`, which are measured together.
+    pub fn all(origins: &[String]) -> Vec<Self> {
+        let (client, samples) = (Client::new(), Arc::default());
+        let origins = origins.iter().map(|origin| origin.trim_end_matches('/').to_owned());
+        origins.map(|origin| Self { client: client.clone(), origin, samples: Arc::clone(&samples) }).collect()
     }
 
     /// The figures of all calls so far.

@@ -16,7 +16,8 @@ use super::{LoadSettings, Progress};
 
 pub(super) struct Class {
     pub settings: LoadSettings,
-    pub api: Api,
+    /// The calls of each address, at least one.
+    pub apis: Vec<Api>,
     pub bodies: Bodies,
     /// The spread in milliseconds once all listen and contributing begins.
     begun: watch::Sender<Option<u32>>,
@@ -41,9 +42,9 @@ struct State {
 }
 
 impl Class {
-    pub fn new(settings: LoadSettings, api: Api, manifest: &Manifest, base: Weights) -> Self {
+    pub fn new(settings: LoadSettings, apis: Vec<Api>, manifest: &Manifest, base: Weights) -> Self {
         let bodies = Bodies::new(&base, &manifest.learning, settings.seed);
-        Self { settings, api, bodies, begun: watch::channel(None).0, state: Mutex::default() }
+        Self { settings, apis, bodies, begun: watch::channel(None).0, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -165,7 +166,7 @@ impl Class {
             outcomes: state.outcomes.clone(),
             unexpected: state.unexpected.clone(),
             events: state.events.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
-            calls: self.api.figures(),
+            calls: self.apis.first().map(Api::figures).unwrap_or_default(),
         }
     }
 }

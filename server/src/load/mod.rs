@@ -29,8 +29,9 @@ const JOINING: usize = 64;
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub struct LoadSettings {
-    /// The aggregator's origin, such as `http://127.0.0.1:8080`.
-    pub origin: String,
+    /// The aggregator's origin, such as `http://127.0.0.1:8080`, or those of its replicas. Participants begin at them in turn, and go on to
+    /// the next where one does not answer.
+    pub origins: Vec<String>,
     /// Its join code.
     pub join_code: String,
     /// How many participants join and listen.
@@ -108,13 +109,14 @@ pub async fn run(settings: LoadSettings, mut on_progress: impl FnMut(Progress)) 
     settings.check()?;
     crate::serve::raised_file_limit();
     let started = Instant::now();
-    let api = Api::new(&settings.origin);
+    let apis = Api::all(&settings.origins);
+    let api = apis.first().ok_or(LoadError::Setting("there is no address"))?;
     let (manifest, _) = api
         .manifest(None)
         .await?
         .ok_or(LoadError::NoAnswer { call: "manifest", reason: "it answers 304 to a first request".to_owned() })?;
     let base = api.weights(&manifest).await?;
-    let class = Arc::new(Class::new(settings, api, &manifest, base));
+    let class = Arc::new(Class::new(settings, apis, &manifest, base));
     let joining = Arc::new(Semaphore::new(JOINING));
     let mut participants = JoinSet::new();
     for index in 0..class.settings.participants {

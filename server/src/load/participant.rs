@@ -1,6 +1,7 @@
 //! One participant: joins, listens, asks for the manifest after events, and contributes when it is its turn.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use emofed::protocol::{Event, EventMessage, Manifest, OpenRound, ProblemCode};
@@ -10,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::LoadError;
-use super::api::{Answer, Sending};
+use super::api::{Answer, Api, Sending};
 use super::body::{Attack, Fault};
 use super::class::Class;
 
@@ -32,24 +33,36 @@ pub(super) struct Participant {
     /// The last round that it had its turn in, or had none.
     round: u64,
     last_id: Option<String>,
+    /// How often it went on to another address.
+    moves: AtomicUsize,
 }
 
 impl Participant {
     pub fn new(index: usize, class: Arc<Class>) -> Self {
         // Not the numbers that decide about contributions.
         let random = SplitMix64::new(!class.settings.seed ^ (index as u64) << 1);
-        Self { index, class, random, token: String::new(), tag: None, version: 0, round: 0, last_id: None }
+        Self {
+            index,
+            class,
+            random,
+            token: String::new(),
+            tag: None,
+            version: 0,
+            round: 0,
+            last_id: None,
+            moves: AtomicUsize::new(0),
+        }
     }
 
     /// Lives until it is aborted. `joining` limits how many join at a time.
     pub async fn run(mut self, joining: Arc<Semaphore>) {
         let Ok(permit) = joining.acquire_owned().await else { return };
         let class = self.class.clone();
-        match retried(&class, |class| async move { class.api.join(&class.settings.join_code).await }).await {
+        match self.join().await {
             Ok(token) => self.token = token,
             Err(error) => return class.unexpected(format!("a participant cannot join: {error}")),
         }
-        let mut stream = match retried(&class, |class| async move { class.api.events(None).await }).await {
+        let mut stream = match self.listen().await {
             Ok(stream) => stream,
             Err(error) => return class.unexpected(format!("a participant cannot listen: {error}")),
         };
@@ -84,12 +97,50 @@ impl Participant {
                 () = sleep_until(due.unwrap_or(next_poll)), if has_begun && (due.is_some() || class.settings.polls) => {
                     due = None;
                     if let Err(error) = self.synchronise().await {
+                        self.move_on();
                         class.outcome(&format!("no manifest: {error}"));
                     }
                     next_poll = self.next_poll();
                 }
             }
         }
+    }
+
+    /// The calls of the address that it is at.
+    fn api(&self) -> &Api {
+        let apis = &self.class.apis;
+        &apis[(self.index + self.moves.load(Ordering::Relaxed)) % apis.len()]
+    }
+
+    /// Goes on to the next address, if there is another.
+    fn move_on(&self) {
+        self.moves.fetch_add(1, Ordering::Relaxed);
+    }
+
+    async fn join(&self) -> Result<String, LoadError> {
+        let mut attempt = 1;
+        loop {
+            match self.api().join(&self.class.settings.join_code).await {
+                Err(_) if attempt < ATTEMPTS => self.pause(&mut attempt).await,
+                joined => return joined,
+            }
+        }
+    }
+
+    async fn listen(&self) -> Result<Response, LoadError> {
+        let mut attempt = 1;
+        loop {
+            match self.api().events(None).await {
+                Err(_) if attempt < ATTEMPTS => self.pause(&mut attempt).await,
+                stream => return stream,
+            }
+        }
+    }
+
+    async fn pause(&self, attempt: &mut u32) {
+        self.move_on();
+        sleep(PAUSE * *attempt).await;
+        *attempt += 1;
     }
 
     fn after(&mut self, within_ms: u32) -> Instant {
@@ -120,18 +171,19 @@ impl Participant {
         loop {
             self.class.outcome("an event stream broke");
             sleep(PAUSE + Duration::from_secs_f64(self.random.open_unit())).await;
-            if let Ok(stream) = self.class.api.events(self.last_id.as_deref()).await {
-                return stream;
+            match self.api().events(self.last_id.as_deref()).await {
+                Ok(stream) => return stream,
+                Err(_) => self.move_on(),
             }
         }
     }
 
     /// Asks for the manifest, fetches a new model if tabs are to do that, and contributes.
     async fn synchronise(&mut self) -> Result<(), LoadError> {
-        let Some((manifest, tag)) = self.class.api.manifest(self.tag.as_deref()).await? else { return Ok(()) };
+        let Some((manifest, tag)) = self.api().manifest(self.tag.as_deref()).await? else { return Ok(()) };
         self.class.saw(&manifest);
         if self.class.settings.fetches_weights && manifest.model.version != self.version {
-            self.class.api.weights(&manifest).await?;
+            self.api().weights(&manifest).await?;
         }
         self.version = manifest.model.version;
         // Only now: what failed so far is tried again at the next request.
@@ -160,7 +212,7 @@ impl Participant {
     async fn good(&self, fault: Option<Fault>, round: OpenRound, random: SplitMix64) {
         let body = self.body(&round, random, |bodies, round, random| bodies.good(round, random)).await;
         if fault == Some(Fault::Dropping) {
-            match self.class.api.update(&self.token, round.id, body.clone(), Sending::Half).await {
+            match self.api().update(&self.token, round.id, body.clone(), Sending::Half).await {
                 Answer::None => self.class.outcome("broken off, as intended"),
                 answer => self.class.unexpected(format!("half an update: {answer:?}")),
             }
@@ -190,7 +242,7 @@ impl Participant {
         let attack = Attack::ALL[random.below(Attack::ALL.len())];
         let body = self.body(&round, random, move |bodies, round, random| bodies.hostile(attack, round, random)).await;
         let token = if attack == Attack::Stranger { "nobody" } else { &self.token };
-        let answer = self.class.api.update(token, round.id, body, Sending::Whole).await;
+        let answer = self.api().update(token, round.id, body, Sending::Whole).await;
         self.expect("hostile", answer, attack.expected());
     }
 
@@ -217,26 +269,14 @@ impl Participant {
     /// Sends an update, again where there is no answer, as tabs do.
     async fn sent(&self, round: &OpenRound, body: Vec<u8>, sending: Sending) -> Answer {
         for attempt in 1..=ATTEMPTS {
-            let answer = self.class.api.update(&self.token, round.id, body.clone(), sending).await;
+            let answer = self.api().update(&self.token, round.id, body.clone(), sending).await;
             if answer != Answer::None || attempt == ATTEMPTS {
                 return answer;
             }
             self.class.outcome("no answer to an update, sent again");
+            self.move_on();
             sleep(PAUSE * attempt).await;
         }
         Answer::None
     }
-}
-
-async fn retried<T, F>(class: &Arc<Class>, call: impl Fn(Arc<Class>) -> F) -> Result<T, LoadError>
-where
-    F: Future<Output = Result<T, LoadError>>,
-{
-    for attempt in 1..ATTEMPTS {
-        if let Ok(answer) = call(class.clone()).await {
-            return Ok(answer);
-        }
-        sleep(PAUSE * attempt).await;
-    }
-    call(class.clone()).await
 }

@@ -9,9 +9,10 @@ use emofed::learning::{Aggregation, FedAvg, ServerOptimizer, Strategy};
 use emofed::protocol::{AbandonReason, ClientUpdate, CloseReason, Event, UpdateError};
 use emofed::weights::Weights;
 
+use super::state::State;
 use super::stored_updates::StoredUpdates;
 use super::{Federation, RoundError, load};
-use crate::store::{ModelRecord, Phase, RoundRecord, UpdateRecord};
+use crate::store::{Phase, RoundRecord, UpdateRecord};
 
 /// The base moved by the aggregated delta.
 struct Aggregate {
@@ -35,14 +36,17 @@ impl Federation {
         round.strategy.unwrap_or(self.config.strategy)
     }
 
-    /// Aggregates the updates of `round` over `base_model` and stores the candidate.
+    /// Aggregates the updates of `round` over the global model and stores the candidate.
     pub(super) fn aggregate(
         &self,
-        base_model: &ModelRecord,
+        state: &mut State,
         round: &RoundRecord,
         reason: CloseReason,
     ) -> Result<Phase, RoundError> {
         let updates = self.records.updates(round.id)?;
+        // No more can come, and this replica may not have heard of all.
+        state.received = u32::try_from(updates.len()).unwrap_or(u32::MAX);
+        let base_model = &state.latest_model;
         let strategy = self.strategy_of(round);
         if let Some(reason) = self.reason_to_abandon(round, &strategy, updates.len(), reason) {
             return Ok(Phase::Abandoned { reason });

@@ -7,9 +7,9 @@ use crate::store::{Phase, RoundRecord, updates_folder};
 
 impl Federation {
     /// Stores a round that has reached its next phase. A published one was stored together with its model.
-    pub(super) fn persist_phase(&self, round: &RoundRecord) -> Result<(), RoundError> {
+    pub(super) fn persist_phase(&self, before: &RoundRecord, round: &RoundRecord) -> Result<(), RoundError> {
         if !matches!(round.phase, Phase::Published { .. }) {
-            self.records.put_round(round)?;
+            self.records.change_round(before, round)?;
         }
         Ok(())
     }

@@ -106,7 +106,7 @@ impl Federation {
         };
         let phase = Phase::Published { version: model.version };
         let ended = RoundRecord { phase: phase.clone(), received: Some(state.received), ..round.clone() };
-        self.records.publish(&model, &ended)?;
+        state.newest = Some(self.records.insert_model(state.newest.as_ref(), &model, Some((round, &ended)))?);
         state.newest_version = model.version;
         state.latest_model = model;
         Ok(phase)

@@ -20,7 +20,7 @@ impl Federation {
         self.config.stage.check(&lecture)?;
         self.transition(|state| {
             self.records.put_lecture(&lecture)?;
-            state.lecture = Some(lecture);
+            state.lecture = Some(lecture.clone());
             self.refresh(state)
         })?;
         self.events.push(Event::LectureChanged);

@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::{Federation, Refusal, RoundError};
-use crate::store::{CodeUsesRecord, ParticipantRecord};
+use crate::store::{Grant, ParticipantRecord, StoreError};
 
 /// How many participants the records have.
 pub(super) struct Members {
-    count: AtomicU32,
+    pub count: AtomicU32,
     /// Held by who changes them. A commit failed, and whether it holds is unknown: they are counted again first.
     is_uncertain: Mutex<bool>,
 }
@@ -20,27 +20,23 @@ impl Members {
 }
 
 impl Federation {
-    /// Adds the participant `id` under the hash of its token, and with it the count of uses of its join code, if there is one.
+    /// Adds the participant `id` under the hash of its token, admitted by `grant`.
     ///
     /// # Errors
     /// The federation is full, or the store fails.
-    pub fn add_participant(
-        &self,
-        token_sha256: &str,
-        id: String,
-        uses: Option<&CodeUsesRecord>,
-    ) -> Result<(), RoundError> {
+    pub fn add_participant(&self, token_sha256: &str, id: String, grant: Option<&Grant>) -> Result<(), RoundError> {
         let limit = self.config.bounds.max_participants;
+        let is_shared = self.records.store().is_shared();
         self.change_members(|count| {
-            if count >= limit {
+            // What others have added or removed is counted by the store.
+            if count >= limit && !is_shared {
                 return Err(Refusal::FederationFull { limit }.into());
             }
             let participant = ParticipantRecord { id, joined_at_s: Some(self.clock.now_s()) };
-            match uses {
-                Some(uses) => self.records.insert_participant_counted(token_sha256, &participant, uses)?,
-                None => self.records.insert_participant(token_sha256, &participant)?,
+            match self.records.insert_participant(token_sha256, &participant, grant, limit) {
+                Err(StoreError::Full(_)) => Err(Refusal::FederationFull { limit }.into()),
+                added => Ok(added.map(|()| count.saturating_add(1))?),
             }
-            Ok(count + 1)
         })
     }
 
@@ -85,7 +81,7 @@ impl Federation {
     fn change_members(&self, change: impl FnOnce(u32) -> Result<u32, RoundError>) -> Result<(), RoundError> {
         let Members { count, is_uncertain } = &self.members;
         let mut is_uncertain = is_uncertain.lock().unwrap_or_else(PoisonError::into_inner);
-        let recount = || Ok::<_, RoundError>(u32::try_from(self.records.participants()?.len()).unwrap_or(u32::MAX));
+        let recount = || Ok::<_, RoundError>(self.records.participant_count()?);
         if *is_uncertain {
             count.store(recount()?, Ordering::SeqCst);
             *is_uncertain = false;

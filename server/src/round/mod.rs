@@ -8,16 +8,19 @@ mod config;
 mod ended;
 mod error;
 mod evaluating;
+mod lease;
 mod lecture;
 mod members;
 mod models;
 mod open;
+mod replicas;
 mod seed;
 mod settings;
 mod snapshot;
 mod state;
 mod stored_updates;
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use emofed::learning::Recipe;
@@ -51,6 +54,8 @@ pub struct Federation {
     events: EventLog,
     /// Held by whatever changes a round or a model: transitions happen one at a time.
     transitions: Mutex<State>,
+    /// Updates that this process has committed beside others.
+    committed: AtomicU64,
     snapshot: RwLock<Arc<Snapshot>>,
     members: Members,
 }
@@ -75,7 +80,7 @@ impl Federation {
         }
         let base = load(&records, &state.latest_model.vfer)?;
         let events = EventLog::new(clock.now_s());
-        let participants = u32::try_from(records.participants()?.len()).unwrap_or(u32::MAX);
+        let participants = records.participant_count()?;
         let manifest = Manifest {
             protocol: PROTOCOL,
             name: config.name.clone(),
@@ -100,6 +105,7 @@ impl Federation {
             acceptance,
             events,
             transitions: Mutex::new(state),
+            committed: AtomicU64::new(0),
             snapshot: RwLock::new(Arc::new(snapshot)),
             members: Members::new(participants),
         };
@@ -121,8 +127,12 @@ impl Federation {
     /// Deletes what ended rounds and old versions left, whenever that was.
     fn sweep(&self) -> Result<(), RoundError> {
         let unfinished = self.transition(|state| Ok(state.round.as_ref().map(|round| round.id.to_string())))?;
+        let is_shared = self.records.store().is_shared();
+        let rounds = if is_shared { self.records.rounds()? } else { Vec::new() };
+        let is_over = |folder: &str| rounds.iter().any(|round| round.phase.is_over() && round.id.to_string() == folder);
         for folder in self.records.store().folders("updates")? {
-            if Some(&folder) != unfinished.as_ref() {
+            // Another replica may have opened a round meanwhile.
+            if if is_shared { is_over(&folder) } else { Some(&folder) != unfinished.as_ref() } {
                 self.records.store().delete_objects(&format!("updates/{folder}"))?;
             }
         }
@@ -171,7 +181,7 @@ impl Federation {
     pub fn rounds(&self, before: Option<u64>, limit: usize) -> Result<Vec<RoundSummary>, RoundError> {
         let mut rounds = Vec::new();
         for round in self.records.newest_rounds(before, limit)? {
-            let received = round.received.map_or_else(|| count(&self.records, round.id), Ok)?;
+            let received = round.received.map_or_else(|| self.records.update_count(round.id), Ok)?;
             let (base_version, opened_at_s) = (round.base_version, round.opened_at_s);
             rounds.push(RoundSummary {
                 id: round.id,
@@ -210,12 +220,19 @@ impl Federation {
                 continue;
             };
             let _in_span = tracing::info_span!("round", round = round.id, phase = round.phase.name()).entered();
+            let is_work = matches!(round.phase, Phase::Aggregating { .. } | Phase::Evaluating { .. });
+            if !is_work {
+                state.lease.release();
+            } else if !self.acquire_lease(state)? {
+                // Another replica is at it; the next tick looks again.
+                return Ok(());
+            }
             let next = match &round.phase {
                 Phase::Open => match self.close_reason(&round, state.received) {
                     None => return Ok(()),
                     Some(reason) => Ok(Phase::Aggregating { reason }),
                 },
-                Phase::Aggregating { reason } => self.aggregate(&state.latest_model, &round, *reason),
+                Phase::Aggregating { reason } => self.aggregate(state, &round, *reason),
                 Phase::Evaluating { candidate, num_clients, num_examples, strategy_state } => {
                     self.evaluate(state, &round, candidate, *num_clients, *num_examples, strategy_state.as_ref())
                 }
@@ -236,8 +253,8 @@ impl Federation {
                 }
                 next => next?,
             };
-            let next = RoundRecord { phase, received: Some(state.received), ..round };
-            self.persist_phase(&next)?;
+            let next = RoundRecord { phase, received: Some(state.received), ..round.clone() };
+            self.persist_phase(&round, &next)?;
             state.round = Some(next.clone());
             self.refresh(state)?;
             tracing::debug!(next = next.phase.name(), "phase ended");
@@ -274,8 +291,4 @@ impl Federation {
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
         Ok(())
     }
-}
-
-fn count(records: &Records, round: u64) -> Result<u32, RoundError> {
-    Ok(u32::try_from(records.updates(round)?.len()).unwrap_or(u32::MAX))
 }

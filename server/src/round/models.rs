@@ -7,6 +7,7 @@ use emofed::model::vfer::VferArchitecture;
 use emofed::protocol::{BackboneRef, BlobRef, Event, ModelCard, ModelOrigin};
 use emofed::weights::Weights;
 
+use super::open::base_replaced;
 use super::state::State;
 use super::{Federation, Refusal, RoundError};
 use crate::store::{ModelRecord, Phase, Records, StoreError, blob_name};
@@ -27,6 +28,7 @@ pub fn publish_made(
     card: Option<ModelCard>,
     now_s: u64,
 ) -> Result<ModelRecord, RoundError> {
+    let newest = records.newest()?;
     let model = ModelRecord {
         version: records.newest_models(None, 1)?.first().map_or(1, |model| model.version + 1),
         parent: None,
@@ -42,7 +44,7 @@ pub fn publish_made(
         card,
         strategy_state: None,
     };
-    records.insert_model(&model)?;
+    records.insert_model(newest.as_ref(), &model, None)?;
     Ok(model)
 }
 
@@ -95,7 +97,7 @@ impl Federation {
     /// There is no such version of this backbone, its weights are not kept any more, a round is being aggregated, or the
     /// store fails.
     pub fn restore(&self, version: u64) -> Result<u64, RoundError> {
-        let new_version = self.transition(|state| {
+        let new_version = self.fresh_transition(|state| {
             if let Some(round) = state.round.as_ref().filter(|round| round.phase != Phase::Open) {
                 return Err(Refusal::AggregationUnderway { round: round.id }.into());
             }
@@ -108,7 +110,6 @@ impl Federation {
                 return Err(Refusal::WeightsUnavailable { version }.into());
             }
             self.publish_again(state, &restored)?;
-            self.abandon_stale_round(state)?;
             self.refresh(state)?;
             let version_now = state.latest_model.version;
             self.events.push(Event::ModelRolledBack { version: version_now, restored: version });
@@ -118,7 +119,7 @@ impl Federation {
         Ok(new_version)
     }
 
-    /// Publishes a model's weights under a new version.
+    /// Publishes a model's weights under a new version. A round that has not ended is abandoned with that.
     pub(super) fn publish_again(&self, state: &mut State, model: &ModelRecord) -> Result<(), RoundError> {
         let again = ModelRecord {
             version: state.newest_version + 1,
@@ -127,10 +128,13 @@ impl Federation {
             round: None,
             ..model.clone()
         };
-        self.records.insert_model(&again)?;
+        let round = state.round.clone().filter(|round| !round.phase.is_over());
+        let abandoned = round.as_ref().map(|round| base_replaced(round, state.received));
+        let change = round.as_ref().zip(abandoned.as_ref());
+        state.newest = Some(self.records.insert_model(state.newest.as_ref(), &again, change)?);
         state.newest_version = again.version;
         state.latest_model = again;
-        Ok(())
+        abandoned.map_or(Ok(()), |abandoned| self.note_abandoned(state, abandoned))
     }
 
     /// Deletes weights of versions that no longer belong to the last [`super::FederationBounds::kept_models`]; their records

@@ -1,8 +1,10 @@
 //! Open: takes updates, each validated and durable before it counts.
 
+use std::sync::atomic::Ordering;
+
 use emofed::protocol::{AbandonReason, ClientUpdate, CloseReason, Event, UpdateReceipt, sha256_hex};
 
-use super::state::State;
+use super::state::{ATTEMPTS, State};
 use super::{Federation, Refusal, RoundError};
 use crate::store::{Phase, RoundRecord, UpdateRecord, update_name};
 
@@ -12,7 +14,7 @@ impl Federation {
     /// # Errors
     /// One is open already, or the store fails.
     pub fn open_round(&self) -> Result<u64, RoundError> {
-        self.transition(|state| {
+        self.fresh_transition(|state| {
             if let Some(round) = &state.round {
                 return Err(Refusal::RoundNotEnded { round: round.id }.into());
             }
@@ -34,7 +36,7 @@ impl Federation {
             received: None,
             phase: Phase::Open,
         };
-        self.records.put_round(&round)?;
+        state.newest = Some(self.records.insert_round(state.newest.as_ref(), &round)?);
         let opened = Event::RoundOpened { round: id, base_version: round.base_version };
         state.newest_round = id;
         state.round = Some(round);
@@ -52,7 +54,12 @@ impl Federation {
     pub fn submit(&self, participant: &str, round: u64, body: &[u8]) -> Result<UpdateReceipt, RoundError> {
         let receipt = UpdateReceipt { round, sha256: sha256_hex(body) };
         // Taken before the records are asked: an update that made its round close is in them by then.
-        let snapshot = self.snapshot();
+        let mut snapshot = self.snapshot();
+        if round > snapshot.rounds && self.records.store().is_shared() {
+            // Opened by another replica a moment ago.
+            self.fresh_transition(|_| Ok(()))?;
+            snapshot = self.snapshot();
+        }
         // A repeated body is acknowledged again even when its round is over: the first answer may have got lost.
         if let Some(known) = self.records.update(round, participant)? {
             return self.repeated(&known, receipt);
@@ -74,6 +81,15 @@ impl Federation {
             sha256: receipt.sha256.clone(),
             num_examples: update.num_examples,
         };
+        if self.records.store().is_shared() {
+            let counted = self.count_beside_others(round, &record);
+            // The same body may be accepted by another replica in a moment, so that the object stays as long as that can be, and goes with
+            // its round.
+            if matches!(counted, Err(RoundError::Refused(_))) && self.is_over(round)? {
+                self.records.store().delete_object(&object)?;
+            }
+            return counted.map(|()| receipt);
+        }
         self.transition(|state| {
             let result = self.count_in(state, round, &record);
             // Nobody will read the object if the round has ended meanwhile, or if another body was faster.
@@ -93,15 +109,61 @@ impl Federation {
             let receipt = UpdateReceipt { round, sha256: record.sha256.clone() };
             return self.repeated(&known, receipt).map(|_| ());
         }
-        let is_open = state.round.as_ref().is_some_and(|open| open.id == round && open.phase == Phase::Open);
-        if !is_open {
-            return Err(Refusal::RoundNotOpen { round }.into());
-        }
-        self.records.insert_update(round, record)?;
+        let open = state.round.as_ref().filter(|open| open.id == round && open.phase == Phase::Open);
+        let open = open.ok_or(Refusal::RoundNotOpen { round })?;
+        self.records.insert_update(open, record)?;
         state.received += 1;
         self.snapshot().count(state.received);
         self.events.count(round, state.received);
         Ok(())
+    }
+
+    /// Counts an update where other processes do so, too. Uploads do not wait for one another: whether the update counts is for the
+    /// conditions of its transaction to decide, and how many there are is counted afterwards, once for all that came meanwhile.
+    fn count_beside_others(&self, round: u64, record: &UpdateRecord) -> Result<(), RoundError> {
+        let mut attempt = 1;
+        loop {
+            let is_open = |open: &RoundRecord| open.id == round && open.phase == Phase::Open;
+            let open = self.transition(|state| Ok(state.round.clone().filter(is_open)))?;
+            let open = open.ok_or(Refusal::RoundNotOpen { round })?;
+            match self.records.insert_update(&open, record) {
+                Ok(()) => break,
+                Err(error) if error.is_conflict() && attempt < ATTEMPTS => attempt += 1,
+                Err(error) => {
+                    // The commit may hold.
+                    self.distrust_state();
+                    return Err(error.into());
+                }
+            }
+            if let Some(known) = self.records.update(round, &record.participant)? {
+                let receipt = UpdateReceipt { round, sha256: record.sha256.clone() };
+                return self.repeated(&known, receipt).map(|_| ());
+            }
+            self.fresh_transition(|_| Ok(()))?;
+        }
+        let own = self.committed.fetch_add(1, Ordering::SeqCst) + 1;
+        let counted = self.transition(|state| {
+            let all = self.committed.load(Ordering::SeqCst);
+            if state.counted < own
+                && state.round.as_ref().is_some_and(|open| open.id == round && open.phase == Phase::Open)
+            {
+                state.received = self.records.update_count(round)?;
+                state.counted = all;
+                self.snapshot().count(state.received);
+                self.events.count(round, state.received);
+            }
+            Ok(())
+        });
+        if let Err(error) = counted {
+            // It is acknowledged all the same: it is in the records, which are read again.
+            tracing::warn!(%error, round, "updates are not counted; counting again");
+        }
+        Ok(())
+    }
+
+    fn is_over(&self, round: u64) -> Result<bool, RoundError> {
+        let newest = self.records.newest_rounds(Some(round.saturating_add(1)), 1)?;
+        Ok(newest.first().is_some_and(|newest| newest.id == round && newest.phase.is_over()))
     }
 
     fn repeated(&self, known: &UpdateRecord, receipt: UpdateReceipt) -> Result<UpdateReceipt, RoundError> {
@@ -116,7 +178,7 @@ impl Federation {
     /// # Errors
     /// The round is not open, too few have contributed to hide any one of them, or the store fails.
     pub fn close_round(&self, id: u64) -> Result<(), RoundError> {
-        self.transition(|state| {
+        self.fresh_transition(|state| {
             let open = state.round.as_ref().filter(|open| open.id == id && open.phase == Phase::Open);
             let open = open.ok_or(Refusal::RoundNotOpen { round: id })?;
             let (received, limit) = (state.received, self.fewest_contributors());
@@ -126,7 +188,7 @@ impl Federation {
             }
             let phase = Phase::Aggregating { reason: CloseReason::Instructor };
             let closed = RoundRecord { phase, received: Some(received), ..open.clone() };
-            self.records.put_round(&closed)?;
+            self.records.change_round(open, &closed)?;
             state.round = Some(closed.clone());
             self.refresh(state)?;
             self.notify_closed(&closed);
@@ -154,9 +216,9 @@ impl Federation {
     /// Records the strategy of a round that an earlier version opened without: the one of the first start after that.
     pub(super) fn fix_strategy(&self, state: &mut State) -> Result<(), RoundError> {
         if let Some(round) = state.round.as_ref().filter(|round| round.strategy.is_none() && !round.phase.is_over()) {
-            let round = RoundRecord { strategy: Some(self.config.strategy), ..round.clone() };
-            self.records.put_round(&round)?;
-            state.round = Some(round);
+            let fixed = RoundRecord { strategy: Some(self.config.strategy), ..round.clone() };
+            self.records.change_round(round, &fixed)?;
+            state.round = Some(fixed);
         }
         Ok(())
     }
@@ -166,14 +228,25 @@ impl Federation {
         let latest = state.latest_model.version;
         let Some(round) = state.round.clone() else { return Ok(()) };
         if round.base_version != latest && !matches!(round.phase, Phase::Published { .. }) {
-            let phase = Phase::Abandoned { reason: AbandonReason::BaseReplaced };
-            let abandoned = RoundRecord { phase, received: Some(state.received), ..round };
-            self.records.put_round(&abandoned)?;
-            let closed = Event::RoundClosed { round: abandoned.id, reason: CloseReason::Instructor };
-            state.round = Some(abandoned);
-            self.refresh(state)?;
-            self.events.push(closed);
+            let abandoned = base_replaced(&round, state.received);
+            self.records.change_round(&round, &abandoned)?;
+            self.note_abandoned(state, abandoned)?;
         }
         Ok(())
     }
+
+    /// The round in `state` is `abandoned` in the records.
+    pub(super) fn note_abandoned(&self, state: &mut State, abandoned: RoundRecord) -> Result<(), RoundError> {
+        let closed = Event::RoundClosed { round: abandoned.id, reason: CloseReason::Instructor };
+        state.round = Some(abandoned);
+        self.refresh(state)?;
+        self.events.push(closed);
+        Ok(())
+    }
+}
+
+/// `round` with `received` updates, abandoned since its base is no longer the global model.
+pub(super) fn base_replaced(round: &RoundRecord, received: u32) -> RoundRecord {
+    let phase = Phase::Abandoned { reason: AbandonReason::BaseReplaced };
+    RoundRecord { phase, received: Some(received), ..round.clone() }
 }

@@ -26,7 +26,7 @@ pub fn seed(from: &Records, from_folder: &Path, to: &Path, now_s: u64) -> Result
     records.put_backbone(&backbone)?;
     records.put_detector(&detector)?;
     let model = ModelRecord { version: 1, parent: None, round: None, published_at_s: now_s, ..model };
-    records.insert_model(&model)?;
+    records.insert_model(None, &model, None)?;
     Ok(records)
 }
 

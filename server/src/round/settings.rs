@@ -14,9 +14,9 @@ impl Federation {
     /// A value makes no sense, or the store fails.
     pub fn change_settings(&self, change: RoundSettingsChange) -> Result<RoundSettings, RoundError> {
         self.check_change(&change)?;
-        let settings = self.transition(|state| {
-            let changes = change.or(&state.changes);
-            self.records.put_settings(&changes)?;
+        let settings = self.fresh_transition(|state| {
+            let changes = change.clone().or(&state.changes);
+            self.records.change_settings(&state.changes, &changes)?;
             state.changes = changes;
             self.refresh(state)?;
             Ok(self.effective_settings(state))

@@ -6,11 +6,15 @@ use emofed::protocol::{JoinCode, Role, sha256_hex};
 
 use super::error::{RequestError, ServeError};
 use crate::clock::Clock;
+use crate::round::RoundError;
 use crate::secret;
-use crate::store::{AssistantRecord, CodeUsesRecord, FederationRecord, Records, StoreError};
+use crate::store::{AssistantRecord, CodeUse, CodeUsesRecord, FederationRecord, Grant, Records, StoreError};
 
 /// Seconds in a day.
 const DAY_S: u64 = 86_400;
+
+/// How often somebody is admitted when other replicas are faster.
+const ATTEMPTS: u32 = 50;
 
 /// Most assistant instructors of a federation.
 const MAX_ASSISTANTS: usize = 100;
@@ -95,24 +99,59 @@ impl Admission {
         Ok(counted.filter(|counted| counted.join_code == code).map_or(0, |counted| counted.uses))
     }
 
-    /// Has `join` add a participant, with the count of uses to be stored with it, if uses are limited. Blocks on the store.
+    /// Has `join` add a participant who has `code`, with what the records need to have for that. Blocks on the store.
     ///
     /// # Errors
-    /// [`RequestError::JoinCodeUsedUp`], or `join` fails.
-    pub fn count_use(
-        &self,
-        join: impl FnOnce(Option<&CodeUsesRecord>) -> Result<(), ServeError>,
-    ) -> Result<(), ServeError> {
-        if self.code_uses == 0 {
-            return join(None);
+    /// The code admits nobody (any more), [`RequestError::JoinCodeUsedUp`], or `join` fails.
+    pub fn admit(&self, code: &str, join: impl Fn(&Grant) -> Result<(), ServeError>) -> Result<(), ServeError> {
+        let is_counted = self.code_uses > 0;
+        let _one_at_a_time = is_counted.then(|| self.counting.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut attempt = 1;
+        loop {
+            let record = self.checked(code).map_err(RequestError::from)?;
+            let code_use = is_counted.then(|| self.next_use(&record.join_code)).transpose()?;
+            match join(&Grant { federation: record, code_use }) {
+                Err(ServeError::Round(RoundError::Store(error))) if error.is_conflict() && attempt < ATTEMPTS => {
+                    self.follow()?;
+                    attempt += 1;
+                }
+                joined => return joined,
+            }
         }
-        let _one_at_a_time = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
-        let join_code = self.record().join_code;
-        let uses = self.uses_of(&join_code)?;
+    }
+
+    /// The next use of `join_code`, if it may be used once more.
+    fn next_use(&self, join_code: &str) -> Result<CodeUse, ServeError> {
+        let before = self.records.code_uses()?;
+        let counted = before.as_ref().filter(|counted| counted.join_code == join_code);
+        let uses = counted.map_or(0, |counted| counted.uses);
         if uses >= self.code_uses {
             return Err(RequestError::JoinCodeUsedUp.into());
         }
-        join(Some(&CodeUsesRecord { join_code, uses: uses + 1 }))
+        Ok(CodeUse { before, after: CodeUsesRecord { join_code: join_code.to_owned(), uses: uses + 1 } })
+    }
+
+    /// Reads the secrets again where another replica may have changed them. Blocks on the store.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn follow(&self) -> Result<(), StoreError> {
+        if !self.records.store().is_shared() {
+            return Ok(());
+        }
+        let _no_renewal = self.renewal.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(now) = self.records.federation()?.filter(|now| *now != self.record()) else { return Ok(()) };
+        let is_new_code = now.join_code != self.record().join_code;
+        *self.record.write().unwrap_or_else(PoisonError::into_inner) = now;
+        if let (true, Some(hook)) = (is_new_code, &self.on_renewal) {
+            hook(&self.join_code()?);
+        }
+        Ok(())
+    }
+
+    /// Whether [`Self::follow`] has to be called before a code is checked.
+    pub fn is_shared(&self) -> bool {
+        self.records.store().is_shared()
     }
 
     /// Checks a code that somebody joins with.
@@ -120,11 +159,16 @@ impl Admission {
     /// # Errors
     /// It is not the federation's, or has expired.
     pub fn check_code(&self, code: &str) -> Result<(), CodeRefusal> {
+        self.checked(code).map(|_| ())
+    }
+
+    /// The secrets by which `code` admits.
+    fn checked(&self, code: &str) -> Result<FederationRecord, CodeRefusal> {
         let record = self.record();
         if !secret::same(&secret::normalized_code(code), &secret::normalized_code(&record.join_code)) {
             return Err(CodeRefusal::Wrong);
         }
-        if record.is_code_expired(self.clock.now_s()) { Err(CodeRefusal::Expired) } else { Ok(()) }
+        if record.is_code_expired(self.clock.now_s()) { Err(CodeRefusal::Expired) } else { Ok(record) }
     }
 
     /// Gives the federation a new code. The old one admits nobody any more; tokens stay valid. Blocks on the store's commit.
@@ -133,8 +177,12 @@ impl Admission {
     /// There is no randomness, or the store fails: then the old code stays.
     pub fn renew_code(&self) -> Result<JoinCode, ServeError> {
         let _one_at_a_time = self.renewal.lock().unwrap_or_else(PoisonError::into_inner);
-        let renewed = self.record().with_new_code(self.clock.now_s(), self.code_valid_days)?;
-        self.records.put_federation(&renewed)?;
+        let before = match self.is_shared() {
+            true => self.records.federation()?.unwrap_or_else(|| self.record()),
+            false => self.record(),
+        };
+        let renewed = before.with_new_code(self.clock.now_s(), self.code_valid_days)?;
+        self.records.change_federation(Some(&before), &renewed)?;
         let code = JoinCode {
             code: renewed.join_code.clone(),
             expires_at_s: renewed.join_code_expires_at_s,

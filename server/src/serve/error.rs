@@ -2,6 +2,7 @@
 
 use emofed::protocol::SAFETENSORS;
 
+use super::admission::CodeRefusal;
 use crate::backup::BackupError;
 use crate::round::{Refusal, RoundError};
 use crate::store::StoreError;
@@ -35,6 +36,15 @@ pub enum ServeError {
 impl From<Refusal> for ServeError {
     fn from(refusal: Refusal) -> Self {
         Self::Round(refusal.into())
+    }
+}
+
+impl From<CodeRefusal> for RequestError {
+    fn from(refusal: CodeRefusal) -> Self {
+        match refusal {
+            CodeRefusal::Wrong => Self::WrongJoinCode,
+            CodeRefusal::Expired => Self::JoinCodeExpired,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod operator;
 mod page;
 mod participant;
 mod problem;
+mod replicas;
 mod router;
 mod security;
 mod status;
@@ -156,10 +157,12 @@ pub async fn serve(
         async move { federation.events().send_counts().await }
     });
     let ticking = tokio::spawn(tick(host.clone()));
+    let following = tokio::spawn(replicas::follow(app.clone()));
     let (bounds, is_behind_proxy) = (app.connections, app.origins.trusted_proxy);
     let served = connections::Served { router: router(host.clone(), page), tls, bounds, is_behind_proxy };
     connections::accept(listener, served, stop, GRACE).await;
     ticking.abort();
+    following.abort();
     counting.abort();
     Ok(())
 }

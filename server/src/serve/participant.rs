@@ -39,6 +39,10 @@ pub(super) async fn join(
 ) -> Result<(StatusCode, Json<JoinResponse>), ServeError> {
     let Json(request) = request.map_err(|error| RequestError::Malformed(error.body_text()))?;
     let address = access::address(app.origins.trusted_proxy, peer.ip(), &headers);
+    if app.admission.is_shared() {
+        let admission = app.admission.clone();
+        app.blocking(move |_| Ok(admission.follow()?)).await?;
+    }
     match app.admission.check_code(&request.join_code) {
         Ok(()) => {}
         Err(CodeRefusal::Wrong) => {
@@ -47,16 +51,18 @@ pub(super) async fn join(
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 return Err(limited.into());
             }
-            return Err(RequestError::WrongJoinCode.into());
+            return Err(RequestError::from(CodeRefusal::Wrong).into());
         }
-        Err(CodeRefusal::Expired) => return Err(RequestError::JoinCodeExpired.into()),
+        Err(refused) => return Err(RequestError::from(refused).into()),
     }
     app.joins.count_join(address)?;
     let joined = JoinResponse { participant: secret::id()?, token: secret::token()? };
     let (id, token_sha256) = (joined.participant.clone(), sha256_hex(joined.token.as_bytes()));
     let admission = app.admission.clone();
     app.blocking(move |federation| {
-        admission.count_use(|uses| Ok(federation.add_participant(&token_sha256, id, uses)?))
+        admission.admit(&request.join_code, |grant| {
+            Ok(federation.add_participant(&token_sha256, id.clone(), Some(grant))?)
+        })
     })
     .await?;
     Ok((StatusCode::CREATED, Json(joined)))

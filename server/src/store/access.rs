@@ -1,11 +1,35 @@
-//! Records of who may do what in a federation, beside its secrets and participants: assistant instructors, how often a join code
-//! was used, and what the operator called it.
+//! Records of who may do what in a federation, beside its secrets: participants, assistant instructors, how often a join code was
+//! used, and what the operator called it.
 
-use super::records::{Records, insert, participant_key, put};
-use super::{AssistantRecord, CodeUsesRecord, HostedRecord, ParticipantRecord, StoreError, Write};
+use super::records::{FEDERATION, Records, insert, put};
+use super::{AssistantRecord, CodeUsesRecord, FederationRecord, HostedRecord, ParticipantRecord, StoreError, Write};
 
+/// What the keys of participants begin with; the hash of the token follows.
+const PARTICIPANTS: &str = "participant/";
 const CODE_USES: &str = "code-uses";
 const HOSTED: &str = "hosted";
+
+/// By what a participant is admitted.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// The federation's secrets that the join code was compared with.
+    pub federation: FederationRecord,
+    /// The use of the code, where its uses are counted.
+    pub code_use: Option<CodeUse>,
+}
+
+/// A use of the join code.
+#[derive(Clone, Debug)]
+pub struct CodeUse {
+    /// The uses before it.
+    pub before: Option<CodeUsesRecord>,
+    /// The uses with it.
+    pub after: CodeUsesRecord,
+}
+
+fn participant_key(token_sha256: &str) -> String {
+    format!("{PARTICIPANTS}{token_sha256}")
+}
 
 fn assistant_key(token_sha256: &str) -> String {
     format!("assistant/{token_sha256}")
@@ -20,18 +44,90 @@ impl Records {
         self.get(CODE_USES)
     }
 
-    /// Adds a participant under the hash of its token, and with it the count of uses of its join code, both or none.
+    /// Adds a participant under the hash of its token, if there are fewer than `limit`, and with it what its `grant` counts, both or
+    /// none.
     ///
     /// # Errors
-    /// The store fails.
-    pub fn insert_participant_counted(
+    /// [`StoreError::Full`]; [`StoreError::Conflict`] if the grant is of secrets or a count that are others by now; or the store fails.
+    pub fn insert_participant(
         &self,
         token_sha256: &str,
         participant: &ParticipantRecord,
-        uses: &CodeUsesRecord,
+        grant: Option<&Grant>,
+        limit: u32,
     ) -> Result<(), StoreError> {
-        let participant = insert(participant_key(token_sha256), participant);
-        self.store().commit(&[participant, put(CODE_USES, uses)])
+        let mut writes = Vec::new();
+        if let Some(grant) = grant {
+            writes.push(self.expect(FEDERATION, Some(&grant.federation))?);
+        }
+        writes.push(insert(participant_key(token_sha256), participant));
+        if self.store().is_shared() {
+            writes.push(Write::AtMost { prefix: PARTICIPANTS.to_owned(), limit: limit.into() });
+        }
+        if let Some(CodeUse { before, after }) = grant.and_then(|grant| grant.code_use.as_ref()) {
+            writes.extend([self.expect(CODE_USES, before.as_ref())?, put(CODE_USES, after)]);
+        }
+        self.store().commit(&writes)
+    }
+
+    /// The participant with this token's hash.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn participant(&self, token_sha256: &str) -> Result<Option<ParticipantRecord>, StoreError> {
+        self.get(&participant_key(token_sha256))
+    }
+
+    /// All participants, in no order.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn participants(&self) -> Result<Vec<ParticipantRecord>, StoreError> {
+        self.scan(PARTICIPANTS)
+    }
+
+    /// How many participants there are.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn participant_count(&self) -> Result<u32, StoreError> {
+        Ok(u32::try_from(self.store().count(PARTICIPANTS)?).unwrap_or(u32::MAX))
+    }
+
+    /// Forgets a participant: its token opens nothing any more. Whether there was one.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn delete_participant(&self, token_sha256: &str) -> Result<bool, StoreError> {
+        let key = participant_key(token_sha256);
+        let known = self.store().get(&key)?.is_some();
+        self.store().commit(&[Write::Delete { key }])?;
+        Ok(known)
+    }
+
+    /// Forgets the participant with this id. Whether there was one.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn delete_participant_by_id(&self, id: &str) -> Result<bool, StoreError> {
+        for (key, participant) in self.scan_keys::<ParticipantRecord>(PARTICIPANTS)? {
+            if participant.id == id {
+                self.store().commit(&[Write::Delete { key }])?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Forgets every participant; gives their number.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn delete_participants(&self) -> Result<usize, StoreError> {
+        let deletions: Vec<Write> =
+            self.store().scan(PARTICIPANTS)?.into_iter().map(|(key, _)| Write::Delete { key }).collect();
+        self.store().commit(&deletions)?;
+        Ok(deletions.len())
     }
 
     /// Adds an assistant instructor under the hash of its token.

@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
-use redb::{Database, DatabaseError, ReadableDatabase as _, TableDefinition};
+use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 
 use self::errors::{database_error, object_error, opening_error};
 use self::folders::{UNFINISHED, delete_unfinished, delete_unfinished_folders, make_private, subfolders};
 pub(super) use self::folders::{create_durably, sync_folder};
 use self::snapshot::EmbeddedSnapshot;
-use super::{Snapshot, Store, StoreError, Write};
+use super::{Snapshot, Store, StoreError, Write, checked_name, end_of};
 
 /// Records are small, and an aggregator may have many stores; redb's default is 1 GiB for each.
 const CACHE_BYTES: usize = 16 << 20;
@@ -113,18 +113,9 @@ impl EmbeddedStore {
         Ok(())
     }
 
-    /// The file of an object. Names are made of letters, digits, `-` and `.` in parts joined by `/`.
+    /// The file of an object.
     fn path(&self, name: &str) -> Result<PathBuf, StoreError> {
-        let is_part = |part: &str| {
-            !part.is_empty()
-                && !part.starts_with('.')
-                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
-        };
-        if name.split('/').all(is_part) {
-            Ok(self.folder.join(name))
-        } else {
-            Err(StoreError::Missing(name.to_owned()))
-        }
+        Ok(self.folder.join(checked_name(name)?))
     }
 }
 
@@ -159,8 +150,7 @@ impl Store for EmbeddedStore {
         before: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        // Keys are ASCII, so that every key with the prefix comes before this one.
-        let end = before.map_or_else(|| format!("{prefix}\u{7f}"), str::to_owned);
+        let end = before.map_or_else(|| end_of(prefix), str::to_owned);
         self.with_database(|database| {
             let transaction = database.begin_read().map_err(database_error)?;
             let records = transaction.open_table(RECORDS).map_err(database_error)?;
@@ -170,6 +160,14 @@ impl Store for EmbeddedStore {
                 found.push((key.value().to_owned(), value.value().to_vec()));
             }
             Ok(found)
+        })
+    }
+
+    fn count(&self, prefix: &str) -> Result<usize, StoreError> {
+        self.with_database(|database| {
+            let transaction = database.begin_read().map_err(database_error)?;
+            let records = transaction.open_table(RECORDS).map_err(database_error)?;
+            Ok(records.range(prefix..end_of(prefix).as_str()).map_err(database_error)?.count())
         })
     }
 
@@ -203,6 +201,19 @@ impl Store for EmbeddedStore {
                         }
                         Write::Delete { key } => {
                             records.remove(key.as_str()).map_err(database_error)?;
+                        }
+                        Write::Expect { key, value } => {
+                            let found = records.get(key.as_str()).map_err(database_error)?;
+                            if found.as_ref().map(|found| found.value()) != value.as_deref() {
+                                return Err(StoreError::Conflict(key.clone()));
+                            }
+                        }
+                        Write::AtMost { prefix, limit } => {
+                            let keys =
+                                records.range(prefix.as_str()..end_of(prefix).as_str()).map_err(database_error)?;
+                            if keys.count() as u64 > *limit {
+                                return Err(StoreError::Full(prefix.clone()));
+                            }
                         }
                     }
                 }

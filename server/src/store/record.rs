@@ -32,6 +32,15 @@ pub struct BackboneRecord {
     pub imported_at_s: u64,
 }
 
+/// The newest round and model. Whoever opens a round or publishes changes it, so that two never do so at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewestRecord {
+    /// The round's id; 0: none was opened since this record is kept.
+    pub round: u64,
+    /// The model's version; 0: none was published since this record is kept.
+    pub version: u64,
+}
+
 /// A participant. The key is the hash of the token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParticipantRecord {

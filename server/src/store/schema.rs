@@ -21,8 +21,9 @@ const FIELD: &str = "schema_version";
 /// # Errors
 /// [`StoreError::NewerSchema`], a record that is none of the store's schema, or the store fails: then nothing has changed.
 pub(super) fn migrate(store: &dyn Store) -> Result<(), StoreError> {
-    let version = match store.get(SCHEMA)? {
-        Some(value) => version_of(&mut object(SCHEMA, &value)?),
+    let before = store.get(SCHEMA)?;
+    let version = match &before {
+        Some(value) => version_of(&mut object(SCHEMA, value)?),
         None => Some(1),
     };
     match version {
@@ -33,7 +34,8 @@ pub(super) fn migrate(store: &dyn Store) -> Result<(), StoreError> {
         Some(version) if version == u64::from(SCHEMA_VERSION) => return Ok(()),
         version => return Err(damaged(SCHEMA, format!("there is no schema version {version:?}"))),
     }
-    let mut writes = vec![Write::Put { key: SCHEMA.to_owned(), value: wrap(Value::Object(Map::new())) }];
+    let expected = Write::Expect { key: SCHEMA.to_owned(), value: before };
+    let mut writes = vec![expected, Write::Put { key: SCHEMA.to_owned(), value: wrap(Value::Object(Map::new())) }];
     for (key, value) in store.scan("")?.into_iter().filter(|(key, _)| key != SCHEMA) {
         let mut record = object(&key, &value)?;
         let (new_key, mut record) = match version {
@@ -47,10 +49,14 @@ pub(super) fn migrate(store: &dyn Store) -> Result<(), StoreError> {
         }
         writes.push(Write::Put { key: new_key, value: wrap(Value::Object(record)) });
     }
-    if writes.len() > 1 {
-        tracing::info!(records = writes.len() - 1, schema_version = SCHEMA_VERSION, "stored records are migrated");
+    if writes.len() > 2 {
+        tracing::info!(records = writes.len() - 2, schema_version = SCHEMA_VERSION, "stored records are migrated");
     }
-    store.commit(&writes)
+    match store.commit(&writes) {
+        // Another replica was faster.
+        Err(StoreError::Conflict(_)) => migrate(store),
+        done => done,
+    }
 }
 
 /// The bytes of a record with its version.

@@ -265,6 +265,7 @@ impl TestServer {
             join_code_expires_at_s: Some(CODE_EXPIRES_AT_S),
             instructor_token_sha256: sha256_hex(INSTRUCTOR.as_bytes()),
         };
+        federation.records().put_federation(&record).unwrap();
         let code_uses = hosting.as_ref().map_or(0, |hosting| hosting.code_uses);
         let admission =
             Admission::new(federation.records().clone(), clock.clone(), record, 1).with_code_uses(code_uses);

@@ -10,19 +10,23 @@ use super::harness::{CODE, TestServer, fresh};
 const CLIENTS: usize = 50;
 
 async fn load(server: &TestServer, faults: Vec<(Fault, f64)>) -> LoadReport {
-    let settings = LoadSettings {
-        origin: server.url(""),
-        join_code: CODE.to_owned(),
-        participants: CLIENTS,
-        updates: CLIENTS,
+    run(settings(vec![server.url("")], CODE, CLIENTS, faults), |_| {}).await.unwrap()
+}
+
+/// A round of all `clients`.
+pub fn settings(origins: Vec<String>, code: &str, clients: usize, faults: Vec<(Fault, f64)>) -> LoadSettings {
+    LoadSettings {
+        origins,
+        join_code: code.to_owned(),
+        participants: clients,
+        updates: clients,
         rounds: 1,
         faults,
         seed: 1,
         polls: true,
         fetches_weights: true,
-        timeout: Duration::from_secs(60),
-    };
-    run(settings, |_| {}).await.unwrap()
+        timeout: Duration::from_secs(120),
+    }
 }
 
 /// A round that all updates with `fault` but those that are refused complete; by itself it takes as many as it waits for.

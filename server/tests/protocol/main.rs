@@ -15,9 +15,14 @@ mod herd;
 mod instructor;
 mod load;
 mod page;
+#[cfg(unix)]
+mod postgres;
 mod program;
+#[cfg(unix)]
+mod replicas;
 mod round_model;
 mod stage;
 mod strategies;
 mod tls;
 mod updates;
+mod uploads;

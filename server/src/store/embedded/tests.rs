@@ -1,5 +1,7 @@
 //! What is particular to a folder: crashes, permissions, a disk that is full.
 
+use std::sync::Arc;
+
 use super::super::conformance;
 use super::*;
 
@@ -12,6 +14,13 @@ fn with_store(test: impl FnOnce(&dyn Store)) {
 fn conforms() {
     with_store(conformance::records_are_all_or_none);
     with_store(conformance::records_are_listed_from_the_end_and_deleted);
+    with_store(conformance::a_commit_waits_for_what_it_expects);
+    with_store(conformance::no_more_records_than_allowed);
+    with_store(|store| conformance::changes_at_once_are_all_there(&[store]));
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let [rounds, joins] = folders.each_ref().map(|folder| Arc::new(EmbeddedStore::open(folder.path()).unwrap()));
+    conformance::opening_and_publishing_exclude_one_another([rounds.clone(), rounds]);
+    conformance::a_join_expects_the_secrets_that_admitted(joins);
     with_store(conformance::objects_come_and_go);
     with_store(conformance::folders_are_listed);
     with_store(conformance::objects_are_read_in_parts);

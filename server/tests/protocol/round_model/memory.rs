@@ -8,7 +8,10 @@ use emofed_server::store::{Snapshot, Store, StoreError, Write};
 
 /// Records and objects.
 #[derive(Default)]
-pub struct Memory(Mutex<Contents>);
+pub struct Memory {
+    contents: Mutex<Contents>,
+    is_shared: bool,
+}
 
 #[derive(Clone, Default)]
 struct Contents {
@@ -17,12 +20,17 @@ struct Contents {
 }
 
 impl Memory {
+    /// Such that several federations work on it at once, each of which has every lease.
+    pub fn shared() -> Self {
+        Self { is_shared: true, ..Self::default() }
+    }
+
     pub fn put_records(&self, records: Vec<(String, Vec<u8>)>) {
         self.lock().records.extend(records);
     }
 
     fn lock(&self) -> MutexGuard<'_, Contents> {
-        self.0.lock().unwrap()
+        self.contents.lock().unwrap()
     }
 }
 
@@ -55,6 +63,10 @@ impl Store for Memory {
         Ok(earlier.take(limit).collect())
     }
 
+    fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
     fn check_health(&self) -> Result<(), StoreError> {
         Ok(())
     }
@@ -74,6 +86,15 @@ impl Store for Memory {
                 }
                 Write::Delete { key } => {
                     records.remove(key);
+                }
+                Write::Expect { key, value } if records.get(key) != value.as_ref() => {
+                    return Err(StoreError::Conflict(key.clone()));
+                }
+                Write::Expect { .. } => {}
+                Write::AtMost { prefix, limit } => {
+                    if below(&records, prefix).count() as u64 > *limit {
+                        return Err(StoreError::Full(prefix.clone()));
+                    }
                 }
             }
         }

@@ -5,7 +5,7 @@ mod calls;
 mod compare;
 mod disk;
 mod machine;
-mod memory;
+pub(super) mod memory;
 mod sent;
 mod specification;
 mod steps;

@@ -1,0 +1,102 @@
+//! Where the records and objects of a federation are: in the data folder, or in a store that several replicas share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use emofed_server::store::{EmbeddedStore, Lease, PostgresSettings, PostgresStore, SERVING, Store};
+
+use super::{DataFolder, Failure};
+
+/// How long a replica waits for another one that starts.
+const START_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The store that several replicas share, if there is one.
+#[derive(clap::Args, Clone)]
+pub struct SharedStorage {
+    /// Keep the federation in this Postgres database instead of the data folder, so that several replicas can serve it:
+    /// postgres://USER:PASSWORD@HOST/DATABASE. Others see a command line: rather set the variable
+    #[arg(long, env = "EMOFED_STORE", hide_env_values = true, value_name = "URL", requires = "blobs")]
+    store: Option<String>,
+    /// Where that federation's weights and updates are: s3://BUCKET/PREFIX (with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION,
+    /// AWS_ENDPOINT, AWS_ALLOW_HTTP), or file:///FOLDER, a folder that all replicas have
+    #[arg(long, env = "EMOFED_BLOBS", value_name = "URL", requires = "store")]
+    blobs: Option<String>,
+    /// Which federation of the database
+    #[arg(long, env = "EMOFED_FEDERATION", default_value = "class", value_name = "NAME")]
+    federation: String,
+}
+
+/// The data folder, and the shared store if there is one.
+#[derive(clap::Args, Clone)]
+pub struct Storage {
+    #[command(flatten)]
+    shared: SharedStorage,
+    #[command(flatten)]
+    data: DataFolder,
+}
+
+impl SharedStorage {
+    /// Where it is.
+    pub fn settings(&self) -> Option<PostgresSettings> {
+        let (url, blobs) = (self.store.clone()?, self.blobs.clone()?);
+        Some(PostgresSettings { url, blobs, federation: self.federation.clone() })
+    }
+}
+
+impl Storage {
+    /// Whether several replicas share it.
+    pub fn is_shared(&self) -> bool {
+        self.shared.settings().is_some()
+    }
+
+    /// Opens it.
+    pub fn open(&self) -> Result<Arc<dyn Store>, Failure> {
+        match self.shared.settings() {
+            Some(settings) => Ok(Arc::new(PostgresStore::open(&settings)?)),
+            None => Ok(Arc::new(EmbeddedStore::open(&self.folder()?)?)),
+        }
+    }
+
+    /// The data folder, which is made if need be. Of a shared store it has the instructor's token, the links and the certificate.
+    pub fn folder(&self) -> Result<PathBuf, Failure> {
+        let folder = self.data.path()?;
+        if self.is_shared() {
+            std::fs::create_dir_all(&folder).map_err(|error| super::credentials::unwritable(&folder, &error))?;
+        }
+        Ok(folder)
+    }
+}
+
+/// Why an operator's federations are refused with a shared store.
+pub fn operator_refused() -> Failure {
+    let message = "federations that an operator makes are kept in the data folder, not in --store";
+    let way_out = "leave --operator out, name a data folder without federations, and give each class --federation NAME and \
+                   replicas of its own";
+    Failure::new(message, way_out)
+}
+
+/// Held while a command changes what replicas read when they start: none may run.
+pub fn without_replicas(store: &dyn Store) -> Result<[Lease; 2], Failure> {
+    let none_starts = starting(store)?;
+    let none_serves = store.lease(SERVING)?.ok_or_else(|| {
+        let way_out = "stop all of them, run this command again, and start them again";
+        Failure::new("replicas of this federation are running, and would not hear of it", way_out)
+    })?;
+    Ok([none_starts, none_serves])
+}
+
+/// Held while a replica starts, so that what a federation begins with is made once.
+pub fn starting(store: &dyn Store) -> Result<Lease, Failure> {
+    let since = Instant::now();
+    loop {
+        if let Some(lease) = store.lease("start")? {
+            return Ok(lease);
+        }
+        if since.elapsed() > START_TIMEOUT {
+            let message = "another replica has been starting for two minutes";
+            return Err(Failure::new(message, "see its log, and start this one again when it serves"));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}

@@ -1,0 +1,193 @@
+//! What every store must do, and what is particular to a database and to several replicas.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::{SERVING, conformance};
+use super::*;
+
+#[path = "../../../tests/protocol/postgres.rs"]
+mod postgres_program;
+
+use postgres_program::Postgres;
+
+/// A store of a federation of its own.
+fn open(postgres: &Postgres, folder: &std::path::Path, federation: &str) -> PostgresStore {
+    let (blobs, federation) = (format!("file://{}", folder.display()), federation.to_owned());
+    PostgresStore::open(&PostgresSettings { url: postgres.url(), blobs, federation }).unwrap()
+}
+
+#[test]
+fn conforms() {
+    let (postgres, folder) = (Postgres::start(), tempfile::tempdir().unwrap());
+    let tests: [fn(&dyn Store); 10] = [
+        conformance::records_are_all_or_none,
+        conformance::records_are_listed_from_the_end_and_deleted,
+        conformance::a_commit_waits_for_what_it_expects,
+        conformance::no_more_records_than_allowed,
+        conformance::objects_come_and_go,
+        conformance::folders_are_listed,
+        conformance::objects_are_read_in_parts,
+        conformance::folders_go_without_disturbing_who_writes,
+        conformance::names_cannot_leave_the_store,
+        conformance::a_snapshot_stays_as_it_was,
+    ];
+    for (index, test) in tests.into_iter().enumerate() {
+        test(&open(&postgres, folder.path(), &format!("f{index}")));
+    }
+    let left = std::fs::read_dir(folder.path().join("f9/snapshots")).unwrap();
+    let copies = left.flat_map(|id| std::fs::read_dir(id.unwrap().path().join("blobs")).unwrap()).count();
+    assert_eq!(copies, 0, "the copies of a snapshot go with it");
+    let (one, two) = (open(&postgres, folder.path(), "shared"), open(&postgres, folder.path(), "shared"));
+    conformance::changes_at_once_are_all_there(&[&one, &two]);
+    let both = ["rounds"; 2].map(|name| Arc::new(open(&postgres, folder.path(), name)) as Arc<dyn Store>);
+    conformance::opening_and_publishing_exclude_one_another(both);
+    conformance::a_join_expects_the_secrets_that_admitted(Arc::new(open(&postgres, folder.path(), "joins")));
+    assert_eq!(open(&postgres, folder.path(), "other").scan("").unwrap(), [], "federations share no record");
+}
+
+fn put(store: &PostgresStore, key: &str) -> Result<(), StoreError> {
+    store.commit(&[Write::Put { key: key.into(), value: b"1".to_vec() }])
+}
+
+/// What this store has heard so far.
+fn heard(store: &PostgresStore) -> u64 {
+    *store.changes().unwrap().borrow()
+}
+
+/// Waits for another count of changes than `before`.
+fn wait_for_change(store: &PostgresStore, before: u64) -> u64 {
+    for _ in 0..200 {
+        let now = heard(store);
+        if now != before {
+            return now;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("nothing was heard");
+}
+
+#[test]
+fn others_are_heard_also_after_the_database_was_away() {
+    let (mut postgres, folder) = (Postgres::start(), tempfile::tempdir().unwrap());
+    let (one, two) = (open(&postgres, folder.path(), "a"), open(&postgres, folder.path(), "a"));
+    let elsewhere = open(&postgres, folder.path(), "b");
+    wait_for_change(&one, 0);
+    let own = wait_for_change(&two, 0);
+    put(&elsewhere, "k").unwrap();
+    put(&two, "k").unwrap();
+    let before = wait_for_change(&one, 1);
+    assert_eq!((before, heard(&two)), (2, own), "neither oneself nor another federation is heard");
+    postgres.crash();
+    assert!(matches!(put(&two, "l"), Err(StoreError::Database(_))));
+    assert!(matches!(one.check_health(), Err(StoreError::Database(_))));
+    postgres.run();
+    put(&two, "l").unwrap();
+    wait_for_change(&one, before);
+    assert!(one.get("k").unwrap().is_some() && one.get("l").unwrap().is_some());
+}
+
+/// The connection that listens ends alone, all others stay.
+#[test]
+fn others_are_heard_again_after_the_listening_connection_was_lost() {
+    let (postgres, folder) = (Postgres::start(), tempfile::tempdir().unwrap());
+    let (one, two) = (open(&postgres, folder.path(), "a"), open(&postgres, folder.path(), "a"));
+    let before = wait_for_change(&one, 0);
+    let end = "select pg_terminate_backend(pid)::text from pg_stat_activity where $1 <> '' and query ilike 'listen %'";
+    assert_eq!(one.query(end, Vec::new(), None).unwrap().len(), 1);
+    put(&two, "missed").unwrap();
+    let again = wait_for_change(&one, before);
+    // What was missed may be heard apart from the connection's being there again.
+    std::thread::sleep(Duration::from_millis(300));
+    let again = again.max(heard(&one));
+    put(&two, "heard").unwrap();
+    wait_for_change(&one, again);
+}
+
+#[test]
+fn who_serves_is_in_the_way_of_who_must_be_alone() {
+    let (postgres, folder) = (Postgres::start(), tempfile::tempdir().unwrap());
+    let [one, two, command] = ["a"; 3].map(|name| open(&postgres, folder.path(), name));
+    drop(command.lease(SERVING).unwrap().unwrap());
+    let freed = |is_free: bool| {
+        (0..200).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            command.lease(SERVING).unwrap().is_some() == is_free
+        })
+    };
+    assert!(freed(true));
+    wait_for_change(&one, 0);
+    wait_for_change(&two, 0);
+    drop(one);
+    assert!(command.lease(SERVING).unwrap().is_none(), "one of two still serves");
+    drop(two);
+    assert!(freed(true), "none serves any more");
+}
+
+#[test]
+fn one_at_a_time_has_a_lease() {
+    let (postgres, folder) = (Postgres::start(), tempfile::tempdir().unwrap());
+    let (one, two) = (open(&postgres, folder.path(), "a"), open(&postgres, folder.path(), "a"));
+    let held = one.lease("work").unwrap().unwrap();
+    assert!(two.lease("work").unwrap().is_none() && two.lease("other").unwrap().is_some());
+    drop(held);
+    let again = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        two.lease("work").unwrap().is_some()
+    });
+    assert!(again, "it ends with who had it");
+}
+
+/// What two do who share a record does not wait for one another, and who changes it waits for both.
+#[test]
+fn who_expects_the_same_does_not_wait() {
+    let (postgres, folder) = (Postgres::start(), tempfile::tempdir().unwrap());
+    let store = open(&postgres, folder.path(), "a");
+    put(&store, "round").unwrap();
+    let expect = || Write::Expect { key: "round".into(), value: Some(b"1".to_vec()) };
+    let counted = std::sync::atomic::AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for who in 0..8 {
+            let (store, counted) = (&store, &counted);
+            scope.spawn(move || {
+                for update in 0..50 {
+                    let key = format!("update/{who}/{update}");
+                    match store.commit(&[expect(), Write::Insert { key, value: b"u".to_vec() }]) {
+                        Ok(()) => counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst),
+                        Err(StoreError::Conflict(_)) => return,
+                        Err(error) => panic!("{error}"),
+                    };
+                }
+            });
+        }
+        std::thread::sleep(Duration::from_millis(30));
+        store.commit(&[expect(), Write::Put { key: "round".into(), value: b"closed".to_vec() }]).unwrap();
+        let at_close = store.count("update/").unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(store.count("update/").unwrap(), at_close, "nothing comes after the close");
+    });
+    assert_eq!(store.count("update/").unwrap(), counted.into_inner());
+}
+
+#[test]
+fn settings_that_make_no_sense_are_told() {
+    let settings = |url: &str, blobs: &str, federation: &str| PostgresSettings {
+        url: url.to_owned(),
+        blobs: blobs.to_owned(),
+        federation: federation.to_owned(),
+    };
+    let good = "postgres://nobody@127.0.0.1:1/none";
+    for (settings, named) in [
+        (settings("mysql://x", "file:///tmp/x", "a"), "Postgres"),
+        (settings(good, "ftp://x", "a"), "s3://BUCKET"),
+        (settings(good, "file:///tmp/x", "../a"), "federation"),
+    ] {
+        for error in [PostgresStore::open(&settings).err().unwrap(), settings.check().unwrap_err()] {
+            assert!(matches!(error, StoreError::Settings(_)) && error.to_string().contains(named), "{error}");
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = format!("file://{}", folder.path().display());
+    settings(good, &blobs, "a").check().unwrap();
+    assert!(matches!(PostgresStore::open(&settings(good, &blobs, "a")), Err(StoreError::Database(_))));
+}
