@@ -3,14 +3,13 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use burn::tensor::Device;
 use js_sys::{Float32Array, Object, Uint8Array, Uint32Array};
 use wasm_bindgen::prelude::*;
 
 use crate::browser::js;
 use crate::emotion::EMOTIONS;
 use crate::learning::{AdamSettings, Clip, LearningSettings, VideoModelFineTune, VideoModelTrainer};
-use crate::model::burn::VideoModel;
+use crate::model::burn::{Device, VideoModel};
 use crate::model::gpu::GpuContext;
 use crate::model::vfer::{FEATURES, softmax};
 use crate::weights::Weights;

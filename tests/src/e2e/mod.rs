@@ -7,9 +7,9 @@
 pub mod aggregator;
 pub mod browser;
 pub mod camera;
-pub mod firefox;
 mod page;
 pub mod peers;
+pub mod portable_browser;
 mod process;
 pub mod proxy;
 pub mod student;

@@ -13,5 +13,6 @@ mod lstm_gpu;
 mod lstm_gpu_frames;
 mod video_model;
 
+pub use burn::tensor::Device;
 pub use executor::Executor;
 pub use video_model::{ClipBatch, VideoModel};

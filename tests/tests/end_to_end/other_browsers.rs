@@ -1,12 +1,20 @@
-//! The way through a class in Firefox: join, clips, training, upload, the new model.
+//! The way through a class in Firefox and in WebKit: join, clips, training, upload, the new model.
 
 use emofed_tests::e2e::aggregator::Aggregator;
-use emofed_tests::e2e::firefox::Firefox;
+use emofed_tests::e2e::portable_browser::PortableBrowser;
 
 #[tokio::test]
 async fn firefox_takes_part() {
+    takes_part(PortableBrowser::firefox().await).await;
+}
+
+#[tokio::test]
+async fn webkit_takes_part() {
+    takes_part(PortableBrowser::webkit().await).await;
+}
+
+async fn takes_part(browser: PortableBrowser) {
     let aggregator = Aggregator::start_with(&Aggregator::of_one()).await;
-    let browser = Firefox::start().await;
     browser.open(aggregator.student_link()).await;
     browser.wait::<bool>("the consent screen", 60, "!document.querySelector('#join')?.disabled").await;
     browser.make_camera().await;

@@ -1,28 +1,29 @@
-//! Firefox, by WebDriver alone. It shows no film as a camera: the page's `getUserMedia` is replaced by one that
+//! Firefox and WebKit, by WebDriver alone. They show no film as a camera: the page's `getUserMedia` is replaced by one that
 //! draws the portrait into a canvas, so that everything behind it is the real thing.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use thirtyfour::{Capabilities, WebDriver};
 
 use super::page;
 use super::process::{Process, family, free_port, kill_all};
 
-/// A running Firefox with one window. It ends when dropped.
-pub struct Firefox {
+/// A running browser with one window. It ends when dropped.
+pub struct PortableBrowser {
     driver: WebDriver,
-    /// Part of the command line of the browser's processes.
-    profile: String,
+    /// On the command line of the browser's processes, or of one that they descend from.
+    argument: String,
     _process: Process,
     _folder: TempDir,
 }
 
-impl Firefox {
+impl PortableBrowser {
     /// Starts geckodriver and a Firefox.
-    pub async fn start() -> Self {
+    pub async fn firefox() -> Self {
         let folder = tempfile::tempdir().expect("the folder for temporary files can be written");
         let port = free_port();
         let profile = folder.path().join("profile");
@@ -35,12 +36,28 @@ impl Firefox {
             "args": ["-headless", "-profile", profile, "--width=1280", "--height=900"],
         });
         let capabilities = json!({ "browserName": "firefox", "moz:firefoxOptions": options });
+        Self::start(command, capabilities, port, profile, folder).await
+    }
+
+    /// Starts WebKit's driver and its small browser for GTK, on a display in memory.
+    pub async fn webkit() -> Self {
+        let folder = tempfile::tempdir().expect("the folder for temporary files can be written");
+        let port = free_port();
+        let argument = format!("--port={port}");
+        let mut command = Command::new("xvfb-run");
+        command.args(["--auto-servernum", "--server-args=-screen 0 1280x900x24", "WebKitWebDriver", &argument]);
+        let options = json!({ "binary": mini_browser(), "args": ["--automation"] });
+        let capabilities = json!({ "browserName": "MiniBrowser", "webkitgtk:browserOptions": options });
+        Self::start(command, capabilities, port, argument, folder).await
+    }
+
+    async fn start(mut command: Command, capabilities: Value, port: u16, argument: String, folder: TempDir) -> Self {
         command.env("HOME", folder.path()).env("TMPDIR", folder.path());
         let mut process = Process::start(&mut command, &folder.path().join("driver.log"));
         let capabilities: Capabilities = serde_json::from_value(capabilities).expect("capabilities are an object");
         let server = format!("http://127.0.0.1:{port}");
         let driver = page::connect(&server, capabilities, || process.has_ended().then(|| process.output())).await;
-        Self { driver, profile, _process: process, _folder: folder }
+        Self { driver, argument, _process: process, _folder: folder }
     }
 
     /// Loads `url`.
@@ -84,13 +101,23 @@ impl Firefox {
     }
 }
 
-impl Drop for Firefox {
+impl Drop for PortableBrowser {
     fn drop(&mut self) {
-        // The browser outlives its driver, so it has to be found by its profile.
-        let ids: Vec<u32> = family(&self.profile).into_iter().map(|(id, _)| id).collect();
+        // The browser outlives its driver, so it has to be found by a command line.
+        let ids: Vec<u32> = family(&self.argument).into_iter().map(|(id, _)| id).collect();
         kill_all(&ids);
         let _ = self.driver.clone().leak();
     }
+}
+
+/// Where Debian has the browser that WebKit's driver starts.
+fn mini_browser() -> PathBuf {
+    let libraries = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    let candidates = libraries.flat_map(|folder| {
+        ["webkit2gtk-4.1", "webkit2gtk-4.0"].map(|version| folder.join(version).join("MiniBrowser"))
+    });
+    let found = candidates.into_iter().find(|file| file.exists());
+    found.expect("WebKit's MiniBrowser is installed; way out: `make setup`")
 }
 
 /// `bytes` in base 64 (RFC 4648), for a data URL.
