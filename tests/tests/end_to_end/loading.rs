@@ -57,7 +57,7 @@ async fn an_extractor_whose_code_does_not_load_is_started_again() {
 /// What a student's browser loads before anything is shown, compressed, in English.
 #[test]
 fn the_students_page_is_small() {
-    const MOST_BYTES: u64 = 250_000;
+    const MOST_BYTES: u64 = 200_000;
     let files = ["style.css", "start.js", "student.js", "student_bg.wasm", "locales/en.ftl"];
     let folder = page_files();
     let files =

@@ -8,7 +8,7 @@ use emofed_tests::e2e::aggregator::Aggregator;
 use emofed_tests::e2e::browser::Camera;
 use emofed_tests::e2e::camera::Film;
 use emofed_tests::e2e::peers::{Measured, Peers};
-use emofed_tests::e2e::student::Student;
+use emofed_tests::e2e::student::{Smoothness, Student};
 use emofed_tests::{emonet_official, lite_weights};
 use serde_json::{Value, json};
 
@@ -103,6 +103,29 @@ async fn frames_per_second(emonet: Option<&Path>) -> f64 {
     student.wait_for_expressions().await;
     tokio::time::sleep(Duration::from_secs(20)).await;
     student.browser().script("return parseFloat(document.querySelector('#fps').innerText)").await
+}
+
+/// Longest task on the page's thread while models run, train and send an update.
+pub fn page_long_task() -> Result<Outcome, String> {
+    let smoothness = block_on(smoothness());
+    Ok(Outcome { ours: smoothness.longest_task_ms, peer: None })
+}
+
+/// 95 % of the times between two animation frames of the page are shorter, meanwhile.
+pub fn page_frame_gap() -> Result<Outcome, String> {
+    let smoothness = block_on(smoothness());
+    Ok(Outcome { ours: smoothness.gap_p95_ms, peer: None })
+}
+
+async fn smoothness() -> Smoothness {
+    let aggregator = Aggregator::start_with(&Aggregator::of_one()).await;
+    let student = Student::join(aggregator.student_link(), Camera::Granted(Film::Quick)).await;
+    student.wait_for_clips(2).await;
+    student.watch_smoothness().await;
+    student.contribute().await;
+    student.wait_for_version(2).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    student.smoothness().await
 }
 
 /// Both in turn; the medians, and a check that both computed the same.

@@ -35,7 +35,7 @@ const fn benchmark(name: &'static str, unit: &'static str, run: fn() -> Result<O
     Benchmark { name, unit, more_is_better: false, run }
 }
 
-const BENCHMARKS: [Benchmark; 31] = [
+const BENCHMARKS: [Benchmark; 33] = [
     benchmark("wasm-worker-bytes", "bytes (brotli)", || bytes("worker-cpu_bg.wasm.br")),
     benchmark("wasm-gpu-worker-bytes", "bytes (brotli)", || bytes("worker-gpu_bg.wasm.br")),
     benchmark("wasm-student-bytes", "bytes (brotli)", || bytes("student_bg.wasm.br")),
@@ -50,6 +50,12 @@ const BENCHMARKS: [Benchmark; 31] = [
         more_is_better: true,
         ..benchmark("emonet-fps", "frames/s on the student's page", browser::emonet_fps)
     },
+    benchmark(
+        "page-long-task",
+        "ms, the longest on the page's thread while models run and train",
+        browser::page_long_task,
+    ),
+    benchmark("page-frame-gap", "ms between two frames of the page (p95), meanwhile", browser::page_frame_gap),
     benchmark("vfer-step", "ms a training step (8 × 32 frames), in the tab", browser::vfer_step),
     benchmark("vfer-epoch", "ms an epoch (60 × 40 frames), in the tab", browser::vfer_epoch),
     benchmark(
