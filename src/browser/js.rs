@@ -89,7 +89,7 @@ pub fn from_js<T: DeserializeOwned>(object: JsValue) -> Result<T, serde_wasm_bin
     serde_wasm_bindgen::from_value(object)
 }
 
-/// `value` as JSON, by the browser's own serializer: `serde_json` would be another 30 KB to download.
+/// `value` as JSON, by the browser's own serializer, so that no other has to be downloaded.
 ///
 /// # Errors
 /// A number that JavaScript cannot represent.

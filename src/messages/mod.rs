@@ -1,8 +1,8 @@
 //! The contract between the page and the session worker: messages, reports, the ledger, and what is stored on the device.
 //! None of it leaves the tab.
 //!
-//! Messages are plain JavaScript objects (`browser::js::to_js`); enums are tagged externally, since for other tags serde generates
-//! twice the code. They carry codes and parameters; the page has the words
+//! Messages are plain JavaScript objects (`browser::js::to_js`); enums are tagged externally, since serde reads other tags
+//! in much more code. They carry codes and parameters; the page has the words
 //! for them (`page::words`). Frames are not serialized: they go as `{ "frame": ImageBitmap, "at_ms": number }` with the
 //! bitmap transferred, and each is answered by a [`FromWorker::Frame`].
 

@@ -37,7 +37,7 @@ pub enum Lecture {
     Unknown,
 }
 
-/// What a [`Lecture`] consists of. Read as such: what serde generates for an enum with a tag is three times as large.
+/// What a [`Lecture`] consists of. Read as such: serde reads an enum with an inner tag by way of a tree of values, in much more code.
 #[derive(Deserialize)]
 struct LectureFields {
     kind: String,

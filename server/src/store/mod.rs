@@ -257,6 +257,17 @@ fn checked_name(name: &str) -> Result<&str, StoreError> {
     if name.split('/').all(is_part) { Ok(name) } else { Err(StoreError::Missing(name.to_owned())) }
 }
 
+/// Whether a snapshot has the object called `name`.
+///
+/// # Errors
+/// [`StoreError::Missing`].
+fn check_listed(objects: &[String], name: &str) -> Result<(), StoreError> {
+    match objects.binary_search_by(|object| object.as_str().cmp(name)) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(StoreError::Missing(name.to_owned())),
+    }
+}
+
 /// A consistent state of a store, which goes on meanwhile.
 pub trait Snapshot: Send {
     /// The records, in the order of their keys.

@@ -352,10 +352,8 @@ async fn no_more_join_than_may_whoever_they_ask() {
     assert_eq!(records.rounds().unwrap().len(), 1);
 }
 
-/// A round is open over the model that is the newest, however a restoration at the other replica falls.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_round_is_opened_over_a_model_that_is_replaced_at_the_same_time() {
-    const TIMES: usize = 200;
+/// Two replicas over a store in memory, whose rounds are opened by hand.
+async fn two_in_memory() -> (Arc<Memory>, Vec<TestServer>) {
     let memory = Arc::new(Memory::shared());
     prepare_store(memory.clone(), &base_model());
     let bounds = FederationBounds { shortest_round_s: 0, ..FederationBounds::default() };
@@ -364,6 +362,14 @@ async fn no_round_is_opened_over_a_model_that_is_replaced_at_the_same_time() {
     for _ in 0..2 {
         replicas.push(TestServer::start_over(memory.clone(), rounds.clone(), true, bounds).await);
     }
+    (memory, replicas)
+}
+
+/// A round is open over the model that is the newest, however a restoration at the other replica falls.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_round_is_opened_over_a_model_that_is_replaced_at_the_same_time() {
+    const TIMES: usize = 200;
+    let (memory, replicas) = two_in_memory().await;
     let records = Records::open(memory).unwrap();
     let [one, two] = [&replicas[0].federation, &replicas[1].federation];
     let barrier = Barrier::new(2);
@@ -555,14 +561,7 @@ async fn a_crowd_of_a_thousand_and_a_replica_that_is_killed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_update_is_taken_or_refused_by_what_the_records_say_not_by_what_was_heard() {
-    let memory = Arc::new(Memory::shared());
-    prepare_store(memory.clone(), &base_model());
-    let bounds = FederationBounds { shortest_round_s: 0, ..FederationBounds::default() };
-    let rounds = RoundSettings { continuous: false, ..for_two() };
-    let mut replicas = Vec::new();
-    for _ in 0..2 {
-        replicas.push(TestServer::start_over(memory.clone(), rounds.clone(), true, bounds).await);
-    }
+    let (memory, replicas) = two_in_memory().await;
     let [one, two] = [&replicas[0].federation, &replicas[1].federation];
     let body = |value: f32| ClientUpdate { round: 1, base_version: 1, num_examples: 1, delta: delta(value) }.encode();
     one.open_round().unwrap();

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::errors::object_error;
 use super::folders::{UNFINISHED, unfinished_folder};
-use crate::store::{Snapshot, StoreError};
+use crate::store::{Snapshot, StoreError, check_listed};
 
 /// Records of one moment. Objects are never changed in place, so that a link to one is a copy of it.
 pub(super) struct EmbeddedSnapshot {
@@ -64,9 +64,7 @@ impl Snapshot for EmbeddedSnapshot {
     }
 
     fn open(&self, name: &str) -> Result<(Box<dyn Read + Send>, u64), StoreError> {
-        if self.objects.binary_search_by(|object| object.as_str().cmp(name)).is_err() {
-            return Err(StoreError::Missing(name.to_owned()));
-        }
+        check_listed(&self.objects, name)?;
         let file = File::open(self.links.path().join(name)).map_err(|error| object_error(name, error))?;
         let length = file.metadata()?.len();
         Ok((Box::new(file), length))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::bridge::Bridge;
 use super::bucket::{Bucket, ObjectReader, copies, copy_name};
-use crate::store::{Snapshot, StoreError};
+use crate::store::{Snapshot, StoreError, check_listed};
 
 /// Records of one moment, and copies of the objects, which go when it is dropped, or else a day later.
 pub(super) struct PostgresSnapshot {
@@ -26,9 +26,7 @@ impl Snapshot for PostgresSnapshot {
     }
 
     fn open(&self, name: &str) -> Result<(Box<dyn Read + Send>, u64), StoreError> {
-        if self.objects.binary_search_by(|object| object.as_str().cmp(name)).is_err() {
-            return Err(StoreError::Missing(name.to_owned()));
-        }
+        check_listed(&self.objects, name)?;
         let (bridge, bucket, name) = (self.bridge.clone(), self.bucket.clone(), copy_name(&self.id, name));
         let (of, object) = (bucket.clone(), name.clone());
         let size = self.bridge.run(async move { of.size(&object).await })?;
