@@ -93,7 +93,8 @@ impl PortableBrowser {
                  frame += 1;
                  context.drawImage(image, 60 + 8 * Math.sin(frame / 9), 4 * Math.sin(frame / 7), 512, 512);
              }}, 100);
-             navigator.mediaDevices.getUserMedia = async () => {{ await image.decode(); return canvas.captureStream(10); }};
+             // Not of `navigator.mediaDevices`, which WebKit makes anew when nothing refers to it.
+             MediaDevices.prototype.getUserMedia = async () => {{ await image.decode(); return canvas.captureStream(10); }};
              return true",
             json!(format!("data:image/png;base64,{}", base64(&png)))
         );

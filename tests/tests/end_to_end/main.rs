@@ -1,4 +1,4 @@
-//! The product end to end: real tabs of Chromium, and of Firefox, with made cameras against the real aggregator.
+//! The product end to end: real tabs of Chromium, and of Firefox and WebKit, with made cameras against the real aggregator.
 //!
 //! Run by `make test`, one test at a time: each drives whole browsers.
 

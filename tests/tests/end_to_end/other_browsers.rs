@@ -1,4 +1,4 @@
-//! The way through a class in Firefox, and in WebKit: join, clips, training, upload, the new model.
+//! The way through a class in Firefox and in WebKit: join, clips, training, upload, the new model.
 
 use emofed_tests::e2e::aggregator::Aggregator;
 use emofed_tests::e2e::portable_browser::PortableBrowser;
@@ -8,9 +8,7 @@ async fn firefox_takes_part() {
     takes_part(PortableBrowser::firefox().await).await;
 }
 
-/// It joins and loads its models; clips are not kept yet, and why is not known. Needs WebKitWebDriver, xvfb-run and xauth.
 #[tokio::test]
-#[ignore = "no clip is kept in WebKitGTK yet"]
 async fn webkit_takes_part() {
     takes_part(PortableBrowser::webkit().await).await;
 }
