@@ -23,6 +23,7 @@ wasm_bindgen_version=0.2.130
 wasm_pack_version=0.15.1
 trunk_version=0.21.14
 geckodriver_version=0.37.1
+s3s_fs_version=0.14.1
 
 say() { printf '\033[1m[emofed]\033[0m %s\n' "$*" >&2; }
 die() { printf '\033[1m[emofed]\033[0m error: %s\n' "$1" >&2; printf '         way out: %s\n' "$2" >&2; exit 1; }

@@ -33,12 +33,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let origin = config.public_origin.as_deref().unwrap_or("by the address it listens on");
     print(format!("# Listens on {}. Origin: {origin}. TLS: {tls}.", arguments.configured.listen));
     if let Some(settings) = arguments.shared.settings() {
-        settings.check()?;
+        let objects = settings.check()?;
         if config.operator.enabled {
             return Err(operator_refused());
         }
         // Without the address, which has a password in it.
-        print(format!("# Store: the federation `{}` in Postgres, objects in {}.", settings.federation, settings.blobs));
+        print(format!("# Store: the federation `{}` in Postgres, objects in {objects}.", settings.federation));
     }
     if config.few_contributors {
         print("# A demonstration: fewer than three may contribute (--allow-few-contributors).");

@@ -163,6 +163,10 @@ impl From<StoreError> for Failure {
                 "start the newer emofed that wrote this data folder, restore a backup from before it, or name another folder \
                  with --data DIR"
             }
+            StoreError::Objects { .. } => {
+                "see that the folder or the bucket is there; for s3://, that AWS_ENDPOINT, AWS_REGION, AWS_ACCESS_KEY_ID and \
+                 AWS_SECRET_ACCESS_KEY are those of who may list, read, write and delete objects there, then try again"
+            }
             StoreError::Settings(_) => "see `emofed serve --help`",
             StoreError::Conflict(_) | StoreError::Exists(_) => "another replica was faster; try again",
             StoreError::InUse => "stop the other emofed, or name another folder with --data DIR",

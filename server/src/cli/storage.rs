@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use emofed_server::store::{EmbeddedStore, Lease, PostgresSettings, PostgresStore, SERVING, Store};
+use emofed_server::store::{EmbeddedStore, Lease, PostgresSettings, PostgresStore, S3Variables, SERVING, Store};
 
 use super::{DataFolder, Failure};
 
@@ -18,8 +18,9 @@ pub struct SharedStorage {
     /// postgres://USER:PASSWORD@HOST/DATABASE. Others see a command line: rather set the variable
     #[arg(long, env = "EMOFED_STORE", hide_env_values = true, value_name = "URL", requires = "blobs")]
     store: Option<String>,
-    /// Where that federation's weights and updates are: s3://BUCKET/PREFIX (with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION,
-    /// AWS_ENDPOINT, AWS_ALLOW_HTTP), or file:///FOLDER, a folder that all replicas have
+    /// Where that federation's weights and updates are: file:///FOLDER, a folder that all replicas have, or s3://BUCKET/PREFIX, with the
+    /// variables AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, and for others than Amazon's AWS_ENDPOINT=https://HOST
+    /// (for http://, AWS_ALLOW_HTTP=true, too). The bucket is there already; it is tried at the start
     #[arg(long, env = "EMOFED_BLOBS", value_name = "URL", requires = "store")]
     blobs: Option<String>,
     /// Which federation of the database
@@ -40,7 +41,7 @@ impl SharedStorage {
     /// Where it is.
     pub fn settings(&self) -> Option<PostgresSettings> {
         let (url, blobs) = (self.store.clone()?, self.blobs.clone()?);
-        Some(PostgresSettings { url, blobs, federation: self.federation.clone() })
+        Some(PostgresSettings { url, blobs, s3: S3Variables::from_env(), federation: self.federation.clone() })
     }
 }
 

@@ -25,7 +25,7 @@ pub use embedded::EmbeddedStore;
 pub(crate) use embedded::folders::{is_unfinished, unfinished_folder};
 pub use federation_folders::{FederationFolders, link_object};
 pub use objects::{blob_name, update_name, updates_folder};
-pub use postgres::{PostgresSettings, PostgresStore};
+pub use postgres::{PostgresSettings, PostgresStore, S3Variables};
 pub use record::{
     AssistantRecord, BackboneRecord, CodeUsesRecord, FederationRecord, HostedRecord, ModelRecord, NewestRecord,
     ParticipantRecord, Phase, RoundRecord, SettingsRecord, UpdateRecord,
@@ -41,6 +41,14 @@ pub enum StoreError {
     /// The database failed.
     #[error("the store's database failed: {0}")]
     Database(String),
+    /// Objects cannot be kept where a shared store has them.
+    #[error("objects cannot be kept in {place}: {reason}")]
+    Objects {
+        /// The folder or the bucket.
+        place: String,
+        /// Why not.
+        reason: String,
+    },
     /// A record or an object is not what it should be.
     #[error("`{key}` in the store is damaged: {reason}")]
     Damaged {

@@ -20,7 +20,10 @@ mod postgres;
 mod program;
 #[cfg(unix)]
 mod replicas;
+#[cfg(unix)]
+mod replicas_with_s3;
 mod round_model;
+mod s3;
 mod stage;
 mod strategies;
 mod tls;

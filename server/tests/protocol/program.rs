@@ -35,11 +35,21 @@ impl Program {
 
     /// With more lines of the configuration's section `limits`.
     pub(super) fn start_limited(folder: &Path, limits: &str, arguments: &[&str]) -> Self {
+        Self::start_with(folder, limits, Vec::new(), arguments)
+    }
+
+    /// With these variables, too.
+    pub(super) fn start_with(
+        folder: &Path,
+        limits: &str,
+        variables: Vec<(String, String)>,
+        arguments: &[&str],
+    ) -> Self {
         let mut command = command(folder, "127.0.0.1:0");
         // The model of a few values moves further than fine-tuning moves a real one, and rounds shall not wait.
         let config = folder.join("emofed.toml");
         std::fs::write(&config, format!("[limits]\nmax_norm = 10.0\nshortest_round_s = 0\n{limits}")).unwrap();
-        command.arg("--config").arg(config).args(arguments);
+        command.arg("--config").arg(config).args(arguments).envs(variables);
         Self::spawn(command)
     }
 

@@ -15,7 +15,9 @@ use emofed_server::clock::SystemClock;
 use emofed_server::load::{Fault, run};
 use emofed_server::round::{FederationBounds, Refusal, RoundError};
 use emofed_server::serve::{Admission, RequestError, ServeError};
-use emofed_server::store::{FederationRecord, Grant, PostgresSettings, PostgresStore, Records, Store as _};
+use emofed_server::store::{
+    FederationRecord, Grant, PostgresSettings, PostgresStore, Records, S3Variables, Store as _,
+};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use reqwest::Client;
@@ -27,11 +29,14 @@ use super::load;
 use super::postgres::Postgres;
 use super::program::Program;
 use super::round_model::memory::Memory;
+use super::s3::S3;
 
 /// A database and a folder for objects, with a federation that can be served.
 pub(super) struct Shared {
     postgres: Postgres,
-    folder: TempDir,
+    pub(super) folder: TempDir,
+    /// The bucket with the objects, where the folder does not have them.
+    s3: Option<S3>,
     /// Lines of the configuration's section `limits`.
     limits: String,
 }
@@ -43,18 +48,42 @@ impl Shared {
 
     /// The same with another first model.
     pub(super) fn over(base: &Weights) -> Self {
-        let shared = Self { postgres: Postgres::start(), folder: tempfile::tempdir().unwrap(), limits: String::new() };
+        Self::with(None, base)
+    }
+
+    /// The same with the objects in a bucket.
+    pub(super) fn with_bucket() -> Self {
+        Self::with(Some(S3::start()), &base_model())
+    }
+
+    fn with(s3: Option<S3>, base: &Weights) -> Self {
+        let (postgres, folder) = (Postgres::start(), tempfile::tempdir().unwrap());
+        let shared = Self { postgres, folder, s3, limits: String::new() };
         prepare_store(Arc::new(shared.store()), base);
         shared
     }
 
+    /// The bucket, where there is one.
+    pub(super) fn s3(&self) -> &S3 {
+        self.s3.as_ref().unwrap()
+    }
+
     fn blobs(&self) -> String {
+        if let Some(s3) = &self.s3 {
+            return s3.blobs();
+        }
         format!("file://{}", self.folder.path().join("objects").display())
+    }
+
+    /// What a process needs to know of the bucket.
+    fn variables(&self) -> Vec<(String, String)> {
+        self.s3.iter().flat_map(S3::variables).collect()
     }
 
     fn store(&self) -> PostgresStore {
         let (url, blobs, federation) = (self.postgres.url(), self.blobs(), "class".to_owned());
-        PostgresStore::open(&PostgresSettings { url, blobs, federation }).unwrap()
+        let s3 = self.variables().into_iter().collect::<S3Variables>();
+        PostgresStore::open(&PostgresSettings { url, blobs, s3, federation }).unwrap()
     }
 
     /// Starts the replica called `name`, which gets the instructor's token of the replica `first`.
@@ -67,13 +96,14 @@ impl Shared {
         }
         let (url, blobs) = (self.postgres.url(), self.blobs());
         let shared = ["--store", &url, "--blobs", &blobs];
-        Program::start_limited(&data, &self.limits, &[&shared, arguments].concat())
+        Program::start_with(&data, &self.limits, self.variables(), &[&shared, arguments].concat())
     }
 
     /// What `emofed` says with these arguments and the shared store.
-    fn run(&self, arguments: &[&str]) -> String {
+    pub(super) fn run(&self, arguments: &[&str]) -> String {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_emofed"));
         command.args(arguments).env_clear().env("EMOFED_STORE", self.postgres.url()).env("EMOFED_BLOBS", self.blobs());
+        command.envs(self.variables());
         let output = command.current_dir(self.folder.path()).output().unwrap();
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     }
@@ -105,7 +135,7 @@ async fn listen(program: &Program, is_last: fn(&Event) -> bool) -> JoinHandle<Ve
 }
 
 /// Waits until `is_so`, for half a minute at the most.
-async fn until<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) {
+pub(super) async fn until<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) {
     let since = Instant::now();
     while !is_so().await {
         assert!(since.elapsed() < Duration::from_secs(30), "{what}");

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{TryStreamExt as _, stream};
-use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt as _};
 
 use super::bridge::Bridge;
+use super::s3::S3Variables;
 use crate::store::StoreError;
 
 /// Where copies for backups are, beside `blobs` and `updates`.
@@ -33,12 +33,11 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// The objects of `federation` below `url`: `file:///FOLDER` or `s3://BUCKET/PREFIX`, the latter with the usual variables
-    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT`, `AWS_ALLOW_HTTP` and so on.
+    /// The objects of `federation` below `url`: `file:///FOLDER` or `s3://BUCKET/PREFIX`, the latter with these variables.
     ///
     /// # Errors
     /// It is neither, or the folder cannot be used.
-    pub fn open(url: &str, federation: &str) -> Result<Self, StoreError> {
+    pub fn open(url: &str, variables: &S3Variables, federation: &str) -> Result<Self, StoreError> {
         let told = |error: String| misplaced(url, &error);
         if let Some(folder) = folder(url) {
             let folder = folder.join(federation);
@@ -50,20 +49,36 @@ impl Bucket {
             let local = LocalFileSystem::new_with_prefix(&folder).map_err(|error| told(error.to_string()))?;
             return Ok(Self { objects: Arc::new(local.with_fsync(true)), folder: Some(folder) });
         }
-        let bucket = s3(url)?;
+        let bucket = variables.open(url)?;
         let prefix = url.trim_start_matches("s3://").split_once('/').map_or("", |(_, prefix)| prefix).trim_matches('/');
         let prefix = Path::parse(format!("{prefix}/{federation}").trim_start_matches('/'))
             .map_err(|error| told(error.to_string()))?;
         Ok(Self { objects: Arc::new(PrefixStore::new(bucket, prefix)), folder: None })
     }
 
-    /// Checks that `url` names a folder or a bucket, of which nothing is asked.
+    /// What `url` names, a folder or a bucket, of which nothing is asked.
     ///
     /// # Errors
-    /// It does not.
-    pub fn check(url: &str) -> Result<(), StoreError> {
-        if folder(url).is_none() {
-            s3(url)?;
+    /// It is neither.
+    pub fn describe(url: &str, variables: &S3Variables) -> Result<String, StoreError> {
+        if folder(url).is_some() {
+            return Ok(url.to_owned());
+        }
+        variables.open(url)?;
+        variables.describe(url)
+    }
+
+    /// Does once what the store will do, so that a bucket that is not there, or keys that may not do it, are told at the start.
+    ///
+    /// # Errors
+    /// The objects cannot be kept there.
+    pub async fn try_out(&self, id: &str) -> Result<(), StoreError> {
+        self.drop_old_copies().await?;
+        if self.folder.is_none() {
+            let name = copy_name(id, "probe");
+            self.put(&name, b"emofed".to_vec()).await?;
+            self.get(&name).await?;
+            self.delete(&name).await?;
         }
         Ok(())
     }
@@ -113,7 +128,9 @@ impl Bucket {
     }
 
     async fn list(&self, folder: &str) -> Result<Vec<ObjectMeta>, StoreError> {
-        self.objects.list(Some(&Path::from(folder))).try_collect().await.map_err(|error| lost(folder, error))
+        // A folder without objects is an empty list: what is not there is the bucket.
+        let listed = self.objects.list(Some(&Path::from(folder))).try_collect().await;
+        listed.map_err(|error| StoreError::Io(std::io::Error::other(error.to_string())))
     }
 
     /// Copies all objects to a place of their own, called `id`; none may be deleted meanwhile. Gives their names.
@@ -135,7 +152,7 @@ impl Bucket {
     }
 
     /// Deletes copies that a crash left.
-    pub async fn drop_old_copies(&self) -> Result<(), StoreError> {
+    async fn drop_old_copies(&self) -> Result<(), StoreError> {
         let now_s = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_secs());
         for object in self.list(SNAPSHOTS).await? {
             let made_s = u64::try_from(object.last_modified.timestamp()).unwrap_or(0);
@@ -152,15 +169,7 @@ fn folder(url: &str) -> Option<PathBuf> {
     url.strip_prefix("file://").filter(|folder| folder.starts_with('/')).map(PathBuf::from)
 }
 
-/// The bucket that `url` names.
-fn s3(url: &str) -> Result<AmazonS3, StoreError> {
-    if !url.starts_with("s3://") {
-        return Err(misplaced(url, "name file:///FOLDER or s3://BUCKET/PREFIX"));
-    }
-    AmazonS3Builder::from_env().with_url(url).build().map_err(|error| misplaced(url, &error.to_string()))
-}
-
-fn misplaced(url: &str, reason: &str) -> StoreError {
+pub(super) fn misplaced(url: &str, reason: &str) -> StoreError {
     StoreError::Settings(format!("the objects cannot be kept in {url}: {reason}"))
 }
 

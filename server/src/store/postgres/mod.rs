@@ -7,6 +7,7 @@ mod bucket;
 mod commit;
 mod listen;
 mod pool;
+mod s3;
 mod snapshot;
 
 use std::sync::{Arc, OnceLock};
@@ -18,6 +19,7 @@ use tokio_postgres::types::{ToSql, Type};
 use self::bridge::Bridge;
 use self::bucket::Bucket;
 use self::pool::{Pool, Pooled, failed};
+pub use self::s3::S3Variables;
 use self::snapshot::PostgresSnapshot;
 use super::{Lease, Snapshot, Store, StoreError, Write, checked_name, end_of};
 use crate::secret;
@@ -35,6 +37,8 @@ pub struct PostgresSettings {
     pub url: String,
     /// `s3://BUCKET/PREFIX` or `file:///FOLDER`.
     pub blobs: String,
+    /// How a bucket is reached.
+    pub s3: S3Variables,
     /// Which federation of the database: letters, digits and `-`.
     pub federation: String,
 }
@@ -55,14 +59,14 @@ impl Place {
 }
 
 impl PostgresSettings {
-    /// Checks whatever can be known without a connection.
+    /// Checks whatever can be known without a connection, and says where the objects are.
     ///
     /// # Errors
     /// The settings make no sense.
-    pub fn check(&self) -> Result<(), StoreError> {
+    pub fn check(&self) -> Result<String, StoreError> {
         self.check_name()?;
         Pool::new(&self.url)?;
-        Bucket::check(&self.blobs)
+        Bucket::describe(&self.blobs, &self.s3)
     }
 
     fn check_name(&self) -> Result<(), StoreError> {
@@ -98,7 +102,7 @@ impl PostgresStore {
         let federation = settings.federation.clone();
         let replica = secret::id().map_err(|error| StoreError::Database(error.to_string()))?;
         let (bridge, pool) = (Arc::new(Bridge::start()?), Arc::new(Pool::new(&settings.url)?));
-        let bucket = Bucket::open(&settings.blobs, &federation)?;
+        let bucket = Bucket::open(&settings.blobs, &settings.s3, &federation)?;
         let place = Place { federation, replica };
         let store = Self { bridge, pool, bucket, place, committed: Arc::default(), changes: OnceLock::new() };
         store.with_client(|mut client| async move {
@@ -109,8 +113,9 @@ impl PostgresStore {
             transaction.commit().await.map_err(|error| failed(&error))?;
             Ok(((), client))
         })?;
-        let bucket = store.bucket.clone();
-        store.bridge.run_long(async move { bucket.drop_old_copies().await })?;
+        let (bucket, id) = (store.bucket.clone(), store.place.replica.clone());
+        let tried = store.bridge.run_long(async move { bucket.try_out(&id).await });
+        tried.map_err(|error| StoreError::Objects { place: settings.blobs.clone(), reason: error.to_string() })?;
         store.bridge.spawn(listen::announce(store.pool.clone(), store.place.clone(), store.committed.clone()));
         Ok(store)
     }

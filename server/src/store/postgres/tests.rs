@@ -8,31 +8,42 @@ use super::*;
 
 #[path = "../../../tests/protocol/postgres.rs"]
 mod postgres_program;
+#[path = "../../../tests/protocol/s3.rs"]
+mod s3_program;
 
 use postgres_program::Postgres;
+use s3_program::S3;
 
 /// A store of a federation of its own.
 fn open(postgres: &Postgres, folder: &std::path::Path, federation: &str) -> PostgresStore {
     let (blobs, federation) = (format!("file://{}", folder.display()), federation.to_owned());
-    PostgresStore::open(&PostgresSettings { url: postgres.url(), blobs, federation }).unwrap()
+    let s3 = S3Variables::default();
+    PostgresStore::open(&PostgresSettings { url: postgres.url(), blobs, s3, federation }).unwrap()
 }
+
+/// The same with its objects in a bucket.
+fn open_with_bucket(postgres: &Postgres, s3: &S3, federation: &str) -> PostgresStore {
+    let (url, blobs, federation) = (postgres.url(), s3.blobs(), federation.to_owned());
+    PostgresStore::open(&PostgresSettings { url, blobs, s3: s3.variables().collect(), federation }).unwrap()
+}
+
+const TESTS: [fn(&dyn Store); 10] = [
+    conformance::records_are_all_or_none,
+    conformance::records_are_listed_from_the_end_and_deleted,
+    conformance::a_commit_waits_for_what_it_expects,
+    conformance::no_more_records_than_allowed,
+    conformance::objects_come_and_go,
+    conformance::folders_are_listed,
+    conformance::objects_are_read_in_parts,
+    conformance::folders_go_without_disturbing_who_writes,
+    conformance::names_cannot_leave_the_store,
+    conformance::a_snapshot_stays_as_it_was,
+];
 
 #[test]
 fn conforms() {
     let (postgres, folder) = (Postgres::start(), tempfile::tempdir().unwrap());
-    let tests: [fn(&dyn Store); 10] = [
-        conformance::records_are_all_or_none,
-        conformance::records_are_listed_from_the_end_and_deleted,
-        conformance::a_commit_waits_for_what_it_expects,
-        conformance::no_more_records_than_allowed,
-        conformance::objects_come_and_go,
-        conformance::folders_are_listed,
-        conformance::objects_are_read_in_parts,
-        conformance::folders_go_without_disturbing_who_writes,
-        conformance::names_cannot_leave_the_store,
-        conformance::a_snapshot_stays_as_it_was,
-    ];
-    for (index, test) in tests.into_iter().enumerate() {
+    for (index, test) in TESTS.into_iter().enumerate() {
         test(&open(&postgres, folder.path(), &format!("f{index}")));
     }
     let left = std::fs::read_dir(folder.path().join("f9/snapshots")).unwrap();
@@ -44,6 +55,74 @@ fn conforms() {
     conformance::opening_and_publishing_exclude_one_another(both);
     conformance::a_join_expects_the_secrets_that_admitted(Arc::new(open(&postgres, folder.path(), "joins")));
     assert_eq!(open(&postgres, folder.path(), "other").scan("").unwrap(), [], "federations share no record");
+}
+
+#[test]
+fn conforms_with_a_bucket() {
+    let (postgres, s3) = (Postgres::start(), S3::start());
+    for (index, test) in TESTS.into_iter().enumerate() {
+        test(&open_with_bucket(&postgres, &s3, &format!("f{index}")));
+    }
+    let left: Vec<String> = s3.objects().into_iter().filter(|name| name.contains("snapshots")).collect();
+    assert_eq!(left, Vec::<String>::new(), "neither the copies of a snapshot nor what was tried at the start stay");
+    let of_federations = |name: &String| name.starts_with(&format!("{}/f", s3.prefix()));
+    assert!(s3.objects().iter().all(of_federations), "{:?}", s3.objects());
+}
+
+/// A bucket that does not answer costs no call more than half a minute, and is used again when it is back.
+#[test]
+fn a_bucket_that_was_away_is_told_and_used_again() {
+    let (postgres, mut s3) = (Postgres::start(), S3::start());
+    let store = open_with_bucket(&postgres, &s3, "a");
+    store.put_object("blobs/x", b"weights").unwrap();
+    s3.kill();
+    let since = std::time::Instant::now();
+    assert!(matches!(store.put_object("blobs/y", b"lost"), Err(StoreError::Io(_))));
+    assert!(matches!(store.object("blobs/x"), Err(StoreError::Io(_))));
+    assert!(since.elapsed() < Duration::from_secs(30), "{:?}", since.elapsed());
+    s3.run();
+    store.put_object("blobs/y", b"kept").unwrap();
+    assert_eq!(
+        (store.object("blobs/x").unwrap(), store.object("blobs/y").unwrap()),
+        (b"weights".to_vec(), b"kept".to_vec())
+    );
+}
+
+#[test]
+fn buckets_that_cannot_be_used_are_told() {
+    let (postgres, s3) = (Postgres::start(), S3::start());
+    let settings = |blobs: String, changed: &[(&str, &str)]| {
+        let changed = changed.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let s3 = s3.variables().chain(changed).collect();
+        PostgresSettings { url: postgres.url(), blobs, s3, federation: "a".to_owned() }
+    };
+    let said = settings(s3.blobs(), &[]).check().unwrap();
+    assert!(
+        said.contains(&s3.blobs()) && said.contains("http://127.0.0.1") && said.contains("AWS_ACCESS_KEY_ID"),
+        "{said}"
+    );
+    assert!(!said.contains(S3::SECRET), "{said}");
+    let http = PostgresSettings {
+        s3: s3.variables().filter(|(name, _)| name != "AWS_ALLOW_HTTP").collect(),
+        ..settings(s3.blobs(), &[])
+    };
+    for (settings, named) in [
+        (http, "AWS_ALLOW_HTTP=true"),
+        (settings(s3.blobs(), &[("AWS_ENDPOINT", "127.0.0.1:9000")]), "begin with https://"),
+        (settings("s3://".to_owned(), &[]), "s3://BUCKET"),
+        (settings("s3:///prefix".to_owned(), &[]), "s3://BUCKET"),
+    ] {
+        for error in [PostgresStore::open(&settings).err().unwrap(), settings.check().unwrap_err()] {
+            assert!(matches!(error, StoreError::Settings(_)) && error.to_string().contains(named), "{error}");
+        }
+    }
+    for (settings, named) in [
+        (settings(s3.blobs(), &[("AWS_SECRET_ACCESS_KEY", "another")]), "SignatureDoesNotMatch"),
+        (settings("s3://elsewhere/x".to_owned(), &[]), "s3://elsewhere/x"),
+    ] {
+        let error = PostgresStore::open(&settings).err().unwrap();
+        assert!(matches!(error, StoreError::Objects { .. }) && error.to_string().contains(named), "{error}");
+    }
 }
 
 fn put(store: &PostgresStore, key: &str) -> Result<(), StoreError> {
@@ -174,6 +253,7 @@ fn settings_that_make_no_sense_are_told() {
     let settings = |url: &str, blobs: &str, federation: &str| PostgresSettings {
         url: url.to_owned(),
         blobs: blobs.to_owned(),
+        s3: S3Variables::default(),
         federation: federation.to_owned(),
     };
     let good = "postgres://nobody@127.0.0.1:1/none";
