@@ -18,4 +18,4 @@ pub mod page;
 pub mod protocol;
 pub mod worker;
 
-pub use emofed_core::{emotion, learning, model, random, simd, weights};
+pub use emofed_core::{emotion, insertion_sort, learning, model, random, simd, weights};

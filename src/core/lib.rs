@@ -4,6 +4,7 @@
 //! (`[profile.web-small]`), and so that a change around them does not compile burn's generics again. The crate `emofed` exports all of it.
 
 pub mod emotion;
+pub mod insertion_sort;
 pub mod learning;
 pub mod model;
 pub mod random;

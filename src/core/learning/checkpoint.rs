@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::adam::Moments;
 use super::{Clip, LearningSettings};
-use crate::model::vfer::Parameters;
+use crate::emotion::EMOTIONS;
 use crate::weights::{Weights, WeightsError};
 
 /// Version of the form that [`FineTuneCheckpoint::encode`] writes.
@@ -17,12 +16,16 @@ const METADATA: &str = "checkpoint";
 /// Prefixes of the tensors' names: the parameters, Adam's first moments and its second.
 const PARTS: [&str; 3] = ["parameters", "first", "second"];
 
-/// The state of [`super::FineTune`] after some steps: all that the steps to come depend on, beside base, clips and settings.
-/// The order of clips needs no record: base, clips, settings and the number of steps determine it.
+/// The state of [`super::FineTune`] or `VideoModelFineTune` after some steps: all that the steps to come depend on, beside base,
+/// clips and settings. The order of clips needs no record: base, clips, settings and the number of steps determine it. A run
+/// may go on from it on another device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FineTuneCheckpoint {
-    pub(super) parameters: Parameters,
-    pub(super) moments: Moments,
+    pub(super) parameters: Weights,
+    /// Adam's running means of gradients, under the parameters' names.
+    pub(super) first_moments: Weights,
+    /// And of squared gradients.
+    pub(super) second_moments: Weights,
     /// Steps done.
     pub(super) step: usize,
     /// Which run it is of.
@@ -37,7 +40,7 @@ pub struct RunDigest(String);
 /// Why a checkpoint is not usable.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum CheckpointError {
-    /// It is cut short, or its tensors are not a VFER's.
+    /// It is cut short, or its tensors are not the model's.
     #[error(transparent)]
     Weights(#[from] WeightsError),
     /// Its metadata are missing or unreadable.
@@ -76,18 +79,22 @@ struct Version {
 }
 
 impl RunDigest {
-    /// Of a run from `base` on `clips`, as they are trained on, under `settings`.
-    pub(super) fn new(base: &Parameters, clips: &[Clip], settings: &LearningSettings) -> Self {
+    /// Of a run from `base` on `clips` under `settings`. `targets` are the clips' own, from before distillation, which differs
+    /// in its last bits from device to device.
+    pub(super) fn new(
+        base: &Weights,
+        clips: &[Clip],
+        targets: &[[f32; EMOTIONS]],
+        settings: &LearningSettings,
+    ) -> Self {
         let mut hash = Sha256::new();
         let mut add = |values: &[f32]| {
             hash.update((values.len() as u64).to_le_bytes());
             hash.update(values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
         };
-        base.slices().into_iter().for_each(&mut add);
-        for clip in clips {
-            add(&clip.features);
-            add(&clip.target);
-        }
+        base.iter().for_each(|(_, tensor)| add(&tensor.values));
+        clips.iter().for_each(|clip| add(&clip.features));
+        add(targets.as_flattened());
         hash.update(serde_json::to_vec(settings).expect("settings are numbers and names"));
         Self(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
@@ -99,12 +106,24 @@ impl FineTuneCheckpoint {
         self.step
     }
 
-    /// Its safetensors form: three times the VFER's tensors as F32, exact to the bit.
+    /// That it is of `run`, which has so many `steps`.
+    ///
+    /// # Errors
+    /// [`CheckpointError::OtherRun`] or [`CheckpointError::Step`].
+    pub(super) fn check(&self, run: &RunDigest, steps: usize) -> Result<(), CheckpointError> {
+        match self.step {
+            _ if self.run != *run => Err(CheckpointError::OtherRun),
+            step if step > steps || i32::try_from(step).is_err() => Err(CheckpointError::Step { step, steps }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Its safetensors form: three times the model's tensors as F32, exact to the bit.
     pub fn encode(&self) -> Vec<u8> {
         let mut weights = Weights::new();
-        let parts = [&self.parameters, &self.moments.first, &self.moments.second];
+        let parts = [&self.parameters, &self.first_moments, &self.second_moments];
         for (prefix, part) in PARTS.iter().zip(parts) {
-            for (name, tensor) in part.to_weights().iter() {
+            for (name, tensor) in part.iter() {
                 weights.insert(format!("{prefix}.{name}"), tensor.clone());
             }
         }
@@ -135,8 +154,8 @@ impl FineTuneCheckpoint {
             let (part, name) = place.ok_or_else(|| WeightsError::Unexpected { name: name.to_owned() })?;
             parts[part].insert(name, tensor.clone());
         }
-        let [parameters, first, second] = parts.each_ref().map(Parameters::from_weights);
-        Ok(Self { parameters: parameters?, moments: Moments { first: first?, second: second? }, step, run })
+        let [parameters, first_moments, second_moments] = parts;
+        Ok(Self { parameters, first_moments, second_moments, step, run })
     }
 }
 

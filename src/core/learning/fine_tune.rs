@@ -3,8 +3,8 @@
 use std::cell::OnceCell;
 
 use super::{
-    Adam, AdamSettings, Batches, CheckpointError, Clip, FineTuneCheckpoint, LearningError, LearningSettings, RunDigest,
-    Trainer, check_clips,
+    Adam, AdamSettings, Batches, CheckpointError, Clip, FineTuneCheckpoint, LearningError, LearningSettings, Moments,
+    RunDigest, Trainer, check_clips,
 };
 use crate::emotion::EMOTIONS;
 use crate::model::vfer::{Parameters, Vfer};
@@ -36,6 +36,8 @@ pub struct FineTune {
     base: Parameters,
     trainer: Trainer,
     clips: Vec<Clip>,
+    /// The clips' targets from before distillation.
+    targets: Vec<[f32; EMOTIONS]>,
     batches: Batches,
     settings: LearningSettings,
     /// Computed when it is first asked for: hashing all clips takes a while.
@@ -62,6 +64,7 @@ impl FineTune {
     /// There are no clips, or one is not usable.
     pub fn new(base: &Vfer, mut clips: Vec<Clip>, settings: &LearningSettings) -> Result<Self, LearningError> {
         check_clips(&clips)?;
+        let targets = clips.iter().map(|clip| clip.target).collect();
         if settings.distillation > 0.0 {
             distil(base, &mut clips, settings.distillation as f32);
         }
@@ -70,6 +73,7 @@ impl FineTune {
             trainer: Trainer::new(base.clone(), adam_settings(settings)),
             batches: Batches::new(clips.len(), settings),
             clips,
+            targets,
             settings: settings.clone(),
             run: OnceCell::new(),
             proximal: settings.proximal as f32,
@@ -88,31 +92,30 @@ impl FineTune {
         checkpoint: FineTuneCheckpoint,
     ) -> Result<Self, LearningError> {
         let mut resumed = Self::new(base, clips, settings)?;
-        let FineTuneCheckpoint { parameters, moments, step, run } = checkpoint;
-        let steps = resumed.steps();
-        if run != *resumed.run() {
-            return Err(CheckpointError::OtherRun.into());
-        }
-        let adam_steps = i32::try_from(step).ok().filter(|_| step <= steps);
-        let adam_steps = adam_steps.ok_or(CheckpointError::Step { step, steps })?;
+        checkpoint.check(resumed.run(), resumed.steps())?;
+        let FineTuneCheckpoint { parameters, first_moments, second_moments, step, .. } = checkpoint;
+        let read = |part| Parameters::from_weights(part).map_err(CheckpointError::from);
+        let moments = Moments { first: read(&first_moments)?, second: read(&second_moments)? };
         resumed.batches = resumed.batches.skip(step);
-        let adam = Adam::resume(adam_settings(settings), moments, adam_steps);
-        resumed.trainer = Trainer::resume(Vfer { parameters }, adam);
+        let adam = Adam::resume(adam_settings(settings), moments, step as i32);
+        resumed.trainer = Trainer::resume(Vfer { parameters: read(&parameters)? }, adam);
         Ok(resumed)
     }
 
     /// The state after the steps done, for [`Self::resume`].
     pub fn checkpoint(&self) -> FineTuneCheckpoint {
+        let Moments { first, second } = self.trainer.moments();
         FineTuneCheckpoint {
-            parameters: self.tuned().parameters.clone(),
-            moments: self.trainer.moments().clone(),
+            parameters: self.tuned().to_weights(),
+            first_moments: first.to_weights(),
+            second_moments: second.to_weights(),
             step: self.done(),
             run: self.run().clone(),
         }
     }
 
     fn run(&self) -> &RunDigest {
-        self.run.get_or_init(|| RunDigest::new(&self.base, &self.clips, &self.settings))
+        self.run.get_or_init(|| RunDigest::new(&self.base.to_weights(), &self.clips, &self.targets, &self.settings))
     }
 
     /// How many steps are done.
@@ -155,7 +158,7 @@ impl FineTune {
     }
 }
 
-fn adam_settings(settings: &LearningSettings) -> AdamSettings {
+pub(super) fn adam_settings(settings: &LearningSettings) -> AdamSettings {
     AdamSettings { epsilon: settings.adam_epsilon, ..AdamSettings::with_learning_rate(settings.learning_rate) }
 }
 

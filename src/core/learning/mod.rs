@@ -22,6 +22,10 @@ mod settings;
 mod strategy;
 mod trainer;
 #[cfg(feature = "burn")]
+mod video_model_adam;
+#[cfg(feature = "burn")]
+mod video_model_fine_tune;
+#[cfg(feature = "burn")]
 mod video_model_trainer;
 mod votes;
 
@@ -43,7 +47,9 @@ pub use settings::{LearningSettings, Recipe, UpdateEncoding};
 pub use strategy::{Aggregation, ServerOptimizer, Strategy, StrategyError};
 pub use trainer::Trainer;
 #[cfg(feature = "burn")]
-pub use video_model_trainer::{VideoModelFineTune, VideoModelTrainer};
+pub use video_model_fine_tune::VideoModelFineTune;
+#[cfg(feature = "burn")]
+pub use video_model_trainer::VideoModelTrainer;
 pub use votes::{LabelKind, UnknownLabelKind, vote_distribution};
 
 use crate::emotion::EMOTIONS;

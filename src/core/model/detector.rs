@@ -5,6 +5,7 @@ use super::graph::{Activation, Graph, GraphBuilder, Prologue, Shape};
 use super::loader::{Loader, check_output};
 use super::math::sigmoid;
 use super::{Face, Frame, ModelError, cpu};
+use crate::insertion_sort::insertion_sort;
 use crate::weights::Weights;
 
 /// Pixels of the input for each cell of the output, on each side.
@@ -179,9 +180,8 @@ fn decode(values: &[f32], cells: usize, minimum_score: f32) -> Vec<Face> {
     faces
 }
 
-/// Not generic, so that there is one sort in the binary.
 fn sort_descending(faces: &mut [Face], key: fn(&Face) -> f32) {
-    faces.sort_by(|a, b| key(b).total_cmp(&key(a)));
+    insertion_sort(faces, |a, b| key(a).total_cmp(&key(b)).is_gt());
 }
 
 /// The best box of every face (non-maximum suppression).

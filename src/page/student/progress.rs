@@ -54,6 +54,7 @@ impl Progress {
             }
             _ => {
                 self.training_since = Some((report.step, now_ms));
+                dom::attribute("training", "data-first-step", &report.step.to_string());
                 dom::text("training-time", "");
             }
         }

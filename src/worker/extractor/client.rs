@@ -8,6 +8,7 @@ use js_sys::{Float32Array, Uint8Array};
 use super::WORKER_NAME;
 use crate::browser::js;
 use crate::emotion::EMOTIONS;
+use crate::insertion_sort::median;
 use crate::messages::{Backend, ModelWorkerFailure};
 use crate::model::{BackboneKind, Extraction};
 use crate::worker::connection::{Connection, LOAD_TIMEOUT_MS, Request, failed};
@@ -84,9 +85,7 @@ impl Extractor {
             times.push(js::now_ms() - started_ms);
         }
         let recent = times.len().saturating_sub(2 * TIMED_FRAMES - 1);
-        let recent = &mut times[recent..];
-        recent.sort_by(f64::total_cmp);
-        Ok(recent[recent.len() / 2])
+        median(&mut times[recent..]).ok_or_else(|| failed("no time of a frame"))
     }
 
     /// Number of requests without a response yet.

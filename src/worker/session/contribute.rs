@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::opt_in::Consent;
 use super::{Session, post};
-use crate::learning::{FineTune, HoldOutResult};
+use crate::learning::HoldOutResult;
 use crate::messages::{FromWorker, UploadReport, UploadState, device};
 use crate::protocol::{ClientUpdate, OpenRound, ProblemCode};
 use crate::worker::clips::Stage;
@@ -19,8 +19,8 @@ pub(super) struct Contribution {
     pending: Option<Vec<u8>>,
     /// `pending` is not sent, nor stored, unless the student says so: it is worse than its base on the hold-out.
     pub(super) is_withheld: bool,
-    /// Training that is paused, and for which round.
-    pub(super) paused: Option<(u64, Box<FineTune>)>,
+    /// The encoded checkpoint of training that is paused, and for which round.
+    pub(super) paused: Option<(u64, Vec<u8>)>,
     /// It is about to be sent, being sent, or its outcome is being recorded.
     pub(super) sending: bool,
 }

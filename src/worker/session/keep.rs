@@ -14,7 +14,6 @@ use web_sys::console;
 use super::sequencer::Sequencer;
 use super::{Session, post};
 use crate::browser::encrypted_storage::EncryptedStorage;
-use crate::learning::FineTuneCheckpoint;
 use crate::messages::{FromWorker, KeptClipsLoss, KeptClipsReport, device};
 use crate::worker::clip_intake::ClipIntake;
 use crate::worker::kept_clips::{self, Owner};
@@ -142,32 +141,27 @@ impl Session {
         }
     }
 
-    /// Writes a checkpoint of the training under way.
-    pub(super) async fn keep_checkpoint(&self, checkpoint: &FineTuneCheckpoint) {
+    /// Writes an encoded checkpoint of the training under way.
+    pub(super) async fn keep_checkpoint(&self, checkpoint: &[u8]) {
         if !self.keeps_clips() {
             return;
         }
         let _turn = self.keeping.turns.enter().await;
         let Some(encrypted) = self.encrypted().await else { return };
-        let is_written = encrypted.put(device::CHECKPOINT, &checkpoint.encode()).await;
+        let is_written = encrypted.put(device::CHECKPOINT, checkpoint).await;
         if !is_written || !self.page.keep_clips.get() {
             self.storage.delete(device::CHECKPOINT).await;
         }
     }
 
     /// The checkpoint of an earlier visit. One that cannot be read is deleted: training begins again, and ends in the same update.
-    pub(super) async fn kept_checkpoint(&self) -> Option<FineTuneCheckpoint> {
+    pub(super) async fn kept_checkpoint(&self) -> Option<Vec<u8>> {
         if !self.keeps_clips() {
             return None;
         }
         let _turn = self.keeping.turns.enter().await;
-        let bytes = self.encrypted().await?.get(device::CHECKPOINT).await;
-        let read = match bytes {
-            Ok(bytes) => FineTuneCheckpoint::decode(&bytes?).map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        match read {
-            Ok(checkpoint) => Some(checkpoint),
+        match self.encrypted().await?.get(device::CHECKPOINT).await {
+            Ok(checkpoint) => checkpoint,
             Err(error) => {
                 console::warn_1(&format!("the checkpoint is not usable: {error}").into());
                 self.storage.delete(device::CHECKPOINT).await;

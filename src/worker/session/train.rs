@@ -1,5 +1,6 @@
 //! Fine-tuning on the clips that wait, step by step, and the check of its result on the hold-out.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use gloo::timers::future::TimeoutFuture;
@@ -8,7 +9,7 @@ use super::opt_in::Consent;
 use super::video_model::VideoModel;
 use super::{GlobalModel, Session, post};
 use crate::browser::js;
-use crate::learning::{Clip, FineTune, HoldOutCheck, HoldOutResult, LearningSettings, StepReport};
+use crate::learning::{Clip, FineTune, FineTuneCheckpoint, HoldOutCheck, HoldOutResult, LearningSettings, StepReport};
 use crate::messages::{FromWorker, TrainingReport};
 use crate::model::vfer::Vfer;
 use crate::protocol::{ClientUpdate, OpenRound};
@@ -31,8 +32,8 @@ enum Ended {
     Finished(Trained),
     /// The student has opted out or cleared the clips, or the labels have collapsed.
     Cancelled,
-    /// It goes on later, from here if that is possible.
-    Paused(Option<Box<FineTune>>),
+    /// It goes on later, from its checkpoint.
+    Paused,
 }
 
 /// Why a run stops before its next step.
@@ -48,6 +49,9 @@ struct Run<'a> {
     round: u64,
     settings: &'a LearningSettings,
     clips: Vec<Clip>,
+    /// The last encoded [`FineTuneCheckpoint`], of this run or of one that was interrupted: it goes on from there, if need be on
+    /// another device.
+    checkpoint: RefCell<Option<Vec<u8>>>,
 }
 
 impl Session {
@@ -80,10 +84,15 @@ impl Session {
         // No update is stored before the record says which clips it is of.
         self.keep_clips().await;
         let count = clips.len();
-        let run = Run { session: self, consent, round: round.id, settings, clips };
+        let paused = self.contribution.borrow_mut().paused.take().filter(|(paused, _)| *paused == round.id);
+        let checkpoint = match paused {
+            Some((_, checkpoint)) => Some(checkpoint),
+            None => self.kept_checkpoint().await,
+        };
+        let run = Run { session: self, consent, round: round.id, settings, clips, checkpoint: checkpoint.into() };
         let ended = self.train_where_it_is_faster(&run, global).await;
-        if let Ok(Ended::Paused(training)) = ended {
-            self.contribution.borrow_mut().paused = training.map(|training| (round.id, training));
+        if let Ok(Ended::Paused) = ended {
+            self.contribution.borrow_mut().paused = run.checkpoint.take().map(|checkpoint| (round.id, checkpoint));
             return Ok(None);
         }
         self.drop_checkpoint().await;
@@ -99,14 +108,10 @@ impl Session {
         Ok(Some((ClientUpdate { round: round.id, base_version: round.base_version, num_examples, delta }, check)))
     }
 
-    /// A run that WebGPU breaks off begins again on the CPU, from the same base and with the same clips.
+    /// A run that WebGPU breaks off goes on from its last checkpoint on the CPU.
     async fn train_where_it_is_faster(&self, run: &Run<'_>, global: &GlobalModel) -> Result<Ended, WorkerError> {
         match &global.video_model {
             VideoModel::ByHand(vfer) => {
-                let paused = self.contribution.borrow_mut().paused.take();
-                if let Some((_, training)) = paused.filter(|(round, _)| *round == run.round) {
-                    return run.go_on(vfer, *training).await;
-                }
                 if let Some(client) = self.faster_trainer(vfer, &global.weights).await {
                     match run.on_burn(&client).await {
                         Err(WorkerError::VideoModel(failure)) => self.train_by_hand_from_now_on(failure),
@@ -127,26 +132,25 @@ impl Session {
 }
 
 impl Run<'_> {
-    /// From the checkpoint of an earlier visit, or else from the beginning.
+    /// From the checkpoint, if there is one, or else from the beginning.
     async fn by_hand(&self, base: &Vfer) -> Result<Ended, WorkerError> {
-        let checkpoint = self.session.kept_checkpoint().await;
+        let checkpoint = self.checkpoint.borrow().as_deref().and_then(|bytes| FineTuneCheckpoint::decode(bytes).ok());
         let resumed = checkpoint.and_then(|kept| FineTune::resume(base, self.clips.clone(), self.settings, kept).ok());
-        let training = match resumed {
+        let mut training = match resumed {
             Some(training) => training,
             None => FineTune::new(base, self.clips.clone(), self.settings)?,
         };
-        self.go_on(base, training).await
-    }
-
-    async fn go_on(&self, base: &Vfer, mut training: FineTune) -> Result<Ended, WorkerError> {
         while let Some(done) = training.step()? {
-            if done.step.is_multiple_of(CHECKPOINT_STEPS) && done.step < done.steps {
-                self.session.keep_checkpoint(&training.checkpoint()).await;
+            if is_checkpoint_due(done) {
+                self.keep(training.checkpoint().encode()).await;
             }
             match self.before_next_step(done).await {
                 Ok(()) => {}
                 Err(Stop::Cancelled) => return Ok(Ended::Cancelled),
-                Err(Stop::Paused) => return Ok(Ended::Paused(Some(Box::new(training)))),
+                Err(Stop::Paused) => {
+                    self.keep(training.checkpoint().encode()).await;
+                    return Ok(Ended::Paused);
+                }
             }
         }
         let mut check = HoldOutCheck::default();
@@ -161,15 +165,22 @@ impl Run<'_> {
         Ok(Ended::Finished((training.finish(), check.result())))
     }
 
-    /// A run in a worker always begins at the beginning.
+    /// The same in a worker.
     async fn on_burn(&self, client: &VideoModelClient) -> Result<Ended, WorkerError> {
         let failed = WorkerError::VideoModel;
-        client.begin(&self.clips, self.settings).await.map_err(failed)?;
+        let checkpoint = self.checkpoint.borrow().clone();
+        client.begin(&self.clips, self.settings, checkpoint.as_deref()).await.map_err(failed)?;
         while let Some(done) = client.step().await.map_err(failed)? {
+            if is_checkpoint_due(done) {
+                self.keep(client.checkpoint().await.map_err(failed)?).await;
+            }
             match self.before_next_step(done).await {
                 Ok(()) => {}
                 Err(Stop::Cancelled) => return Ok(Ended::Cancelled),
-                Err(Stop::Paused) => return Ok(Ended::Paused(None)),
+                Err(Stop::Paused) => {
+                    self.keep(client.checkpoint().await.map_err(failed)?).await;
+                    return Ok(Ended::Paused);
+                }
             }
         }
         let mut check = HoldOutCheck::default();
@@ -182,6 +193,12 @@ impl Run<'_> {
             }
         }
         Ok(Ended::Finished((client.finish().await.map_err(failed)?, check.result())))
+    }
+
+    /// Remembers where the run is, and writes it on the device if clips are kept there.
+    async fn keep(&self, checkpoint: Vec<u8>) {
+        self.session.keep_checkpoint(&checkpoint).await;
+        *self.checkpoint.borrow_mut() = Some(checkpoint);
     }
 
     fn held_out(&self) -> Vec<Clip> {
@@ -217,4 +234,8 @@ impl Run<'_> {
             || !session.is_unsent(self.round)
             || session.frames.borrow().intake.pauses_contributing()
     }
+}
+
+fn is_checkpoint_due(done: StepReport) -> bool {
+    done.step.is_multiple_of(CHECKPOINT_STEPS) && done.step < done.steps
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::{GlobalModel, Session, post};
 use crate::browser::js;
 use crate::emotion::EMOTIONS;
+use crate::insertion_sort::median;
 use crate::learning::{AdamSettings, Clip, Trainer};
 use crate::messages::{Backend, FromWorker, ModelWorkerFailure, VideoModelReason, VideoModelReport};
 use crate::model::vfer::{Vfer, VferArchitecture};
@@ -169,6 +170,5 @@ fn measure_by_hand(vfer: &Vfer) -> Measured {
         trainer.step(&batch);
         *time = js::now_ms() - started_ms;
     }
-    times.sort_by(f64::total_cmp);
-    Measured { step_ms: times[MEASURED_STEPS / 2], gradient }
+    Measured { step_ms: median(&mut times).unwrap_or_default(), gradient }
 }

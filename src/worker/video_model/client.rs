@@ -84,11 +84,17 @@ impl VideoModelClient {
         Ok(Measured { step_ms, gradient: weights(&measured, "gradient")? })
     }
 
-    /// Begins to fine-tune a copy of the model on `clips`; an earlier run that is not finished is dropped.
+    /// Begins to fine-tune a copy of the model on `clips`; an earlier run that is not finished is dropped. It goes on from an
+    /// encoded `checkpoint`, if that is of the same run.
     ///
     /// # Errors
     /// The clips are not usable, or the worker or its device failed.
-    pub async fn begin(&self, clips: &[Clip], settings: &LearningSettings) -> Result<(), ModelWorkerFailure> {
+    pub async fn begin(
+        &self,
+        clips: &[Clip],
+        settings: &LearningSettings,
+        checkpoint: Option<&[u8]>,
+    ) -> Result<(), ModelWorkerFailure> {
         let features: Vec<f32> = clips.iter().flat_map(|clip| &clip.features).copied().collect();
         let targets: Vec<f32> = clips.iter().flat_map(|clip| clip.target).collect();
         let frames = |clip: &Clip| (clip.features.len() / crate::model::vfer::FEATURES) as u32;
@@ -99,6 +105,10 @@ impl VideoModelClient {
             .with_transferred("features", &Float32Array::from(features.as_slice()))
             .with_transferred("targets", &Float32Array::from(targets.as_slice()))
             .with_transferred("lengths", &Uint32Array::from(lengths.as_slice()));
+        let request = match checkpoint {
+            Some(checkpoint) => request.with_transferred("checkpoint", &Uint8Array::from(checkpoint)),
+            None => request,
+        };
         self.connection.request(request, LOAD_TIMEOUT_MS).await.map(|_| ())
     }
 
@@ -114,6 +124,16 @@ impl VideoModelClient {
             return Ok(None);
         };
         Ok(Some(StepReport { step: step as usize, steps: steps as usize, loss: loss as f32 }))
+    }
+
+    /// The encoded [`crate::learning::FineTuneCheckpoint`] after the steps done.
+    ///
+    /// # Errors
+    /// The worker or its device failed.
+    pub async fn checkpoint(&self) -> Result<Vec<u8>, ModelWorkerFailure> {
+        let data = self.connection.request(Request::new("train-checkpoint"), LOAD_TIMEOUT_MS).await?;
+        let bytes = js::get(&data, "checkpoint").ok_or_else(|| failed("no checkpoint"))?;
+        Ok(Uint8Array::new(&bytes).to_vec())
     }
 
     /// Tuned minus base.

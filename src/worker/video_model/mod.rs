@@ -9,8 +9,9 @@
 //! | `video-load` | `weights`: a safetensors file | `on_gpu` |
 //! | `video-predict` | `features`: `[frames, FEATURES]`; `tuned`: by the copy in training | `probabilities`: `[EMOTIONS]` |
 //! | `video-measure` | | `step_ms`: time of a training step of 8 clips of 32 frames; `gradient` of the first, a safetensors file |
-//! | `train-begin` | `features`, `lengths` (frames of each clip), `targets`, `settings` | `steps` |
+//! | `train-begin` | `features`, `lengths` (frames of each clip), `targets`, `settings`; `checkpoint` to go on from, if there is one | `steps` |
 //! | `train-step` | | `step`, `steps`, `loss`; without them when there is none left |
+//! | `train-checkpoint` | | `checkpoint`: an encoded `FineTuneCheckpoint` |
 //! | `train-finish` | | `delta`: a safetensors file |
 
 pub mod choice;

@@ -8,7 +8,10 @@ use wasm_bindgen::prelude::*;
 
 use crate::browser::js;
 use crate::emotion::EMOTIONS;
-use crate::learning::{AdamSettings, Clip, LearningSettings, VideoModelFineTune, VideoModelTrainer};
+use crate::insertion_sort::median;
+use crate::learning::{
+    AdamSettings, Clip, FineTuneCheckpoint, LearningSettings, VideoModelFineTune, VideoModelTrainer,
+};
 use crate::model::burn::{Device, VideoModel};
 use crate::model::gpu::GpuContext;
 use crate::model::vfer::{FEATURES, softmax};
@@ -50,6 +53,7 @@ impl VideoModelService {
             "video-measure" => self.measure().await,
             "train-begin" => self.begin(data).await,
             "train-step" => self.step().await,
+            "train-checkpoint" => self.checkpoint().await,
             "train-finish" => self.finish().await,
             other => Err(format!("unknown message kind {other}")),
         }
@@ -104,9 +108,8 @@ impl VideoModelService {
                 break;
             }
         }
-        times.sort_by(f64::total_cmp);
         let measured = Object::new();
-        js::set(&measured, "step_ms", &times[times.len() / 2].into());
+        js::set(&measured, "step_ms", &median(&mut times).into());
         js::set(&measured, "gradient", &Uint8Array::from(gradient.to_safetensors(None).as_slice()));
         Ok(measured)
     }
@@ -123,7 +126,16 @@ impl VideoModelService {
             let clip = rest.split_off(..length as usize * FEATURES).ok_or("the clips are cut short")?;
             clips.push(Clip { features: clip.to_vec(), target: *target });
         }
-        let tuning = VideoModelFineTune::new(&loaded.weights, clips, &settings, &loaded.device).await.map_err(text)?;
+        let Loaded { weights, device, .. } = &*loaded;
+        let checkpoint = js::get(data, "checkpoint").map(|bytes| Uint8Array::new(&bytes).to_vec());
+        let resumed = match checkpoint.and_then(|bytes| FineTuneCheckpoint::decode(&bytes).ok()) {
+            Some(kept) => VideoModelFineTune::resume(weights, clips.clone(), &settings, device, kept).await.ok(),
+            None => None,
+        };
+        let tuning = match resumed {
+            Some(tuning) => tuning,
+            None => VideoModelFineTune::new(weights, clips, &settings, device).await.map_err(text)?,
+        };
         let begun = Object::new();
         js::set(&begun, "steps", &(tuning.steps() as f64).into());
         *self.training.borrow_mut() = Some(tuning);
@@ -141,6 +153,15 @@ impl VideoModelService {
             js::set(&done, "loss", &report.loss.into());
         }
         Ok(done)
+    }
+
+    async fn checkpoint(&self) -> Result<Object, String> {
+        let training = self.training.take().ok_or("no training has begun")?;
+        let checkpoint = training.checkpoint().await;
+        *self.training.borrow_mut() = Some(training);
+        let encoded = Object::new();
+        js::set(&encoded, "checkpoint", &Uint8Array::from(checkpoint.map_err(text)?.encode().as_slice()));
+        Ok(encoded)
     }
 
     async fn finish(&self) -> Result<Object, String> {

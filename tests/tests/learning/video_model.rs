@@ -3,7 +3,9 @@
 
 use burn::tensor::Device;
 use emofed::emotion::EMOTIONS;
-use emofed::learning::{AdamSettings, Clip, FineTune, LearningSettings, VideoModelFineTune, VideoModelTrainer};
+use emofed::learning::{
+    AdamSettings, Clip, FineTune, FineTuneCheckpoint, LearningSettings, VideoModelFineTune, VideoModelTrainer,
+};
 use emofed::model::burn::VideoModel;
 use emofed::model::vfer::{FEATURES, Pooling, Vfer, VferArchitecture};
 use emofed::weights::Weights;
@@ -153,6 +155,72 @@ async fn the_papers_model_on_burn_is_pytorchs() {
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn fine_tuning_on_burn_is_the_hand_written_one() {
     fine_tune(&Device::flex()).await;
+}
+
+/// Interrupted after each of the steps in `at`, by way of bytes.
+async fn update_of(base: &Weights, settings: &LearningSettings, device: &Device, at: &[usize]) -> Weights {
+    let clips = || -> Vec<Clip> { uneven_clips().into_iter().cycle().take(7).collect() };
+    let mut training = VideoModelFineTune::new(base, clips(), settings, device).await.unwrap();
+    loop {
+        if at.contains(&training.done()) {
+            let bytes = training.checkpoint().await.unwrap().encode();
+            let checkpoint = FineTuneCheckpoint::decode(&bytes).unwrap();
+            assert_eq!(checkpoint.step(), training.done());
+            training = VideoModelFineTune::resume(base, clips(), settings, device, checkpoint).await.unwrap();
+        }
+        if training.step().await.unwrap().is_none() {
+            return training.finish().await.unwrap();
+        }
+    }
+}
+
+fn settings_with_all_terms() -> LearningSettings {
+    LearningSettings {
+        batch_size: 3,
+        epochs: 2,
+        learning_rate: 1e-3,
+        proximal: 0.1,
+        distillation: 0.3,
+        ..LearningSettings::default()
+    }
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_run_on_burn_that_is_interrupted_at_any_step_gives_the_same_bits() {
+    let (settings, device) = (settings_with_all_terms(), Device::flex());
+    for architecture in architectures() {
+        let base = architecture.random(4);
+        let whole = update_of(&base, &settings, &device, &[]).await;
+        assert!(whole.norm() > 0.0);
+        for at in [&[0][..], &[1], &[3], &[6], &[0, 1, 2, 3, 4, 5, 6]] {
+            let is_same = update_of(&base, &settings, &device, at).await == whole;
+            assert!(is_same, "{architecture:?} at {at:?}");
+        }
+    }
+}
+
+/// As when WebGPU breaks off in the middle of an epoch.
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_run_on_burn_goes_on_by_hand() {
+    let (base, settings, device) = (Vfer::random(2), settings_with_all_terms(), Device::flex());
+    let clips: Vec<Clip> = uneven_clips().into_iter().cycle().take(7).collect();
+    let weights = base.to_weights();
+    let mut on_burn = VideoModelFineTune::new(&weights, clips.clone(), &settings, &device).await.unwrap();
+    on_burn.step().await.unwrap();
+    let half = on_burn.step().await.unwrap().unwrap().step;
+    let checkpoint = on_burn.checkpoint().await.unwrap();
+    let mut by_hand = FineTune::resume(&base, clips.clone(), &settings, checkpoint.clone()).unwrap();
+    while let Some(expected) = on_burn.step().await.unwrap() {
+        let found = by_hand.step().unwrap().unwrap();
+        assert_eq!((found.step, found.steps), (expected.step, expected.steps));
+        assert!(found.step > half);
+        assert_close("loss", &[found.loss], &[f64::from(expected.loss)], TOLERANCE);
+    }
+    assert_eq!(by_hand.step().unwrap(), None);
+
+    let other = LearningSettings { seed: 5, ..settings };
+    let resumed = VideoModelFineTune::resume(&weights, clips, &other, &device, checkpoint).await;
+    assert_eq!(resumed.map(|_| ()).unwrap_err().to_string(), "the checkpoint is of another run");
 }
 
 #[wasm_bindgen_test(unsupported = tokio::test)]

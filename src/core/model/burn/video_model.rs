@@ -7,7 +7,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData, Transaction};
 use super::lstm::lstm;
 use crate::emotion::EMOTIONS;
 use crate::model::ModelError;
-use crate::model::vfer::{FEATURES, Pooling, VferArchitecture};
+use crate::model::vfer::{FEATURES, Pooling, VferArchitecture, transpose};
 use crate::weights::{self, Weights, WeightsError};
 
 /// A score that the softmax makes zero of.
@@ -115,15 +115,23 @@ impl VideoModel {
     /// [`WeightsError`] if they are not a video model.
     pub fn from_weights(weights: &Weights, device: &Device) -> Result<Self, WeightsError> {
         let architecture = VferArchitecture::of(weights)?;
-        let mut tensors = Vec::new();
-        for (name, shape) in architecture.tensors() {
-            let values = weights.get_shaped(&name, &shape)?.values.clone();
-            tensors.push(TensorData::new(values, shape));
-        }
+        let expected = architecture.tensors();
+        let tensors: Vec<_> =
+            expected.iter().map(|(name, shape)| weights.get_shaped(name, shape)).collect::<Result<_, _>>()?;
         let mut tensors = tensors.into_iter();
-        let mut next = || tensors.next().unwrap_or_else(|| TensorData::new(Vec::<f32>::new(), [0]));
-        let matrix = |data: TensorData| Param::from_tensor(Tensor::<2>::from_data(data, device).transpose());
-        let vector = |data: TensorData| Param::from_tensor(Tensor::<1>::from_data(data, device));
+        let mut next = || tensors.next().expect("an architecture has the tensors that it lists");
+        // Transposed here, not as a view on the device: products of a view round differently, and a run that is resumed would
+        // not end in the same bits.
+        let matrix = |tensor: &weights::Tensor| {
+            let columns = tensor.shape[1];
+            let mut transposed = vec![0.0; tensor.values.len()];
+            transpose(&tensor.values, columns, &mut transposed);
+            Param::from_tensor(Tensor::<2>::from_data(TensorData::new(transposed, [columns, tensor.shape[0]]), device))
+        };
+        let vector = |tensor: &weights::Tensor| {
+            let data = TensorData::new(tensor.values.clone(), [tensor.values.len()]);
+            Param::from_tensor(Tensor::<1>::from_data(data, device))
+        };
         let directions = (0..architecture.num_layers * architecture.num_directions())
             .map(|_| Direction {
                 input: matrix(next()),
@@ -141,6 +149,29 @@ impl VideoModel {
         &self.architecture
     }
 
+    /// Replaces each parameter by what `matrix` and `vector` make of it, each in the order of the tensors' names in
+    /// [`VferArchitecture::tensors`].
+    #[must_use]
+    pub fn map_parameters(
+        mut self,
+        mut matrix: impl FnMut(Param<Tensor<2>>) -> Param<Tensor<2>>,
+        mut vector: impl FnMut(Param<Tensor<1>>) -> Param<Tensor<1>>,
+    ) -> Self {
+        let direction = |Direction { input, recurrent, input_bias, recurrent_bias }| Direction {
+            input: matrix(input),
+            recurrent: matrix(recurrent),
+            input_bias: vector(input_bias),
+            recurrent_bias: vector(recurrent_bias),
+        };
+        self.directions = self.directions.into_iter().map(direction).collect();
+        Self {
+            attention: self.attention.map(&mut matrix),
+            head: matrix(self.head),
+            head_bias: vector(self.head_bias),
+            ..self
+        }
+    }
+
     /// Reads its tensors back, under their published names.
     ///
     /// # Errors
@@ -156,8 +187,8 @@ impl VideoModel {
     /// [`ModelError::Device`] if the device fails.
     pub async fn read(
         &self,
-        matrix: impl Fn(&Param<Tensor<2>>) -> Tensor<2>,
-        vector: impl Fn(&Param<Tensor<1>>) -> Tensor<1>,
+        mut matrix: impl FnMut(&Param<Tensor<2>>) -> Tensor<2>,
+        mut vector: impl FnMut(&Param<Tensor<1>>) -> Tensor<1>,
     ) -> Result<Weights, ModelError> {
         let mut transaction = Transaction::default();
         for Direction { input, recurrent, input_bias, recurrent_bias } in &self.directions {

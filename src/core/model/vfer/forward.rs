@@ -3,6 +3,7 @@
 use super::kernels;
 use super::{FEATURES, GATES, HIDDEN, Parameters, Vfer};
 use crate::emotion::EMOTIONS;
+use crate::insertion_sort::insertion_sort;
 use crate::model::gemm::{Accumulate, PackBuffer, RowMajor, gemm};
 use crate::model::math::{sigmoid, softmax, tanh};
 use crate::simd::{Isa, Operation, Simd, dispatch};
@@ -75,7 +76,7 @@ impl Workspace {
         self.order.clear();
         self.order.extend(0..clips.len());
         // Stable, so that equal lengths keep the caller's order and results do not depend on the platform.
-        self.order.sort_by_key(|&clip| std::cmp::Reverse(frames(clip)));
+        insertion_sort(&mut self.order, |&a, &b| frames(a) > frames(b));
         self.lengths.clear();
         self.lengths.extend(self.order.iter().map(|&clip| frames(clip)));
         assert!(self.lengths.last().is_none_or(|&shortest| shortest > 0), "a clip has no frames");

@@ -26,7 +26,7 @@ pub(super) fn add_row_product<S: Simd>(simd: S, out: &mut [f32], a: &[f32], b: &
 }
 
 /// `out[columns, rows] = a[rows, columns]ᵀ`.
-pub(super) fn transpose(a: &[f32], columns: usize, out: &mut [f32]) {
+pub(crate) fn transpose(a: &[f32], columns: usize, out: &mut [f32]) {
     let rows = a.len() / columns;
     for (r, row) in a.chunks_exact(columns).enumerate() {
         for (c, &value) in row.iter().enumerate() {

@@ -11,6 +11,8 @@ mod running_mean;
 
 pub use architecture::{ArchitectureError, Pooling, Recurrence, VferArchitecture};
 pub use forward::{Stream, Workspace};
+#[cfg(feature = "burn")]
+pub(crate) use kernels::transpose;
 
 pub use super::math::softmax;
 use crate::emotion::EMOTIONS;
