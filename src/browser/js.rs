@@ -12,6 +12,13 @@ pub fn get(object: &JsValue, key: &str) -> Option<JsValue> {
     Reflect::get(object, &key.into()).ok().filter(|value| !value.is_undefined() && !value.is_null())
 }
 
+/// The WebAssembly memory of this page or worker, in bytes.
+#[cfg(target_arch = "wasm32")]
+pub fn memory_bytes() -> f64 {
+    const PAGE_BYTES: usize = 1 << 16;
+    (core::arch::wasm32::memory_size::<0>() * PAGE_BYTES) as f64
+}
+
 /// `object[key] = value` on an object of our own.
 pub fn set(object: &Object, key: &str, value: &JsValue) {
     Reflect::set(object, &key.into(), value).expect("a plain object takes every property");

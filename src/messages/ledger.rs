@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use crate::protocol::ClientMetrics;
+
 /// Maximum number of entries; the oldest is removed first, and the totals stay.
 pub const MAX_ENTRIES: usize = 500;
 
@@ -59,6 +61,9 @@ pub struct SentUpdate {
     pub round: u64,
     /// The number of clips it was trained on.
     pub clips: u32,
+    /// The client metrics that went with it.
+    #[serde(default)]
+    pub metrics: Option<ClientMetrics>,
     /// What is in it.
     pub tensors: Vec<SentTensor>,
 }
@@ -213,8 +218,10 @@ mod tests {
     #[test]
     fn the_newest_updates_are_known() {
         let mut ledger = Ledger::default();
-        let update =
-            |round| Payload { update: Some(SentUpdate { round, clips: 1, tensors: Vec::new() }), ..Payload::default() };
+        let update = |round| Payload {
+            update: Some(SentUpdate { round, clips: 1, metrics: None, tensors: Vec::new() }),
+            ..Payload::default()
+        };
         for round in 0..4 {
             ledger.open(0.0, "PUT", "/x", 10, update(round));
             send(&mut ledger);

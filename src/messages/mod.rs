@@ -56,6 +56,8 @@ pub enum ToWorker {
         visible: bool,
         /// Whether the student lets the tab keep clips on the device over a reload.
         keep_clips: bool,
+        /// Whether the student has opted in to sending client metrics with an update.
+        share_metrics: bool,
     },
     /// The student opts in to, or out of, sending client updates.
     Contribute {
@@ -78,6 +80,11 @@ pub enum ToWorker {
     /// The student allows that clips are kept on the device over a reload, or withdraws that: what is kept is deleted.
     KeepClips {
         /// Allowed, or withdrawn.
+        on: bool,
+    },
+    /// The student opts in to, or out of, sending client metrics with the next updates.
+    ShareMetrics {
+        /// In or out.
         on: bool,
     },
     /// The device's battery, when it is known, and whenever it changes.
@@ -122,7 +129,8 @@ pub enum FromWorker {
     },
     /// The manifest: sent after joining and whenever it changes.
     Manifest {
-        /// As the aggregator sent it.
+        /// As the aggregator sent it: the session worker, which reads a part of it alone, passes the object on as it came.
+        #[serde(skip_serializing)]
         manifest: Box<Manifest>,
     },
     /// Where the backbone runs from now on.

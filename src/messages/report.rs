@@ -139,6 +139,8 @@ pub struct FrameReport {
     pub video: Option<[f32; EMOTIONS]>,
     /// Frames processed per second, lately.
     pub frames_per_second: f64,
+    /// Memory of the session worker and its extractors, in bytes, without a GPU's.
+    pub memory_bytes: f64,
     /// So few frames a second that no clip reaches its minimum number of frames.
     pub too_slow: bool,
 }
@@ -155,6 +157,7 @@ impl FrameReport {
             image: None,
             video: None,
             frames_per_second: 0.0,
+            memory_bytes: 0.0,
             too_slow: false,
         }
     }

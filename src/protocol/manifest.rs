@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{EndedRound, Lecture, OpenRound};
+use super::{ClassMetrics, EndedRound, Lecture, OpenRound};
 use crate::learning::LearningSettings;
 use crate::model::BackboneKind;
 use crate::model::vfer::VferArchitecture;
@@ -38,6 +38,9 @@ pub struct Manifest {
     /// participant's update was. Only on loopback; the pages say so.
     #[serde(default)]
     pub few_contributors: bool,
+    /// Whether updates may carry [`super::ClientMetrics`]: an aggregator that does not know them refuses such an update.
+    #[serde(default)]
+    pub takes_metrics: bool,
 }
 
 /// Fewest distinct participants whose updates may be published as one model. With two, each can subtract its own part
@@ -132,6 +135,9 @@ pub struct ModelVersion {
     pub architecture: VferArchitecture,
     /// Its weights.
     pub vfer: BlobRef,
+    /// How labelling went in the tabs of its round that told: of five or more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_metrics: Option<ClassMetrics>,
     /// What the acceptance check measured on the instructor's held-out set, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acceptance_report: Option<AcceptanceReport>,

@@ -6,6 +6,7 @@ mod event;
 mod instructor;
 mod lecture;
 mod manifest;
+mod metrics;
 mod operator;
 mod problem;
 mod round;
@@ -21,6 +22,7 @@ pub use manifest::{
     AcceptanceReport, BackboneRef, BlobRef, CaptureSettings, Deployment, MINIMUM_CONTRIBUTORS, Manifest, ModelCard,
     ModelOrigin, ModelVersion,
 };
+pub use metrics::{ClassMetrics, ClientMetrics, MINIMUM_METRICS};
 pub use operator::{FederationLinks, FederationSummary, NewFederation, operator_path};
 pub use problem::{Problem, ProblemCode};
 pub use round::{

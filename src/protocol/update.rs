@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::ClientMetrics;
 use crate::learning::{LearningSettings, UpdateEncoding};
 use crate::random::SplitMix64;
 use crate::weights::{Int8Weights, Scales, ValueRanges, Weights, WeightsError};
@@ -19,7 +20,7 @@ const METADATA_KEY: &str = "emofed.update";
 /// use emofed::protocol::{ClientUpdate, UpdateLimits};
 ///
 /// let model = Vfer::random(1).to_weights();
-/// let update = ClientUpdate { round: 7, base_version: 3, num_examples: 12, delta: Vfer::random(2).to_weights() };
+/// let update = ClientUpdate { round: 7, base_version: 3, num_examples: 12, metrics: None, delta: Vfer::random(2).to_weights() };
 /// let body = update.encode();
 /// assert_eq!(ClientUpdate::decode(&body)?, update);
 ///
@@ -37,6 +38,8 @@ pub struct ClientUpdate {
     pub base_version: u64,
     /// How many clips it was trained on: its weight in the aggregation.
     pub num_examples: u32,
+    /// How labelling goes in the tab, if the student has opted in to telling.
+    pub metrics: Option<ClientMetrics>,
     /// Tuned minus base, under the VFER's tensor names and shapes.
     pub delta: Weights,
 }
@@ -51,6 +54,9 @@ struct Header {
     /// `clips` in bodies that were stored before protocol 2.
     #[serde(alias = "clips")]
     num_examples: u32,
+    /// Absent unless the student has opted in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    metrics: Option<ClientMetrics>,
     /// Of tensors in eight bits; absent with others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     scales: Option<Scales>,
@@ -123,6 +129,9 @@ pub enum UpdateError {
         /// The largest allowed.
         limit: f64,
     },
+    /// Its client metrics are out of their bounds.
+    #[error("the update's client metrics are out of bounds")]
+    Metrics,
 }
 
 impl ClientUpdate {
@@ -144,8 +153,8 @@ impl ClientUpdate {
     }
 
     fn metadata(&self, scales: Option<Scales>) -> HashMap<String, String> {
-        let header =
-            Header { round: self.round, base_version: self.base_version, num_examples: self.num_examples, scales };
+        let Self { round, base_version, num_examples, metrics, .. } = *self;
+        let header = Header { round, base_version, num_examples, metrics, scales };
         let json = serde_json::to_string(&header).expect("numbers and names always serialize");
         HashMap::from([(METADATA_KEY.to_owned(), json)])
     }
@@ -160,7 +169,8 @@ impl ClientUpdate {
             Some(scales) => Weights::from_int8(body, scales)?,
             None => Weights::from_safetensors(body)?,
         };
-        Ok(Self { round: header.round, base_version: header.base_version, num_examples: header.num_examples, delta })
+        let Header { round, base_version, num_examples, metrics, .. } = header;
+        Ok(Self { round, base_version, num_examples, metrics, delta })
     }
 
     /// Where the values of a body are, in any encoding.
@@ -174,7 +184,7 @@ impl ClientUpdate {
     /// Checks the update against the model it claims to move.
     ///
     /// # Errors
-    /// The first rule it breaks: layout, finiteness, number of examples, norm.
+    /// The first rule it breaks: layout, finiteness, number of examples, norm, bounds of metrics.
     pub fn validate(&self, base: &Weights, limits: &UpdateLimits) -> Result<(), UpdateError> {
         self.delta.check_same_layout(base)?;
         self.delta.check_finite()?;
@@ -185,7 +195,7 @@ impl ClientUpdate {
         if norm > limits.max_norm {
             return Err(UpdateError::Norm { found: norm, limit: limits.max_norm });
         }
-        Ok(())
+        self.metrics.map_or(Ok(()), |metrics| metrics.check())
     }
 
     /// Most bytes that an update of `model` can have: its values and generous room for the header.
@@ -216,7 +226,7 @@ mod tests {
     }
 
     fn update() -> ClientUpdate {
-        ClientUpdate { round: 7, base_version: 3, num_examples: 12, delta: model() }
+        ClientUpdate { round: 7, base_version: 3, num_examples: 12, metrics: None, delta: model() }
     }
 
     #[test]
@@ -224,6 +234,19 @@ mod tests {
         let body = update().encode();
         assert_eq!(ClientUpdate::decode(&body).unwrap(), update());
         assert!(body.len() <= ClientUpdate::max_size(&model()));
+    }
+
+    #[test]
+    fn metrics_travel_only_if_there_are_any() {
+        let metrics = ClientMetrics { acceptance_rate: 0.75, class_balance: 0.5, loss_change: None };
+        let with = ClientUpdate { metrics: Some(metrics), ..update() };
+        assert_eq!(ClientUpdate::decode(&with.encode()).unwrap(), with);
+        let header = |update: &ClientUpdate| Weights::metadata(&update.encode()).unwrap()[METADATA_KEY].clone();
+        assert_eq!(header(&update()), r#"{"round":7,"base_version":3,"num_examples":12}"#);
+        let wrong = ClientMetrics { acceptance_rate: 7.0, ..metrics };
+        let limits = UpdateLimits { max_examples: 12, max_norm: 1.0 };
+        let wrong = ClientUpdate { metrics: Some(wrong), ..update() };
+        assert_eq!(wrong.validate(&model(), &limits), Err(UpdateError::Metrics));
     }
 
     #[test]

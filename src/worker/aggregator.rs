@@ -15,9 +15,10 @@ use crate::browser::request::{Progress, Request, RequestError};
 use crate::browser::timeout::{LONG_MS, SHORT_MS};
 use crate::messages::ledger::{Payload, SentTensor, SentUpdate, TensorFigures};
 use crate::protocol::{
-    BlobRef, ClientUpdate, JoinRequest, JoinResponse, Manifest, PROTOCOL, ProblemCode, SAFETENSORS, UpdateReceipt, path,
+    BlobRef, ClientUpdate, JoinRequest, JoinResponse, PROTOCOL, ProblemCode, SAFETENSORS, UpdateReceipt, path,
 };
 use crate::weights::Tensor;
+use crate::worker::session::manifest::ReceivedManifest;
 
 /// The aggregator.
 pub struct Aggregator {
@@ -58,7 +59,7 @@ impl Aggregator {
     ///
     /// # Errors
     /// [`WorkerError::Request`], [`WorkerError::Protocol`], or [`WorkerError::FederationEnded`]: there is no manifest.
-    pub async fn manifest(&self) -> Result<Option<Manifest>, WorkerError> {
+    pub async fn manifest(&self) -> Result<Option<ReceivedManifest>, WorkerError> {
         let entity_tag = self.manifest_tag.borrow().clone();
         let request = Request { entity_tag: entity_tag.as_deref(), ..Request::get(path::MANIFEST, SHORT_MS) };
         let response = request.send().await?.accept().await.map_err(|error| match error {
@@ -68,9 +69,10 @@ impl Aggregator {
         if response.is_not_modified() {
             return Ok(None);
         }
-        let manifest: Manifest = response.json().await?;
-        if manifest.protocol != PROTOCOL {
-            return Err(WorkerError::Protocol(manifest.protocol));
+        let manifest = ReceivedManifest::parse(&response.text().await?)
+            .map_err(|error| WorkerError::malformed(error.to_string()))?;
+        if manifest.read.protocol != PROTOCOL {
+            return Err(WorkerError::Protocol(manifest.read.protocol));
         }
         *self.manifest_tag.borrow_mut() = response.header("etag");
         Ok(Some(manifest))
@@ -115,7 +117,7 @@ impl Aggregator {
             SentTensor { name: name.to_owned(), shape: tensor.shape.clone(), figures }
         };
         let tensors = update.delta.iter().map(tensor).collect();
-        let sent = SentUpdate { round: update.round, clips: update.num_examples, tensors };
+        let sent = SentUpdate { round: update.round, clips: update.num_examples, metrics: update.metrics, tensors };
         let payload = Payload { token: true, update: Some(sent), ..Payload::default() };
         Ok(self.log.send(&request, payload, on_sending).await?.accept().await?.json().await?)
     }

@@ -6,8 +6,8 @@ use super::clips::{ClipEdit, ClipStore};
 use super::segment::Segment;
 use crate::emotion::EMOTIONS;
 use crate::learning::{
-    Clip, CollapseAlarm, HoldOutSchedule, LabelHealth, LabelRejection, LearningSettings, PseudoLabel, PseudoLabeller,
-    QualityRejection,
+    Clip, CollapseAlarm, HoldOutSchedule, LabelFigures, LabelHealth, LabelRejection, LearningSettings, PseudoLabel,
+    PseudoLabeller, QualityRejection,
 };
 use crate::messages::{
     self, ClipDropReason, ClipOutcome, CollapseReport, DropCounts, FrameDropReason, LabelHealthReport,
@@ -127,9 +127,14 @@ impl ClipIntake {
         *self = Self { drops: std::mem::take(&mut self.drops), ..Self::default() };
     }
 
+    /// Figures of the labels of recent clips.
+    pub fn label_figures(&self) -> LabelFigures {
+        self.state.health.figures()
+    }
+
     /// Health of the labels.
     pub fn health_report(&self) -> LabelHealthReport {
-        let figures = self.state.health.figures();
+        let figures = self.label_figures();
         let collapse = match self.state.health.alarm() {
             CollapseAlarm::Raised { emotion } => {
                 Some(CollapseReport { emotion, share: figures.dominant.map_or(0.0, |(_, share)| share) })

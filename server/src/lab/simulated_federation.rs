@@ -162,7 +162,7 @@ impl SimulatedFederation {
                     return Ok(());
                 }
                 let Some(LocalUpdate { delta, num_examples }) = update(client, &base)? else { continue };
-                let body = encode(client, &ClientUpdate { round, base_version, num_examples, delta });
+                let body = encode(client, &ClientUpdate { round, base_version, num_examples, metrics: None, delta });
                 bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
                 let counter = if self.delivery.send(client, round, body)? { &received } else { &refused };
                 counter.fetch_add(1, Ordering::Relaxed);

@@ -79,7 +79,7 @@ impl Bodies {
     fn update(&self, round: &OpenRound, random: &mut SplitMix64) -> ClientUpdate {
         let num_examples = u32::try_from(1 + random.below(MOST_EXAMPLES)).unwrap_or(1);
         let delta = self.changes[random.below(CHANGES)].clone();
-        ClientUpdate { round: round.id, base_version: round.base_version, num_examples, delta }
+        ClientUpdate { round: round.id, base_version: round.base_version, num_examples, metrics: None, delta }
     }
 
     /// A good one.

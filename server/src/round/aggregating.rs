@@ -6,13 +6,13 @@
 
 use emofed::learning::robust::{self, Blocks, CoordinateWise};
 use emofed::learning::{Aggregation, FedAvg, ServerOptimizer, Strategy};
-use emofed::protocol::{AbandonReason, ClientUpdate, CloseReason, Event, UpdateError};
+use emofed::protocol::{AbandonReason, ClassMetrics, ClientMetrics, ClientUpdate, CloseReason, Event, UpdateError};
 use emofed::weights::Weights;
 
 use super::state::State;
 use super::stored_updates::StoredUpdates;
 use super::{Federation, RoundError, load};
-use crate::store::{Phase, RoundRecord, UpdateRecord};
+use crate::store::{Candidate, Phase, RoundRecord, UpdateRecord};
 
 /// The base moved by the aggregated delta.
 struct Aggregate {
@@ -21,6 +21,8 @@ struct Aggregate {
     num_clients: u32,
     /// The sum of their `num_examples`.
     num_examples: u64,
+    /// The client metrics that came with them.
+    metrics: Vec<ClientMetrics>,
 }
 
 impl Federation {
@@ -52,7 +54,7 @@ impl Federation {
             return Ok(Phase::Abandoned { reason });
         }
         let base = load(&self.records, &base_model.vfer)?;
-        let Aggregate { model, num_clients, num_examples } = if strategy.needs_single_updates() {
+        let Aggregate { model, num_clients, num_examples, metrics } = if strategy.needs_single_updates() {
             self.compared(&strategy, round.id, &updates, &base)
         } else {
             let weighted = strategy.aggregation == Aggregation::Mean { weighted: true };
@@ -67,9 +69,10 @@ impl Federation {
             Err(_) if state.is_some() => strategy.optimizer.apply(&base, &model, None),
             applied => applied,
         }?;
-        let candidate = self.records.put_blob(&candidate.to_safetensors(None))?;
+        let weights = self.records.put_blob(&candidate.to_safetensors(None))?;
         let strategy_state = state.map(|state| self.records.put_blob(&state.to_safetensors(None))).transpose()?;
-        Ok(Phase::Evaluating { candidate, num_clients, num_examples, strategy_state })
+        let class_metrics = ClassMetrics::mean(&metrics);
+        Ok(Phase::Evaluating(Candidate { weights, num_clients, num_examples, strategy_state, class_metrics }))
     }
 
     /// Why `found` updates are not aggregated, if they are not. Asked here, too, whatever closed the round: it may have been
@@ -105,6 +108,7 @@ impl Federation {
     ) -> Result<Aggregate, RoundError> {
         let base = base.clone();
         let mut mean = if weighted { FedAvg::new(base) } else { FedAvg::unweighted(base) };
+        let mut metrics = Vec::new();
         for record in updates {
             let mut update = ClientUpdate::decode(&self.records.update_body(round, record)?)?;
             if strategy.clip_norm.is_some() {
@@ -112,12 +116,13 @@ impl Federation {
                 update.delta.scale(factor);
             }
             mean.add(&update.delta, update.num_examples)?;
+            metrics.extend(update.metrics);
         }
         let (num_clients, num_examples) = (mean.num_clients(), mean.num_examples());
         // Every update that was acknowledged has examples.
         let model =
             mean.finish().ok_or(UpdateError::NumExamples { found: 0, limit: self.config.limits.max_examples })?;
-        Ok(Aggregate { model, num_clients, num_examples })
+        Ok(Aggregate { model, num_clients, num_examples, metrics })
     }
 
     /// What a rule that compares updates makes of them.
@@ -149,6 +154,7 @@ impl Federation {
             rest = others;
         }
         let num_examples = updates.iter().map(|update| u64::from(update.num_examples)).sum();
-        Ok(Aggregate { model, num_clients: u32::try_from(updates.len()).unwrap_or(u32::MAX), num_examples })
+        let num_clients = u32::try_from(updates.len()).unwrap_or(u32::MAX);
+        Ok(Aggregate { model, num_clients, num_examples, metrics: stored.metrics().collect() })
     }
 }

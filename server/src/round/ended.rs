@@ -38,7 +38,7 @@ impl Federation {
             Phase::Abandoned { .. } => {
                 self.events.push(Event::RoundClosed { round: round.id, reason: CloseReason::Abandoned });
             }
-            Phase::Open | Phase::Aggregating { .. } | Phase::Evaluating { .. } => {}
+            Phase::Open | Phase::Aggregating { .. } | Phase::Evaluating(_) => {}
         }
     }
 }

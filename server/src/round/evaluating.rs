@@ -1,12 +1,12 @@
 //! Evaluating: the acceptance check that a candidate has to pass.
 
 use emofed::learning::Strategy;
-use emofed::protocol::{AbandonReason, AcceptanceReport, BlobRef, MINIMUM_CONTRIBUTORS, ModelOrigin, Rejection};
+use emofed::protocol::{AbandonReason, AcceptanceReport, MINIMUM_CONTRIBUTORS, ModelOrigin, Rejection};
 use emofed::weights::{Weights, WeightsError};
 
 use super::state::State;
 use super::{Federation, RoundError, load};
-use crate::store::{ModelRecord, Phase, RoundRecord};
+use crate::store::{Candidate, ModelRecord, Phase, RoundRecord};
 
 /// Decides whether a candidate may become the global model.
 pub trait AcceptanceCheck: Send + Sync {
@@ -73,11 +73,9 @@ impl Federation {
         &self,
         state: &mut State,
         round: &RoundRecord,
-        candidate: &BlobRef,
-        num_clients: u32,
-        num_examples: u64,
-        strategy_state: Option<&BlobRef>,
+        candidate: &Candidate,
     ) -> Result<Phase, RoundError> {
+        let &Candidate { ref weights, num_clients, num_examples, ref strategy_state, class_metrics } = candidate;
         let needed = self.fewest_contributors();
         if num_clients < needed {
             return Ok(Phase::Abandoned { reason: AbandonReason::TooFewUpdates { found: num_clients, needed } });
@@ -85,7 +83,7 @@ impl Federation {
         let base = state.latest_model.clone();
         let before = load(&self.records, &base.vfer)?;
         let acceptance_report =
-            match self.acceptance.check(&before, &*load(&self.records, candidate)?, &self.strategy_of(round)) {
+            match self.acceptance.check(&before, &*load(&self.records, weights)?, &self.strategy_of(round)) {
                 Ok(report) => report,
                 Err(reason) => return Ok(Phase::Rejected { reason }),
             };
@@ -99,10 +97,11 @@ impl Federation {
             published_at_s: self.clock.now_s(),
             backbone_sha256: self.backbone.blob.sha256.clone(),
             architecture: base.architecture.clone(),
-            vfer: candidate.clone(),
+            vfer: weights.clone(),
+            class_metrics,
             acceptance_report,
             card: None,
-            strategy_state: strategy_state.cloned(),
+            strategy_state: strategy_state.clone(),
         };
         let phase = Phase::Published { version: model.version };
         let ended = RoundRecord { phase: phase.clone(), received: Some(state.received), ..round.clone() };

@@ -94,6 +94,7 @@ impl Federation {
             round: None,
             recent_rounds: Vec::new(),
             few_contributors: config.few_contributors,
+            takes_metrics: true,
         };
         let snapshot = Snapshot::new(manifest, base, config.rounds.clone(), state.newest_round, Arc::default());
         let federation = Self {
@@ -220,7 +221,7 @@ impl Federation {
                 continue;
             };
             let _in_span = tracing::info_span!("round", round = round.id, phase = round.phase.name()).entered();
-            let is_work = matches!(round.phase, Phase::Aggregating { .. } | Phase::Evaluating { .. });
+            let is_work = matches!(round.phase, Phase::Aggregating { .. } | Phase::Evaluating(_));
             if !is_work {
                 state.lease.release();
             } else if !self.acquire_lease(state)? {
@@ -233,9 +234,7 @@ impl Federation {
                     Some(reason) => Ok(Phase::Aggregating { reason }),
                 },
                 Phase::Aggregating { reason } => self.aggregate(state, &round, *reason),
-                Phase::Evaluating { candidate, num_clients, num_examples, strategy_state } => {
-                    self.evaluate(state, &round, candidate, *num_clients, *num_examples, strategy_state.as_ref())
-                }
+                Phase::Evaluating(candidate) => self.evaluate(state, &round, candidate),
                 Phase::Published { .. } | Phase::Rejected { .. } | Phase::Abandoned { .. } => {
                     self.clean_up(&round);
                     state.round = None;

@@ -40,6 +40,7 @@ pub fn publish_made(
         backbone_sha256: backbone.blob.sha256.clone(),
         architecture,
         vfer: records.put_blob(vfer)?,
+        class_metrics: None,
         acceptance_report: None,
         card,
         strategy_state: None,
@@ -126,6 +127,7 @@ impl Federation {
             parent: Some(model.version),
             published_at_s: self.clock.now_s(),
             round: None,
+            class_metrics: None,
             ..model.clone()
         };
         let round = state.round.clone().filter(|round| !round.phase.is_over());

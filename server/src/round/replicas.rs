@@ -66,7 +66,7 @@ impl Federation {
             // Abandoned a moment ago by this process.
             Some(Phase::Open | Phase::Published { .. } | Phase::Rejected { .. } | Phase::Abandoned { .. }) => None,
             // It is not recorded beyond aggregation: what would have closed it here.
-            Some(Phase::Evaluating { .. }) | None => {
+            Some(Phase::Evaluating(_)) | None => {
                 Some(self.close_reason(round, before.received.max(now.received)).unwrap_or(CloseReason::Complete))
             }
         }

@@ -82,7 +82,7 @@ fn ended(round: &RoundRecord) -> Option<EndedRound> {
         Phase::Published { version } => (RoundOutcome::Published, Some(version)),
         Phase::Rejected { .. } => (RoundOutcome::Rejected, None),
         Phase::Abandoned { .. } => (RoundOutcome::Abandoned, None),
-        Phase::Open | Phase::Aggregating { .. } | Phase::Evaluating { .. } => return None,
+        Phase::Open | Phase::Aggregating { .. } | Phase::Evaluating(_) => return None,
     };
     Some(EndedRound { round: round.id, outcome, version })
 }

@@ -2,7 +2,7 @@
 
 use emofed::learning::Strategy;
 use emofed::learning::robust::UpdateSource;
-use emofed::protocol::ClientUpdate;
+use emofed::protocol::{ClientMetrics, ClientUpdate};
 use emofed::weights::{ValueRanges, Weights};
 
 use super::RoundError;
@@ -21,6 +21,7 @@ struct StoredUpdate<'a> {
     ranges: ValueRanges,
     /// What its values are multiplied by, so that its norm is within the strategy's `clip_norm`.
     factor: f64,
+    metrics: Option<ClientMetrics>,
 }
 
 impl<'a> StoredUpdates<'a> {
@@ -41,10 +42,16 @@ impl<'a> StoredUpdates<'a> {
             update.delta.check_same_layout(base)?;
             update.delta.check_finite()?;
             let ranges = ClientUpdate::value_ranges(&body)?;
-            Ok(StoredUpdate { record, ranges, factor: strategy.clip_factor(update.delta.norm()) })
+            let factor = strategy.clip_factor(update.delta.norm());
+            Ok(StoredUpdate { record, ranges, factor, metrics: update.metrics })
         };
         let updates = updates.iter().map(check).collect::<Result<_, _>>()?;
         Ok(Self { records, round, updates, coordinates: base.value_count() })
+    }
+
+    /// The client metrics that came with them.
+    pub fn metrics(&self) -> impl Iterator<Item = ClientMetrics> {
+        self.updates.iter().filter_map(|update| update.metrics)
     }
 }
 
@@ -60,7 +67,7 @@ impl UpdateSource for StoredUpdates<'_> {
     }
 
     fn read(&self, client: usize, first: usize, out: &mut [f32]) -> Result<(), RoundError> {
-        let StoredUpdate { record, ranges, factor } = &self.updates[client];
+        let StoredUpdate { record, ranges, factor, .. } = &self.updates[client];
         ranges.read(first, out, |start, length| -> Result<Vec<u8>, RoundError> {
             Ok(self.records.update_body_part(self.round, record, start, length)?)
         })?;

@@ -133,7 +133,7 @@ fn of_update(error: &UpdateError) -> Problem {
     match error {
         UpdateError::NumExamples { found, limit } => problem.with("found", *found).with("limit", *limit),
         UpdateError::Norm { found, limit } => problem.with("found", *found).with("limit", *limit),
-        UpdateError::Weights(_) | UpdateError::Header(_) => problem,
+        UpdateError::Weights(_) | UpdateError::Header(_) | UpdateError::Metrics => problem,
     }
 }
 

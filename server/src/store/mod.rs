@@ -27,8 +27,8 @@ pub use federation_folders::{FederationFolders, link_object};
 pub use objects::{blob_name, update_name, updates_folder};
 pub use postgres::{PostgresSettings, PostgresStore, S3Variables};
 pub use record::{
-    AssistantRecord, BackboneRecord, CodeUsesRecord, FederationRecord, HostedRecord, ModelRecord, NewestRecord,
-    ParticipantRecord, Phase, RoundRecord, SettingsRecord, UpdateRecord,
+    AssistantRecord, BackboneRecord, Candidate, CodeUsesRecord, FederationRecord, HostedRecord, ModelRecord,
+    NewestRecord, ParticipantRecord, Phase, RoundRecord, SettingsRecord, UpdateRecord,
 };
 pub use records::Records;
 

@@ -6,8 +6,8 @@
 use emofed::learning::Strategy;
 use emofed::model::vfer::VferArchitecture;
 use emofed::protocol::{
-    AbandonReason, AcceptanceReport, BackboneRef, BlobRef, CloseReason, ModelCard, ModelOrigin, ModelVersion,
-    Rejection, RoundPhase, RoundSettingsChange,
+    AbandonReason, AcceptanceReport, BackboneRef, BlobRef, ClassMetrics, CloseReason, ModelCard, ModelOrigin,
+    ModelVersion, Rejection, RoundPhase, RoundSettingsChange,
 };
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +78,25 @@ pub struct HostedRecord {
     pub made_at_s: u64,
 }
 
+/// What a round has made of its updates.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Its weights.
+    #[serde(rename = "candidate")]
+    pub weights: BlobRef,
+    /// Updates in it.
+    pub num_clients: u32,
+    /// The sum of their `num_examples`.
+    pub num_examples: u64,
+    /// The aggregation strategy's state after the round, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy_state: Option<BlobRef>,
+    /// The mean of the client metrics that came with the updates, of five or more. A single client's are in its update's body
+    /// alone, which is deleted with the round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_metrics: Option<ClassMetrics>,
+}
+
 /// Where a round stands. A crash resumes here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "phase", rename_all = "kebab-case")]
@@ -90,17 +109,7 @@ pub enum Phase {
         reason: CloseReason,
     },
     /// The candidate is stored and waits for the acceptance check.
-    Evaluating {
-        /// The candidate.
-        candidate: BlobRef,
-        /// Updates in it.
-        num_clients: u32,
-        /// The sum of their `num_examples`.
-        num_examples: u64,
-        /// The aggregation strategy's state after the round, where it has one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        strategy_state: Option<BlobRef>,
-    },
+    Evaluating(Candidate),
     /// Ended with a new global model.
     Published {
         /// Its version.
@@ -129,7 +138,7 @@ impl Phase {
         match self {
             Self::Open => "open",
             Self::Aggregating { .. } => "aggregating",
-            Self::Evaluating { .. } => "evaluating",
+            Self::Evaluating(_) => "evaluating",
             Self::Published { .. } => "published",
             Self::Rejected { .. } => "rejected",
             Self::Abandoned { .. } => "abandoned",
@@ -142,7 +151,7 @@ impl From<&Phase> for RoundPhase {
         match phase {
             Phase::Open => Self::Open,
             Phase::Aggregating { .. } => Self::Aggregating,
-            Phase::Evaluating { .. } => Self::Evaluating,
+            Phase::Evaluating(_) => Self::Evaluating,
             Phase::Published { version } => Self::Published { version: *version },
             Phase::Rejected { reason } => Self::Rejected { reason: reason.clone() },
             Phase::Abandoned { reason } => Self::Abandoned { reason: reason.clone() },
@@ -175,6 +184,9 @@ pub struct ModelRecord {
     pub architecture: VferArchitecture,
     /// Its weights.
     pub vfer: BlobRef,
+    /// How labelling went in the tabs of its round that told, of five or more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_metrics: Option<ClassMetrics>,
     /// What the acceptance check measured, where there is a held-out set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acceptance_report: Option<AcceptanceReport>,
@@ -199,6 +211,7 @@ impl From<ModelRecord> for ModelVersion {
             backbone_sha256: record.backbone_sha256,
             architecture: record.architecture,
             vfer: record.vfer,
+            class_metrics: record.class_metrics,
             acceptance_report: record.acceptance_report,
             card: record.card,
         }

@@ -146,7 +146,7 @@ mod tests {
     use emofed::protocol::{AbandonReason, Rejection};
 
     use super::*;
-    use crate::store::{EmbeddedStore, Phase, Records};
+    use crate::store::{Candidate, EmbeddedStore, Phase, Records};
 
     fn put(key: &str, value: &str) -> Write {
         Write::Put { key: key.to_owned(), value: value.as_bytes().to_vec() }
@@ -205,7 +205,7 @@ mod tests {
             assert_eq!(model.acceptance_report.unwrap().dataset, "crema-d");
             let [first, second] = &records.rounds().unwrap()[..] else { panic!("two rounds") };
             assert_eq!(first.phase, Phase::Rejected { reason: Rejection::Unspecified });
-            assert!(matches!(second.phase, Phase::Evaluating { num_clients: 3, num_examples: 6, .. }));
+            assert!(matches!(second.phase, Phase::Evaluating(Candidate { num_clients: 3, num_examples: 6, .. })));
             assert_eq!(records.updates(2).unwrap()[0].num_examples, 4);
         }
         for (key, value) in store.scan("").unwrap() {

@@ -31,7 +31,7 @@ pub fn model() -> Weights {
 
 /// In each encoding.
 pub fn updates() -> Vec<Vec<u8>> {
-    let update = ClientUpdate { round: 7, base_version: 3, num_examples: 12, delta: model() };
+    let update = ClientUpdate { round: 7, base_version: 3, num_examples: 12, metrics: None, delta: model() };
     let encodings = [UpdateEncoding::F32, UpdateEncoding::F16, UpdateEncoding::Int8];
     encodings.map(|encoding| update.encode_as(encoding, 1)).into()
 }

@@ -7,7 +7,7 @@ use emofed::protocol::{CloseReason, EndedRound, ProblemCode, RoundOutcome, Round
 use emofed_server::round::{FederationBounds, Refusal, RoundError};
 use emofed_server::store::{EmbeddedStore, Phase, Records, RoundRecord};
 
-use super::harness::{INSTRUCTOR, TestServer, delta, for_two, fresh, problem};
+use super::harness::{INSTRUCTOR, TestServer, delta, evaluating, for_two, fresh, problem};
 
 /// Sends an update of a new participant.
 async fn contribute(server: &TestServer) {
@@ -84,8 +84,8 @@ async fn a_round_of_two_that_was_under_way_is_not_published() {
     demonstration_goes_on_as_class(|_, _| Phase::Open).await;
     demonstration_goes_on_as_class(|_, _| Phase::Aggregating { reason: CloseReason::Instructor }).await;
     demonstration_goes_on_as_class(|records, _| {
-        let candidate = records.put_blob(&super::harness::model().to_safetensors(None)).unwrap();
-        Phase::Evaluating { candidate, num_clients: 2, num_examples: 4, strategy_state: None }
+        let weights = records.put_blob(&super::harness::model().to_safetensors(None)).unwrap();
+        evaluating(weights, 2, 4)
     })
     .await;
 }

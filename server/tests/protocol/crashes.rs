@@ -7,7 +7,7 @@ use emofed::protocol::{AbandonReason, CloseReason, ModelOrigin, Rejection, Round
 use emofed_server::round::publish_made;
 use emofed_server::store::{EmbeddedStore, Phase, Records, RoundRecord, update_name};
 
-use super::harness::{TestServer, delta, for_two, fresh, model};
+use super::harness::{TestServer, delta, evaluating, for_two, fresh, model};
 
 #[tokio::test]
 async fn an_open_round_goes_on_with_what_was_acknowledged() {
@@ -71,8 +71,8 @@ async fn a_crash_while_evaluating_publishes_the_stored_candidate() {
         candidate.iter_mut().for_each(|(_, tensor)| {
             tensor.values.iter_mut().for_each(|value| *value = (f64::from(*value) + 0.25) as f32);
         });
-        let candidate = records.put_blob(&candidate.to_safetensors(None)).unwrap();
-        Phase::Evaluating { candidate, num_clients: 1, num_examples: 3, strategy_state: None }
+        let weights = records.put_blob(&candidate.to_safetensors(None)).unwrap();
+        evaluating(weights, 1, 3)
     })
     .await;
     assert_published_once(&server).await;
@@ -81,8 +81,8 @@ async fn a_crash_while_evaluating_publishes_the_stored_candidate() {
 #[tokio::test]
 async fn a_candidate_that_fails_the_acceptance_check_is_rejected_and_the_model_stays() {
     let (_folder, server) = restarted_in(|records, _| {
-        let candidate = records.put_blob(&delta(1e6).to_safetensors(None)).unwrap();
-        Phase::Evaluating { candidate, num_clients: 1, num_examples: 3, strategy_state: None }
+        let weights = records.put_blob(&delta(1e6).to_safetensors(None)).unwrap();
+        evaluating(weights, 1, 3)
     })
     .await;
     assert_eq!(server.manifest().await.model.version, 1);

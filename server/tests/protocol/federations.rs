@@ -115,7 +115,7 @@ impl Class {
     async fn contribute(&self, token: &str, value: f32) -> Response {
         let round = self.manifest_with(|manifest| manifest.round.is_some()).await.round.unwrap();
         let (round, base_version) = (round.id, round.base_version);
-        let body = ClientUpdate { round, base_version, num_examples: 1, delta: delta(value) }.encode();
+        let body = ClientUpdate { round, base_version, num_examples: 1, metrics: None, delta: delta(value) }.encode();
         let request = self.client.put(self.url(&path::update(round))).header("content-type", SAFETENSORS);
         request.bearer_auth(token).body(body).send().await.unwrap()
     }

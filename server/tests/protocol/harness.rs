@@ -10,8 +10,8 @@ use emofed::learning::{LearningSettings, Strategy};
 use emofed::model::BackboneKind;
 use emofed::model::vfer::VferArchitecture;
 use emofed::protocol::{
-    BackboneRef, CaptureSettings, ClientUpdate, JoinResponse, Manifest, ModelOrigin, OpenRound, Problem, RoundSettings,
-    SAFETENSORS, UpdateLimits, path, sha256_hex,
+    BackboneRef, BlobRef, CaptureSettings, ClientUpdate, JoinResponse, Manifest, ModelOrigin, OpenRound, Problem,
+    RoundSettings, SAFETENSORS, UpdateLimits, path, sha256_hex,
 };
 use emofed::weights::{Tensor, Weights};
 use emofed_server::clock::Clock;
@@ -20,7 +20,7 @@ use emofed_server::serve::{
     Admission, App, ConnectionBounds, EventStreams, FederationDefaults, Federations, Host, JoinLimiter, Origins, Page,
     ServerParts, serve,
 };
-use emofed_server::store::{BackboneRecord, EmbeddedStore, FederationRecord, Records, Store};
+use emofed_server::store::{BackboneRecord, Candidate, EmbeddedStore, FederationRecord, Phase, Records, Store};
 use emofed_server::tls::{Tls, TlsError};
 use reqwest::{Client, Response};
 use tempfile::TempDir;
@@ -101,6 +101,11 @@ pub fn model() -> Weights {
     weights.insert("head.bias", Tensor::new([3], vec![0.5, -1.0, 0.25]));
     weights.insert("head.weight", Tensor::new([2, 2], vec![0.1, 0.2, 0.3, 0.4]));
     weights
+}
+
+/// A round whose candidate is `weights`.
+pub fn evaluating(weights: BlobRef, num_clients: u32, num_examples: u64) -> Phase {
+    Phase::Evaluating(Candidate { weights, num_clients, num_examples, strategy_state: None, class_metrics: None })
 }
 
 /// The model's layout with every value `value`.
@@ -378,7 +383,7 @@ impl TestServer {
     /// An update for the open round.
     pub async fn update(&self, num_examples: u32, delta: Weights) -> ClientUpdate {
         let round = self.open_round().await;
-        ClientUpdate { round: round.id, base_version: round.base_version, num_examples, delta }
+        ClientUpdate { round: round.id, base_version: round.base_version, num_examples, metrics: None, delta }
     }
 
     pub async fn put(&self, who: &Participant, round: u64, body: Vec<u8>) -> Response {

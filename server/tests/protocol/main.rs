@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
 mod authorisation;
 mod backup;
+mod class_metrics;
 mod connections;
 mod contributors;
 mod crashes;

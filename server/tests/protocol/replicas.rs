@@ -329,7 +329,7 @@ async fn two_that_aggregate_at_once_make_one_model() {
                 scope.spawn(move || {
                     federation.follow().unwrap();
                     let delta = delta(0.01 * (who + 1) as f32);
-                    let update = ClientUpdate { round, base_version: round, num_examples: 1, delta };
+                    let update = ClientUpdate { round, base_version: round, num_examples: 1, metrics: None, delta };
                     federation.submit(&format!("p{who}"), round, &update.encode()).unwrap();
                     federation.advance().unwrap();
                 });
@@ -593,7 +593,9 @@ async fn a_crowd_of_a_thousand_and_a_replica_that_is_killed() {
 async fn an_update_is_taken_or_refused_by_what_the_records_say_not_by_what_was_heard() {
     let (memory, replicas) = two_in_memory().await;
     let [one, two] = [&replicas[0].federation, &replicas[1].federation];
-    let body = |value: f32| ClientUpdate { round: 1, base_version: 1, num_examples: 1, delta: delta(value) }.encode();
+    let body = |value: f32| {
+        ClientUpdate { round: 1, base_version: 1, num_examples: 1, metrics: None, delta: delta(value) }.encode()
+    };
     one.open_round().unwrap();
     two.submit("p0", 1, &body(0.1)).unwrap();
     one.submit("p1", 1, &body(0.2)).unwrap();

@@ -31,7 +31,7 @@ async fn measure(what: &str, programs: &[&Program]) {
         let mut bodies = Vec::new();
         for index in 0..UPDATES {
             let delta = weights(index as f32 * 1e-5);
-            let update = ClientUpdate { round: version, base_version: version, num_examples: 1, delta };
+            let update = ClientUpdate { round: version, base_version: version, num_examples: 1, metrics: None, delta };
             bodies.push((index, programs[0].join().await, update.encode()));
         }
         let since = Instant::now();

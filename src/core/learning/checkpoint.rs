@@ -32,7 +32,7 @@ pub struct FineTuneCheckpoint {
     pub(super) run: RunDigest,
 }
 
-/// SHA-256 of what determines a run: base, clips and settings.
+/// SHA-256 of what determines a run: base, clips and the settings of training.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunDigest(String);
@@ -95,7 +95,15 @@ impl RunDigest {
         base.iter().for_each(|(_, tensor)| add(&tensor.values));
         clips.iter().for_each(|clip| add(&clip.features));
         add(targets.as_flattened());
-        hash.update(serde_json::to_vec(settings).expect("settings are numbers and names"));
+        // Those that a run depends on; their JSON would bring a serializer along.
+        let &LearningSettings { learning_rate, adam_epsilon, epochs, batch_size, seed, proximal, distillation, .. } =
+            settings;
+        for number in [learning_rate, adam_epsilon, proximal, distillation] {
+            hash.update(number.to_le_bytes());
+        }
+        for number in [u64::from(epochs), batch_size as u64, seed] {
+            hash.update(number.to_le_bytes());
+        }
         Self(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }

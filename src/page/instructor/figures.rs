@@ -18,6 +18,10 @@ pub enum Figure {
     MacroF1,
     /// Loss on the held-out clips, in nats.
     Loss,
+    /// Share of clips that students' tabs kept, 0 to 1.
+    AcceptanceRate,
+    /// How evenly emotions are spread over them, 0 to 1.
+    ClassBalance,
 }
 
 /// A chart of one figure.
@@ -33,12 +37,13 @@ pub struct Plot {
     pub points: Vec<(u64, f64)>,
 }
 
-/// The figure of a version, where there was an acceptance check on the way to it.
+/// The figure of a version, where it was measured on the way to it.
 pub fn value(model: &ModelVersion, figure: Figure) -> Option<f64> {
-    let report = model.acceptance_report.as_ref()?;
     let value = match figure {
-        Figure::MacroF1 => report.macro_f1_after,
-        Figure::Loss => report.loss_after,
+        Figure::MacroF1 => model.acceptance_report.as_ref()?.macro_f1_after,
+        Figure::Loss => model.acceptance_report.as_ref()?.loss_after,
+        Figure::AcceptanceRate => model.class_metrics.as_ref()?.acceptance_rate,
+        Figure::ClassBalance => model.class_metrics.as_ref()?.class_balance,
     };
     value.is_finite().then_some(value)
 }

@@ -21,7 +21,12 @@ const BELOW: f64 = 33.0;
 const RAISED: f64 = 8.0;
 
 /// The charts, and the prefix of their elements' ids.
-const CHARTS: [(Figure, &str); 2] = [(Figure::MacroF1, "f1"), (Figure::Loss, "loss")];
+const CHARTS: [(Figure, &str); 4] = [
+    (Figure::MacroF1, "f1"),
+    (Figure::Loss, "loss"),
+    (Figure::AcceptanceRate, "acceptance"),
+    (Figure::ClassBalance, "balance"),
+];
 
 /// The versions and the one that is chosen.
 #[derive(Default)]
@@ -147,6 +152,7 @@ impl Versions {
         let model = models.iter().find(|model| Some(model.version) == chosen);
         let said = model.map(|model| words::version_text(model, Some(model.version) == newest)).unwrap_or_default();
         for (name, plot) in &plots {
+            dom::show(&format!("{name}-figure"), plot.is_some());
             if let Some(plot) = plot {
                 draw_plot(name, plot, chosen.unwrap_or_default(), &said);
             }

@@ -95,7 +95,12 @@ pub fn format(locale: &str, formatter: Formatter, options: &[FormatOption<'_>], 
             let is_percent = options.contains(&("style", FormatValue::Keyword("percent")));
             let value = if is_percent { 100.0 * value } else { value };
             let least = digits("minimumFractionDigits").unwrap_or(0);
-            let most = digits("maximumFractionDigits").unwrap_or(if is_percent { 0 } else { 3 }).max(least);
+            let before_point = value.abs().log10().floor() as i64 + 1;
+            let significant = |digits: usize| usize::try_from(digits as i64 - before_point).unwrap_or(0);
+            let most = match digits("maximumSignificantDigits").filter(|_| value != 0.0) {
+                Some(digits) => significant(digits),
+                None => digits("maximumFractionDigits").unwrap_or(if is_percent { 0 } else { 3 }).max(least),
+            };
             let mut text = format!("{value:.most$}");
             while text.contains('.') && text.len() - text.find('.')? > least + 1 && text.ends_with('0') {
                 text.pop();

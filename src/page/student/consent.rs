@@ -53,6 +53,7 @@ impl Student {
                 backend,
                 contribute: false,
                 keep_clips: dom::get::<HtmlInputElement>("keep-clips-consent").checked(),
+                share_metrics: false,
                 paused: false,
                 pause_key: true,
             });

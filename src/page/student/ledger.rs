@@ -87,6 +87,9 @@ fn details(id: u64, update: &SentUpdate, is_open: bool) -> Element {
 fn inside(id: u64, update: &SentUpdate) -> Element {
     let inside = dom::element("div", "");
     let list = dom::element("ul", "");
+    if let Some(metrics) = &update.metrics {
+        dom::append(&list, &[&dom::element("li", &words::ledger::metrics(metrics))]);
+    }
     for tensor in &update.tensors {
         let item = dom::element("li", &words::ledger::tensor(tensor));
         // A name and numbers read from left to right everywhere.

@@ -110,6 +110,7 @@ impl Student {
         choice.save();
         dom::get::<HtmlInputElement>("contribute").set_checked(choice.contribute);
         dom::get::<HtmlInputElement>("keep-clips").set_checked(choice.keep_clips);
+        dom::get::<HtmlInputElement>("share-metrics").set_checked(choice.share_metrics);
         *self.choice.borrow_mut() = Some(choice);
         dom::show("consent", false);
         dom::show("left", false);
@@ -163,6 +164,12 @@ impl Student {
             }
             student.view.borrow().progress.show_collapse();
             student.post(&ToWorker::Contribute { on });
+        });
+        let student = self.clone();
+        dom::on("share-metrics", "change", move |_| {
+            let on = dom::get::<HtmlInputElement>("share-metrics").checked();
+            student.update_choices(|choice| choice.share_metrics = on);
+            student.post(&ToWorker::ShareMetrics { on });
         });
         let student = self.clone();
         dom::on("keep-clips", "change", move |_| {

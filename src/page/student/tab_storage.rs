@@ -24,6 +24,9 @@ pub struct SessionChoices {
     /// Whether clips may be kept on the device over a reload.
     #[serde(default)]
     pub keep_clips: bool,
+    /// Whether the student has opted in to sending client metrics with an update.
+    #[serde(default)]
+    pub share_metrics: bool,
     /// Whether the key P pauses.
     #[serde(default = "on")]
     pub pause_key: bool,

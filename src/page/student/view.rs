@@ -83,6 +83,8 @@ impl View {
             let frames_per_second = report.frames_per_second;
             dom::say("fps", move || words::tenths(frames_per_second));
         }
+        let memory_bytes = report.memory_bytes;
+        dom::say("memory", move || words::megabytes(memory_bytes));
         self.bars.show(report.image, report.video);
         self.timeline.frame(report);
     }

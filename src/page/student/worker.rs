@@ -8,6 +8,7 @@ use gloo::timers::callback::Timeout;
 use wasm_bindgen::prelude::*;
 use web_sys::{Event, ImageBitmap, MessageEvent, Worker, WorkerOptions, WorkerType, console};
 
+use super::tab_storage::SessionChoices;
 use super::{Student, frames};
 use crate::browser::backoff::Backoff;
 use crate::browser::js;
@@ -159,10 +160,10 @@ impl Student {
                 self.worker_ready();
                 let choice = self.choice.borrow().clone();
                 if let Some(choice) = choice {
-                    let (join_code, backend) = (choice.join_code, choice.backend);
-                    let (contribute, keep_clips) = (choice.contribute, choice.keep_clips);
+                    let (join_code, backend) = (choice.join_code.clone(), choice.backend);
+                    let SessionChoices { contribute, keep_clips, share_metrics, .. } = choice;
                     let visible = frames::is_visible();
-                    self.post(&ToWorker::Start { join_code, backend, contribute, visible, keep_clips });
+                    self.post(&ToWorker::Start { join_code, backend, contribute, visible, keep_clips, share_metrics });
                     if let Some(battery) = self.battery.get() {
                         self.post(&ToWorker::Battery(battery));
                     }
@@ -170,6 +171,7 @@ impl Student {
             }
             FromWorker::Manifest { manifest } => {
                 self.stage.show(&manifest.lecture);
+                dom::show("metrics", manifest.takes_metrics);
                 self.view.borrow_mut().manifest(*manifest);
                 self.pace();
             }

@@ -3,6 +3,7 @@
 use super::{id, text, text_with};
 use crate::messages::ledger::{Entry, Ledger, Outcome, Payload, SentTensor, TensorFigures};
 use crate::page::l10n::Value;
+use crate::protocol::ClientMetrics;
 
 /// The totals over the list.
 pub fn totals(ledger: &Ledger) -> String {
@@ -73,4 +74,14 @@ pub fn tensor(SentTensor { name, shape, figures }: &SentTensor) -> String {
         "ledger-tensor-figures",
         &[("name", name.into()), ("shape", shape.into()), ("norm", norm.into()), ("largest", largest.into())],
     )
+}
+
+/// The client metrics that went with an update.
+pub fn metrics(metrics: &ClientMetrics) -> String {
+    let ClientMetrics { acceptance_rate, class_balance, loss_change } = *metrics;
+    let shares = [("accepted", acceptance_rate.into()), ("balance", class_balance.into())];
+    match loss_change {
+        Some(change) => text_with("ledger-metrics-change", &[&shares[..], &[("change", change.into())]].concat()),
+        None => text_with("ledger-metrics", &shares),
+    }
 }

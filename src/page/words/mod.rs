@@ -54,6 +54,11 @@ pub fn tenths(number: f64) -> String {
     text_with("number-tenths", &[("number", number.into())])
 }
 
+/// A size in whole megabytes.
+pub fn megabytes(bytes: f64) -> String {
+    text_with("number-megabytes", &[("number", (bytes / 1e6).into())])
+}
+
 /// A share, 0 to 1, in per cent.
 pub fn percent(share: f32) -> String {
     text_with("number-percent", &[("share", share.into())])

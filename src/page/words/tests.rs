@@ -65,7 +65,7 @@ fn updates_and_the_ledger() {
     assert_eq!(contribution::acknowledged(3, 1_234_567, 8), "Your update for round 3 is in (1235 kB, 8 clips).");
     let mut list = Ledger::default();
     assert_eq!(ledger::totals(&list), "Nothing yet.");
-    let update = SentUpdate { round: 3, clips: 8, tensors: Vec::new() };
+    let update = SentUpdate { round: 3, clips: 8, metrics: None, tensors: Vec::new() };
     let payload = Payload { join_code: false, token: true, update: Some(update) };
     list.open(5.0, "PUT", "/api/v2/rounds/3/update", 1_000, payload);
     assert_eq!(ledger::totals(&list), "One request, 1000 bytes.");

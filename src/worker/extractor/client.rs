@@ -28,6 +28,7 @@ const MAX_TIMED_FRAMES: usize = 40;
 pub struct Extractor {
     connection: Rc<Connection>,
     watchdog: Cell<Watchdog>,
+    memory_bytes: Cell<f64>,
     /// The side of the square crops it takes, in pixels.
     pub input_size: usize,
 }
@@ -48,7 +49,8 @@ impl Launched {
         let loaded = connection.request(loaded, LOAD_TIMEOUT_MS).await?;
         let input_size = js::get(&loaded, "input_size").and_then(|size| size.as_f64());
         let input_size = input_size.ok_or_else(|| failed("no input size"))? as usize;
-        Ok(Extractor { connection: Rc::new(connection), watchdog: Cell::default(), input_size })
+        let (connection, watchdog, memory_bytes) = (Rc::new(connection), Cell::default(), Cell::default());
+        Ok(Extractor { connection, watchdog, memory_bytes, input_size })
     }
 }
 
@@ -88,6 +90,11 @@ impl Extractor {
         median(&mut times[recent..]).ok_or_else(|| failed("no time of a frame"))
     }
 
+    /// Its worker's memory after the last crops, in bytes, without a GPU's.
+    pub fn memory_bytes(&self) -> f64 {
+        self.memory_bytes.get()
+    }
+
     /// Number of requests without a response yet.
     pub fn in_flight(&self) -> usize {
         self.connection.in_flight()
@@ -100,6 +107,8 @@ impl Extractor {
     pub async fn extract(&self, crops: &[f32]) -> Result<Extraction, ModelWorkerFailure> {
         let request = Request::new("extract").with_transferred("crops", &Float32Array::from(crops));
         let extracted = self.connection.request_watched(request, &self.watchdog).await?;
+        let memory_bytes = js::get(&extracted, "memory_bytes").and_then(|bytes| bytes.as_f64());
+        self.memory_bytes.set(memory_bytes.unwrap_or_default());
         let floats = |key| js::get(&extracted, key).map(|value| Float32Array::new(&value).to_vec()).unwrap_or_default();
         let probabilities = floats("probabilities").as_chunks::<EMOTIONS>().0.to_vec();
         Ok(Extraction { features: floats("features"), logits: floats("logits"), probabilities })

@@ -129,6 +129,11 @@ impl ExtractorPool {
         }
     }
 
+    /// Memory of all extractors, in bytes, without a GPU's.
+    pub fn memory_bytes(&self) -> f64 {
+        self.workers.borrow().extractors.iter().map(|extractor| extractor.memory_bytes()).sum()
+    }
+
     fn least_busy(&self) -> Result<Rc<Extractor>, WorkerError> {
         let workers = self.workers.borrow();
         let least_busy = workers.extractors.iter().min_by_key(|extractor| extractor.in_flight()).cloned();

@@ -118,6 +118,7 @@ impl Service {
         let extraction = backbone.extract(&crops).await.map_err(|error| error.to_string())?;
         let extracted = Object::new();
         let floats = |values: &[f32]| Float32Array::from(values);
+        js::set(&extracted, "memory_bytes", &js::memory_bytes().into());
         js::set(&extracted, "features", &floats(&extraction.features));
         js::set(&extracted, "logits", &floats(&extraction.logits));
         js::set(&extracted, "probabilities", &floats(extraction.probabilities.as_flattened()));

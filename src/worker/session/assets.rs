@@ -1,9 +1,10 @@
 //! Weights: read from the device or downloaded, and never used before their hash is verified.
 
+use super::manifest::SessionManifest;
 use super::{Session, post};
 use crate::messages::{Asset, FromWorker, device};
 use crate::model::FaceDetector;
-use crate::protocol::{BlobRef, Manifest, path, sha256_hex};
+use crate::protocol::{BlobRef, path, sha256_hex};
 use crate::weights::Weights;
 use crate::worker::error::WorkerError;
 
@@ -34,18 +35,18 @@ impl Session {
     }
 
     /// Deletes weights that the manifest does not name, such as those of earlier versions.
-    pub(super) async fn delete_unused_blobs(&self, manifest: &Manifest) {
+    pub(super) async fn delete_unused_blobs(&self, manifest: &SessionManifest) {
         let used = [&manifest.detector, &manifest.backbone.blob, &manifest.model.vfer];
         self.storage.retain(device::BLOBS, &used.map(|blob| path::blob(&blob.sha256))).await;
     }
 
-    pub(super) async fn detector(&self, manifest: &Manifest) -> Result<FaceDetector, WorkerError> {
+    pub(super) async fn detector(&self, manifest: &SessionManifest) -> Result<FaceDetector, WorkerError> {
         let bytes = self.blob(Asset::Detector, &manifest.detector).await?;
         // It is small and runs on each frame: sending frames to another worker would cost more than it saves.
         Ok(FaceDetector::load(&Weights::from_safetensors(&bytes)?)?)
     }
 
-    pub(super) async fn vfer_weights(&self, manifest: &Manifest) -> Result<Weights, WorkerError> {
+    pub(super) async fn vfer_weights(&self, manifest: &SessionManifest) -> Result<Weights, WorkerError> {
         if manifest.model.backbone_sha256 != manifest.backbone.blob.sha256 {
             return Err(WorkerError::malformed("the global model belongs to another backbone"));
         }

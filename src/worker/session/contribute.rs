@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::opt_in::Consent;
 use super::{Session, post};
-use crate::learning::HoldOutResult;
+use crate::learning::{HoldOutResult, UpdateEncoding};
 use crate::messages::{FromWorker, UploadReport, UploadState, device};
 use crate::protocol::{ClientUpdate, OpenRound, ProblemCode};
 use crate::worker::clips::Stage;
@@ -78,7 +78,8 @@ impl Session {
         let pending = self.contribution.borrow().pending.clone().filter(|_| is_for_this_round);
         let body = match pending {
             Some(_) if self.contribution.borrow().is_withheld => return Ok(()),
-            Some(body) => body,
+            Some(body) if may_have_arrived => body,
+            Some(body) => self.without_metrics_after_opting_out(body, round.id, manifest.learning.update_encoding),
             None => {
                 let trained = self.train(&consent, &round, &global, &manifest.learning).await?;
                 let Some((update, check)) = trained else { return Ok(()) };
@@ -103,6 +104,18 @@ impl Session {
         let sent = self.send(&consent, &round, &body).await;
         self.contribution.borrow_mut().sending = false;
         sent
+    }
+
+    /// The pending update, which was made while the student let client metrics be sent with it, without them if that was
+    /// withdrawn.
+    fn without_metrics_after_opting_out(&self, body: Vec<u8>, round: u64, encoding: UpdateEncoding) -> Vec<u8> {
+        if self.page.share_metrics.get() {
+            return body;
+        }
+        let Ok(update @ ClientUpdate { metrics: Some(_), .. }) = ClientUpdate::decode(&body) else { return body };
+        let without = ClientUpdate { metrics: None, ..update }.encode_as(encoding, self.rounding_seed(round));
+        self.contribution.borrow_mut().pending = Some(without.clone());
+        without
     }
 
     /// Stores the pending update on the device, so that a reload does not lose it; `false` if it is gone meanwhile, since the

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use wasm_bindgen::JsCast as _;
 use web_sys::{ImageBitmap, OffscreenCanvas, OffscreenCanvasRenderingContext2d};
 
+use super::manifest::SessionManifest;
 use super::personal::Personalisation;
 use super::video_model::VideoModel;
 use super::{GlobalModel, Session, post, report_error};
@@ -16,7 +17,6 @@ use crate::model::vfer::{Stream, Vfer, softmax};
 use crate::model::{
     CROP_MARGIN, Extraction, Face, FaceQuality, FaceTrack, Frame, MIN_FRAME_SIDE_PX, MIN_LUMINANCE, ProbabilitySmoother,
 };
-use crate::protocol::Manifest;
 use crate::worker::clip_intake::{ClipIntake, TakenClip};
 use crate::worker::clips::ClipStore;
 use crate::worker::error::WorkerError;
@@ -213,7 +213,9 @@ impl Session {
         let frames_per_second = self.frames.borrow_mut().count_frame();
         let frame = self.frames.borrow_mut().read_pixels(bitmap)?;
         let dark = frame.mean_luminance() < MIN_LUMINANCE;
-        let mut report = FrameReport { dark, frames_per_second, ..FrameReport::empty(at_ms) };
+        let extractors = self.models.borrow().as_ref().map_or(0.0, |models| models.extractors.memory_bytes());
+        let memory_bytes = js::memory_bytes() + extractors;
+        let mut report = FrameReport { dark, frames_per_second, memory_bytes, ..FrameReport::empty(at_ms) };
         if dark {
             return Ok(Observation { report, face: None });
         }
@@ -262,7 +264,7 @@ impl Session {
     ///
     /// # Errors
     /// The video model fails.
-    async fn finish_clip(&self, ended: Option<EndedSegment>, manifest: &Manifest) -> Result<(), WorkerError> {
+    async fn finish_clip(&self, ended: Option<EndedSegment>, manifest: &SessionManifest) -> Result<(), WorkerError> {
         let learning = &manifest.learning;
         let segment = match ended {
             Some(EndedSegment::Clip(segment)) => segment,

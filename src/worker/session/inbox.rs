@@ -20,10 +20,11 @@ pub(super) fn receive(
 ) {
     let session = current.borrow().clone();
     match (message, session) {
-        (ToWorker::Start { join_code, backend, contribute, visible, keep_clips }, _) => {
+        (ToWorker::Start { join_code, backend, contribute, visible, keep_clips, share_metrics }, _) => {
             opt_in.set(contribute);
             page.visible.set(visible);
             page.keep_clips.set(keep_clips);
+            page.share_metrics.set(share_metrics);
             let (current, opt_in, page) = (current.clone(), opt_in.clone(), page.clone());
             spawn_local(async move {
                 let session = Rc::new(Session::new(join_code, backend, opt_in, page).await);
@@ -65,6 +66,7 @@ pub(super) fn receive(
                 spawn_local(async move { session.allow_keeping_clips(on).await });
             }
         }
+        (ToWorker::ShareMetrics { on }, _) => page.share_metrics.set(on),
         (ToWorker::Battery(battery), session) => {
             let paused = session.filter(|session| session.pauses_training());
             page.battery.set(Some(battery));

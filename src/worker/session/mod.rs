@@ -13,6 +13,7 @@ mod effect;
 mod frames;
 mod inbox;
 mod keep;
+pub mod manifest;
 mod opt_in;
 mod page_state;
 mod personal;
@@ -31,6 +32,7 @@ use web_sys::{DedicatedWorkerGlobalScope, ImageBitmap, MessageEvent, console};
 
 use self::frames::FrameState;
 use self::keep::Keeping;
+use self::manifest::{ReceivedManifest, SessionManifest};
 use self::opt_in::OptIn;
 use self::page_state::{FramesInFlight, PageState};
 use self::sequencer::Sequencer;
@@ -47,7 +49,6 @@ use crate::messages::device::{self, StoredSession};
 use crate::messages::ledger::Ledger;
 use crate::messages::{Asset, BackendChoice, ConnectionReport, FrameReport, FromWorker, ProblemReport, SessionProblem};
 use crate::model::FaceDetector;
-use crate::protocol::Manifest;
 use crate::weights::Weights;
 
 /// The models that the manifest names, apart from the VFER.
@@ -76,7 +77,7 @@ struct Session {
     page: Rc<PageState>,
     keeping: Keeping,
     stored: RefCell<Option<StoredSession>>,
-    manifest: RefCell<Option<Manifest>>,
+    manifest: RefCell<Option<ReceivedManifest>>,
     models: RefCell<Option<Models>>,
     global_model: RefCell<Option<GlobalModel>>,
     frames: RefCell<FrameState>,
@@ -86,6 +87,8 @@ struct Session {
     frames_in_flight: FramesInFlight,
     /// Whether the paper's video model is trained on WebGPU, once that is measured.
     trains_on_gpu: Cell<Option<bool>>,
+    /// By how much the loss on the hold-out changed with the global model in use, in nats.
+    loss_change: Cell<Option<f64>>,
 }
 
 /// Listens to the page until the worker is terminated.
@@ -163,6 +166,7 @@ impl Session {
             frame_order: Sequencer::default(),
             frames_in_flight: FramesInFlight::default(),
             trains_on_gpu: Cell::default(),
+            loss_change: Cell::default(),
         }
     }
 
@@ -246,14 +250,23 @@ impl Session {
         Ok(())
     }
 
-    fn take_manifest(&self, manifest: Manifest) {
+    fn take_manifest(&self, manifest: ReceivedManifest) {
         let manifest = self.with_count(manifest);
-        post(&FromWorker::Manifest { manifest: Box::new(manifest.clone()) });
+        post_object(&manifest.message());
         *self.manifest.borrow_mut() = Some(manifest);
     }
 
-    fn manifest(&self) -> Result<Manifest, WorkerError> {
-        self.manifest.borrow().clone().ok_or_else(|| WorkerError::malformed("no manifest yet"))
+    fn manifest(&self) -> Result<SessionManifest, WorkerError> {
+        let manifest = self.manifest.borrow();
+        let manifest = manifest.as_ref().ok_or_else(|| WorkerError::malformed("no manifest yet"))?;
+        Ok(manifest.read.clone())
+    }
+
+    /// The manifest's `learning`, as it came.
+    fn learning_settings(&self) -> Result<JsValue, WorkerError> {
+        let manifest = self.manifest.borrow();
+        let settings = manifest.as_ref().and_then(|manifest| js::get(&manifest.whole, "learning"));
+        settings.ok_or_else(|| WorkerError::malformed("no settings yet"))
     }
 
     /// Loads the models that the manifest names and that are not in use yet.
@@ -287,9 +300,15 @@ impl Session {
 }
 
 fn post(message: &FromWorker) {
+    match js::to_js(message) {
+        Ok(object) => post_object(&object),
+        Err(error) => console::error_2(&"a message of the session worker is no object".into(), &error.into()),
+    }
+}
+
+fn post_object(message: &JsValue) {
     let scope = js_sys::global().unchecked_into::<DedicatedWorkerGlobalScope>();
-    let posted = js::to_js(message).map_err(JsValue::from).and_then(|object| scope.post_message(&object));
-    if let Err(error) = posted {
+    if let Err(error) = scope.post_message(message) {
         console::error_2(&"the session worker cannot post a message".into(), &error);
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct PageState {
     pub visible: Cell<bool>,
     /// Whether clips may be kept on the device.
     pub keep_clips: Cell<bool>,
+    /// Whether client metrics are sent with an update.
+    pub share_metrics: Cell<bool>,
     /// The battery, where the browser tells of it.
     pub battery: Cell<Option<BatteryReport>>,
 }

@@ -9,11 +9,12 @@ use gloo::timers::callback::Timeout;
 use gloo::timers::future::TimeoutFuture;
 use wasm_bindgen_futures::spawn_local;
 
+use super::manifest::ReceivedManifest;
 use super::{Session, post, report_error};
 use crate::browser::backoff::Backoff;
 use crate::browser::event_stream::EventStream;
 use crate::messages::{ConnectionReport, FromWorker, device};
-use crate::protocol::{Event, EventMessage, Manifest, ProblemCode};
+use crate::protocol::{Event, EventMessage, ProblemCode};
 use crate::worker::error::WorkerError;
 use crate::worker::schedule;
 
@@ -60,7 +61,7 @@ impl Session {
                 self.sync.count.set((round, received));
                 let manifest = self.manifest.borrow().clone();
                 if let Some(manifest) =
-                    manifest.filter(|manifest| manifest.round.as_ref().is_some_and(|r| r.id == round))
+                    manifest.filter(|manifest| manifest.read.round.as_ref().is_some_and(|r| r.id == round))
                 {
                     self.take_manifest(manifest);
                 }
@@ -70,10 +71,10 @@ impl Session {
     }
 
     /// `manifest` with the number of updates that the events told of its round.
-    pub(super) fn with_count(&self, mut manifest: Manifest) -> Manifest {
+    pub(super) fn with_count(&self, mut manifest: ReceivedManifest) -> ReceivedManifest {
         let (id, received) = self.sync.count.get();
-        if let Some(round) = manifest.round.as_mut().filter(|round| round.id == id) {
-            round.received = received;
+        if manifest.read.round.as_ref().is_some_and(|round| round.id == id) {
+            manifest.set_received(received);
         }
         manifest
     }

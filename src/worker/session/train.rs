@@ -105,7 +105,8 @@ impl Session {
             return Ok(None);
         }
         let num_examples = u32::try_from(count).unwrap_or(u32::MAX);
-        Ok(Some((ClientUpdate { round: round.id, base_version: round.base_version, num_examples, delta }, check)))
+        let (base_version, metrics) = (round.base_version, self.client_metrics());
+        Ok(Some((ClientUpdate { round: round.id, base_version, num_examples, metrics, delta }, check)))
     }
 
     /// A run that WebGPU breaks off goes on from its last checkpoint on the CPU.
@@ -169,7 +170,8 @@ impl Run<'_> {
     async fn on_burn(&self, client: &VideoModelClient) -> Result<Ended, WorkerError> {
         let failed = WorkerError::VideoModel;
         let checkpoint = self.checkpoint.borrow().clone();
-        client.begin(&self.clips, self.settings, checkpoint.as_deref()).await.map_err(failed)?;
+        let settings = self.session.learning_settings()?;
+        client.begin(&self.clips, &settings, checkpoint.as_deref()).await.map_err(failed)?;
         while let Some(done) = client.step().await.map_err(failed)? {
             if is_checkpoint_due(done) {
                 self.keep(client.checkpoint().await.map_err(failed)?).await;

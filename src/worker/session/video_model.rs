@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use super::manifest::SessionManifest;
 use super::{GlobalModel, Session, post};
 use crate::browser::js;
 use crate::emotion::EMOTIONS;
@@ -10,7 +11,6 @@ use crate::insertion_sort::median;
 use crate::learning::{AdamSettings, Clip, Trainer};
 use crate::messages::{Backend, FromWorker, ModelWorkerFailure, VideoModelReason, VideoModelReport};
 use crate::model::vfer::{Vfer, VferArchitecture};
-use crate::protocol::Manifest;
 use crate::weights::Weights;
 use crate::worker::connection::Connection;
 use crate::worker::error::WorkerError;
@@ -41,7 +41,7 @@ impl Session {
     ///
     /// # Errors
     /// Its weights cannot be had or used, this version does not know its architecture, or no worker can run it.
-    pub(super) async fn load_global_model(&self, manifest: &Manifest) -> Result<GlobalModel, WorkerError> {
+    pub(super) async fn load_global_model(&self, manifest: &SessionManifest) -> Result<GlobalModel, WorkerError> {
         manifest.model.architecture.check()?;
         let weights = Rc::new(self.vfer_weights(manifest).await?);
         let architecture = VferArchitecture::of(&weights)?;

@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::browser::js;
 use crate::emotion::EMOTIONS;
-use crate::learning::{Clip, LearningSettings, StepReport};
+use crate::learning::{Clip, StepReport};
 use crate::messages::{Backend, ModelWorkerFailure};
 use crate::weights::Weights;
 use crate::worker::connection::{Connection, LOAD_TIMEOUT_MS, Request, failed};
@@ -85,23 +85,22 @@ impl VideoModelClient {
     }
 
     /// Begins to fine-tune a copy of the model on `clips`; an earlier run that is not finished is dropped. It goes on from an
-    /// encoded `checkpoint`, if that is of the same run.
+    /// encoded `checkpoint`, if that is of the same run. `settings` is the manifest's `learning`.
     ///
     /// # Errors
     /// The clips are not usable, or the worker or its device failed.
     pub async fn begin(
         &self,
         clips: &[Clip],
-        settings: &LearningSettings,
+        settings: &JsValue,
         checkpoint: Option<&[u8]>,
     ) -> Result<(), ModelWorkerFailure> {
         let features: Vec<f32> = clips.iter().flat_map(|clip| &clip.features).copied().collect();
         let targets: Vec<f32> = clips.iter().flat_map(|clip| clip.target).collect();
         let frames = |clip: &Clip| (clip.features.len() / crate::model::vfer::FEATURES) as u32;
         let lengths: Vec<u32> = clips.iter().map(frames).collect();
-        let settings = js::to_js(settings).map_err(|error| failed(&error.to_string()))?;
         let request = Request::new("train-begin")
-            .with("settings", &settings)
+            .with("settings", settings)
             .with_transferred("features", &Float32Array::from(features.as_slice()))
             .with_transferred("targets", &Float32Array::from(targets.as_slice()))
             .with_transferred("lengths", &Uint32Array::from(lengths.as_slice()));

@@ -6,6 +6,7 @@ mod accessibility;
 mod architectures;
 mod bad_input;
 mod camera;
+mod class_metrics;
 mod classroom;
 mod continuous;
 mod device;

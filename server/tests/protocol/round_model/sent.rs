@@ -21,7 +21,13 @@ pub fn sent(step: &Step, specification: &Specification, last: &[Option<(u64, Vec
     let open = specification.round.as_ref();
     let target = open
         .map_or((specification.newest_round(), specification.newest_version()), |open| (open.id, open.base_version));
-    let update = |(round, base_version), num_examples, delta| ClientUpdate { round, base_version, num_examples, delta };
+    let update = |(round, base_version), num_examples, delta| ClientUpdate {
+        round,
+        base_version,
+        num_examples,
+        metrics: None,
+        delta,
+    };
     let counted = |path, update: ClientUpdate| {
         let (bytes, value) = (update.encode(), first_value(&update.delta));
         let acknowledged = Acknowledged { sha256: sha256_hex(&bytes), value, num_examples: update.num_examples };

@@ -122,7 +122,8 @@ pub fn deltas(clients: usize) -> impl Iterator<Item = (Weights, u32)> {
 }
 
 fn bodies(clients: usize) -> Result<Vec<Vec<u8>>, String> {
-    let encode = |(delta, num_examples)| ClientUpdate { round: 1, base_version: 1, num_examples, delta }.encode();
+    let encode =
+        |(delta, num_examples)| ClientUpdate { round: 1, base_version: 1, num_examples, metrics: None, delta }.encode();
     Ok(deltas(clients).map(encode).collect())
 }
 

@@ -203,7 +203,7 @@ fn update_bytes() -> Result<Outcome, String> {
     let tuning = FineTune::new(&base, (0..16).map(clip).collect(), &LearningSettings::default());
     let mut tuning = tuning.map_err(|error| error.to_string())?;
     while tuning.step().map_err(|error| error.to_string())?.is_some() {}
-    let update = ClientUpdate { round: 1, base_version: 1, num_examples: 16, delta: tuning.finish() };
+    let update = ClientUpdate { round: 1, base_version: 1, num_examples: 16, metrics: None, delta: tuning.finish() };
     let bytes = |encoding| update.encode_as(encoding, 1).len() as f64;
     Ok(Outcome { ours: bytes(UpdateEncoding::Int8), peer: Some(("ours in F32", bytes(UpdateEncoding::F32))) })
 }

@@ -128,7 +128,7 @@ impl Participant {
         let model = self.desk.get(&path::blob(model_sha256)).await?.bytes().await?;
         Weights::from_safetensors(&model)?;
         let delta = self.delta.clone();
-        let body = ClientUpdate { round, base_version, num_examples: self.num_examples, delta }.encode();
+        let body = ClientUpdate { round, base_version, num_examples: self.num_examples, metrics: None, delta }.encode();
         let request = self.desk.client.put(self.desk.url(&path::update(round))).bearer_auth(&self.token);
         request.header(header::CONTENT_TYPE, SAFETENSORS).body(body).send().await?.error_for_status()?;
         Ok(())

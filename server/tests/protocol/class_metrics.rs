@@ -1,0 +1,63 @@
+//! Client metrics that come with updates: published as the mean of five or more, stored nowhere else.
+
+use emofed::protocol::{ClassMetrics, ClientMetrics, ClientUpdate, ModelVersion, ProblemCode, RoundSettings};
+
+use super::harness::{TestServer, delta, fresh, problem, walk};
+
+const METRICS: ClientMetrics = ClientMetrics { acceptance_rate: 0.85, class_balance: 0.35, loss_change: Some(-0.02) };
+
+/// The model of a round of six, of whom the first `told` tell their metrics.
+async fn published(strategy: &str, told: usize) -> ModelVersion {
+    let folder = fresh();
+    let rounds = RoundSettings { minimum_clients: 6, ..RoundSettings::default() };
+    let server = TestServer::start_strategy(folder.path(), rounds, strategy, 10.0).await;
+    for client in 0..6 {
+        let metrics = (client < told)
+            .then(|| ClientMetrics { acceptance_rate: if client == 0 { 0.25 } else { 0.85 }, ..METRICS });
+        let update = ClientUpdate { metrics, ..server.update(1, delta(0.01 * client as f32)).await };
+        assert!(server.send(&server.join().await, &update).await.status().is_success());
+    }
+    server.wait_for_version(2).await;
+    let manifest = server.manifest().await;
+    assert!(manifest.takes_metrics);
+    // Nothing of a single client is kept: neither its body nor its figures in a record.
+    assert!(walk(&folder.path().join("updates")).is_empty());
+    server.stop().await;
+    let stored: Vec<u8> = walk(folder.path()).iter().flat_map(|file| std::fs::read(file).unwrap()).collect();
+    let holds = |text: &str| stored.windows(text.len()).any(|bytes| bytes == text.as_bytes());
+    assert!(holds("num_examples") && !holds("0.85") && !holds("0.25"), "no figure of a single client is on the disk");
+    manifest.model
+}
+
+#[tokio::test]
+async fn five_students_metrics_are_published_as_their_mean() {
+    for strategy in [r#"{"name":"fedavg"}"#, r#"{"name":"median"}"#] {
+        let ClassMetrics { clients, acceptance_rate, class_balance, loss_change } =
+            published(strategy, 5).await.class_metrics.unwrap();
+        assert_eq!((clients, class_balance), (5, 0.35));
+        assert!((acceptance_rate - 0.73).abs() < 1e-12, "{acceptance_rate}");
+        assert!((loss_change.unwrap() + 0.02).abs() < 1e-12);
+    }
+}
+
+#[tokio::test]
+async fn four_students_metrics_are_not() {
+    assert_eq!(published(r#"{"name":"fedavg"}"#, 4).await.class_metrics, None);
+}
+
+#[tokio::test]
+async fn metrics_out_of_bounds_are_refused_with_their_update() {
+    let folder = fresh();
+    let server = TestServer::start(folder.path()).await;
+    let update = server.update(1, delta(0.25)).await;
+    let one = server.join().await;
+    for wrong in [
+        ClientMetrics { acceptance_rate: 1e38, ..METRICS },
+        ClientMetrics { class_balance: -0.05, ..METRICS },
+        ClientMetrics { loss_change: Some(1.5), ..METRICS },
+    ] {
+        let update = ClientUpdate { metrics: Some(wrong), ..update.clone() };
+        assert_eq!(problem(server.send(&one, &update).await).await.code, ProblemCode::BadUpdate);
+    }
+    assert_eq!(server.received_in_open_round().await, 0);
+}

@@ -1,0 +1,78 @@
+//! Figures of labelling that students send along, if they have opted in: on the wire, in the ledger, and on the instructor's page as
+//! the mean of five or more.
+
+use emofed::protocol::{ClassMetrics, ClientMetrics, ClientUpdate, JoinResponse, path};
+use emofed_tests::e2e::aggregator::Aggregator;
+use emofed_tests::e2e::browser::{Browser, Camera};
+use emofed_tests::e2e::camera::Film;
+use emofed_tests::e2e::student::Student;
+use serde_json::json;
+
+#[tokio::test]
+async fn figures_of_labelling_are_sent_only_on_request_and_shown_as_the_classs_mean() {
+    let configuration = Aggregator::by_hand().replace("minimum_clients = 2", "minimum_clients = 6");
+    let aggregator = Aggregator::start_with(&configuration).await;
+    aggregator.instruct("rounds", json!({})).await;
+    let round = aggregator.manifest().await.round.unwrap().id;
+    let student = Student::join(aggregator.student_link(), Camera::Granted(Film::Portrait(6))).await;
+    student.wait_for_clips(2).await;
+    assert!(!student.browser().script::<bool>("return document.querySelector('#share-metrics').checked").await);
+    student.browser().click("#share-metrics").await;
+    student.contribute().await;
+    student.wait_for_acknowledgement(round).await;
+    let sent = student.acknowledged_updates(round)[0].metrics.expect("the student has opted in");
+    sent.check().unwrap();
+    for share in [sent.acceptance_rate, sent.class_balance] {
+        assert!((share * 20.0 - (share * 20.0).round()).abs() < 1e-9, "{sent:?} is rounded");
+    }
+    assert!(sent.acceptance_rate > 0.0 && sent.loss_change.is_none(), "{sent:?}: there was no version before");
+    student.browser().click("#ledger summary").await;
+    student.browser().click("#ledger details summary").await;
+    let listed = "document.querySelector('#ledger details li')?.innerText";
+    let listed: String = student.browser().wait("what was in the update", 10, listed).await;
+    assert!(listed.starts_with("Figures of your labelling"), "{listed}");
+    assert!(student.browser().accessibility_violations().await.is_empty());
+
+    let others = ClientMetrics { acceptance_rate: 0.5, class_balance: 0.5, loss_change: None };
+    for _ in 0..5 {
+        send(&aggregator, round, others).await;
+    }
+    student.wait_for_version(2).await;
+    let published = aggregator.manifest().await.model.class_metrics.expect("six told");
+    let mean = |figure: f64| (figure + 5.0 * 0.5) / 6.0;
+    let ClassMetrics { clients, acceptance_rate, class_balance, loss_change } = published;
+    assert_eq!((clients, loss_change), (6, None));
+    assert!((acceptance_rate - mean(sent.acceptance_rate)).abs() < 1e-9);
+    assert!((class_balance - mean(sent.class_balance)).abs() < 1e-9);
+
+    let desk = Browser::start(Camera::Missing).await;
+    desk.open(aggregator.instructor_link()).await;
+    desk.wait::<bool>("the chart", 30, "document.querySelector('#acceptance-figure').checkVisibility()").await;
+    assert!(!desk.script::<bool>("return document.querySelector('#f1-figure').checkVisibility()").await);
+    let described = desk.text("#version-text").await;
+    assert!(described.contains("Of 6 students who told"), "{described}");
+    assert!(desk.accessibility_violations().await.is_empty());
+
+    // Withdrawn: the next update is without.
+    student.browser().click("#share-metrics").await;
+    aggregator.instruct("rounds", json!({})).await;
+    let round = aggregator.manifest().await.round.unwrap().id;
+    student.wait_for_acknowledgement(round).await;
+    assert_eq!(student.acknowledged_updates(round)[0].metrics, None);
+}
+
+/// Sends an update that changes nothing, as another student.
+async fn send(aggregator: &Aggregator, round: u64, metrics: ClientMetrics) {
+    let code = aggregator.student_link().split_once("#join=").unwrap().1;
+    let client = reqwest::Client::new();
+    let join = client.post(aggregator.url(path::PARTICIPANTS)).json(&json!({ "join_code": code }));
+    let joined: JoinResponse = join.send().await.unwrap().json().await.unwrap();
+    let manifest = aggregator.manifest().await;
+    let mut delta = aggregator.weights(&manifest.model.vfer).await;
+    delta.scale(0.0);
+    let base_version = manifest.model.version;
+    let update = ClientUpdate { round, base_version, num_examples: 1, metrics: Some(metrics), delta };
+    let put = client.put(aggregator.url(&path::update(round))).bearer_auth(joined.token).body(update.encode());
+    let answer = put.send().await.unwrap();
+    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+}
