@@ -31,7 +31,7 @@ async fn published(strategy: &str, told: usize) -> ModelVersion {
 
 #[tokio::test]
 async fn five_students_metrics_are_published_as_their_mean() {
-    for strategy in [r#"{"name":"fedavg"}"#, r#"{"name":"median"}"#] {
+    for strategy in ["name = 'fedavg'", "name = 'median'"] {
         let ClassMetrics { clients, acceptance_rate, class_balance, loss_change } =
             published(strategy, 5).await.class_metrics.unwrap();
         assert_eq!((clients, class_balance), (5, 0.35));
@@ -42,7 +42,7 @@ async fn five_students_metrics_are_published_as_their_mean() {
 
 #[tokio::test]
 async fn four_students_metrics_are_not() {
-    assert_eq!(published(r#"{"name":"fedavg"}"#, 4).await.class_metrics, None);
+    assert_eq!(published("name = 'fedavg'", 4).await.class_metrics, None);
 }
 
 #[tokio::test]

@@ -414,3 +414,12 @@ pub async fn problem(response: Response) -> Problem {
     assert_eq!(problem.status, status);
     problem
 }
+
+/// All files below `folder`.
+pub fn walk(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() { files.extend(walk(&entry)) } else { files.push(entry) }
+    }
+    files
+}

@@ -6,7 +6,7 @@ use emofed::protocol::{ClientUpdate, ProblemCode, RoundSettings, SAFETENSORS, Up
 use emofed::weights::{Tensor, Weights};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::harness::{Participant, TestServer, delta, for_two, fresh, model, problem};
+use super::harness::{Participant, TestServer, delta, for_two, fresh, model, problem, walk};
 
 #[tokio::test]
 async fn a_round_publishes_the_weighted_mean_and_the_next_one_opens() {
@@ -191,13 +191,4 @@ fn twice(body: &[u8], start: &str, end: &str) -> Vec<u8> {
     let entry = &rest[..rest.find(end).unwrap() + end.len()];
     let header = format!("{before}{entry},{rest}");
     [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &body[8 + length..]].concat()
-}
-
-/// All files below a folder.
-fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        if entry.is_dir() { files.extend(walk(&entry)) } else { files.push(entry) }
-    }
-    files
 }
