@@ -46,13 +46,14 @@ pub struct ClassMetrics {
 impl ClientMetrics {
     /// Of a tab's label figures and the change of loss that its base brought, rounded.
     pub fn rounded(figures: &LabelFigures, loss_change: Option<f64>) -> Self {
-        let share = |share: f64| (round(share, SHARE_STEP)).clamp(0.0, 1.0);
+        // An entropy of none is −0.0.
+        let share = |share: f64| round(share, SHARE_STEP).clamp(0.0, 1.0) + 0.0;
         Self {
             acceptance_rate: share(figures.acceptance_rate),
             class_balance: share(figures.class_balance),
             loss_change: loss_change
                 .filter(|change| change.is_finite())
-                .map(|change| round(change, LOSS_STEP).clamp(-MAX_LOSS_CHANGE, MAX_LOSS_CHANGE)),
+                .map(|change| round(change, LOSS_STEP).clamp(-MAX_LOSS_CHANGE, MAX_LOSS_CHANGE) + 0.0),
         }
     }
 
@@ -105,6 +106,7 @@ mod tests {
     fn figures_are_rounded_and_bounded() {
         let metrics = ClientMetrics::rounded(&figures(0.733, 0.02), Some(-0.01234));
         assert_eq!(metrics, ClientMetrics { acceptance_rate: 0.75, class_balance: 0.0, loss_change: Some(-0.01) });
+        assert!(ClientMetrics::rounded(&figures(1.0, -0.0), None).class_balance.is_sign_positive());
         assert_eq!(ClientMetrics::rounded(&figures(1.0, 0.5), Some(40.0)).loss_change, Some(1.0));
         assert_eq!(ClientMetrics::rounded(&figures(1.0, 0.5), Some(f64::NAN)).loss_change, None);
         for (acceptance, change) in [(0.0, None), (1.0, Some(9.0)), (0.49999, Some(-9.0))] {

@@ -271,6 +271,7 @@ ledger-entry = { DATETIME($time, dateStyle: "medium", timeStyle: "short") }: { $
 ledger-join-code = رمز الانضمام
 ledger-token = رمز الدخول
 ledger-update = تحديث الجولة { $round } وعدد مقاطعه ({ $clips })
+ledger-update-metrics = تحديث الجولة { $round } وعدد مقاطعه ({ $clips }) وأرقام عن التسمية
 ledger-under-way = لا جواب بعد
 ledger-acknowledged = تم التأكيد
 ledger-refused = رُفض بالحالة { $status }

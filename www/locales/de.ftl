@@ -241,6 +241,7 @@ ledger-entry = { DATETIME($time, dateStyle: "medium", timeStyle: "short") }: { $
 ledger-join-code = der Beitrittscode
 ledger-token = das Token
 ledger-update = das Update für Runde { $round } und die Zahl seiner Clips ({ $clips })
+ledger-update-metrics = das Update für Runde { $round }, die Zahl seiner Clips ({ $clips }) und Zahlen zum Benennen
 ledger-under-way = Noch keine Antwort
 ledger-acknowledged = Bestätigt
 ledger-refused = Abgelehnt mit Status { $status }

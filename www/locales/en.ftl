@@ -212,6 +212,7 @@ ledger-entry = { DATETIME($time, dateStyle: "medium", timeStyle: "short") }: { $
 ledger-join-code = the join code
 ledger-token = the token
 ledger-update = the update for round { $round } and its count of { $clips } clips
+ledger-update-metrics = the update for round { $round }, its count of { $clips } clips and figures of your labelling
 ledger-under-way = No answer yet
 ledger-acknowledged = Acknowledged
 ledger-refused = Refused with status { $status }

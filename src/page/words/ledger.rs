@@ -37,8 +37,10 @@ pub fn entry(entry: &Entry) -> String {
 
 fn payload(payload: &Payload) -> String {
     let update = payload.update.as_ref();
-    let update =
-        update.map(|update| text_with("ledger-update", &[("round", id(update.round)), ("clips", update.clips.into())]));
+    let update = update.map(|update| {
+        let message = if update.metrics.is_some() { "ledger-update-metrics" } else { "ledger-update" };
+        text_with(message, &[("round", id(update.round)), ("clips", update.clips.into())])
+    });
     let parts =
         [payload.join_code.then(|| text("ledger-join-code")), payload.token.then(|| text("ledger-token")), update];
     parts.into_iter().flatten().collect::<Vec<_>>().join(&text("list-separator"))

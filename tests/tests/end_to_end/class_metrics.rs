@@ -1,11 +1,12 @@
 //! Figures of labelling that students send along, if they have opted in: on the wire, in the ledger, and on the instructor's page as
 //! the mean of five or more.
 
-use emofed::protocol::{ClassMetrics, ClientMetrics, ClientUpdate, JoinResponse, path};
+use emofed::protocol::{ClassMetrics, ClientMetrics, ClientUpdate, JoinResponse, SAFETENSORS, path};
 use emofed_tests::e2e::aggregator::Aggregator;
 use emofed_tests::e2e::browser::{Browser, Camera};
 use emofed_tests::e2e::camera::Film;
 use emofed_tests::e2e::student::Student;
+use reqwest::header::CONTENT_TYPE;
 use serde_json::json;
 
 #[tokio::test]
@@ -72,7 +73,8 @@ async fn send(aggregator: &Aggregator, round: u64, metrics: ClientMetrics) {
     delta.scale(0.0);
     let base_version = manifest.model.version;
     let update = ClientUpdate { round, base_version, num_examples: 1, metrics: Some(metrics), delta };
-    let put = client.put(aggregator.url(&path::update(round))).bearer_auth(joined.token).body(update.encode());
+    let put = client.put(aggregator.url(&path::update(round))).bearer_auth(joined.token);
+    let put = put.header(CONTENT_TYPE, SAFETENSORS).body(update.encode());
     let answer = put.send().await.unwrap();
     assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
 }
