@@ -13,6 +13,8 @@ mod files;
 mod harness;
 mod herd;
 mod instructor;
+#[cfg(unix)]
+mod kills;
 mod load;
 mod page;
 #[cfg(unix)]
