@@ -12,6 +12,7 @@ mod federations_program;
 mod files;
 mod harness;
 mod herd;
+mod hostile;
 mod instructor;
 #[cfg(unix)]
 mod kills;

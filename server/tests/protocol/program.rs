@@ -70,6 +70,14 @@ impl Program {
         Self { process, student, instructor }
     }
 
+    /// Bytes that the process has in memory.
+    #[cfg(target_os = "linux")]
+    pub(super) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+    }
+
     pub(super) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.student.split("/#").next().unwrap())
     }
