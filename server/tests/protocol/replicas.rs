@@ -42,7 +42,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::over(&base_model())
     }
 
@@ -127,7 +127,7 @@ impl Shared {
 }
 
 /// Listens until `is_last`; gives what came.
-async fn listen(program: &Program, is_last: fn(&Event) -> bool) -> JoinHandle<Vec<Event>> {
+pub(super) async fn listen(program: &Program, is_last: fn(&Event) -> bool) -> JoinHandle<Vec<Event>> {
     let mut stream = Client::new().get(program.url(path::EVENTS)).send().await.unwrap();
     tokio::spawn(async move {
         let (mut text, mut heard) = (String::new(), Vec::new());

@@ -11,6 +11,8 @@ use emofed_server::store::{Snapshot, Store, StoreError, Write};
 pub struct Memory {
     contents: Mutex<Contents>,
     is_shared: bool,
+    /// What somebody else writes at the beginning of the next commit.
+    interfering: Mutex<Vec<Write>>,
 }
 
 #[derive(Clone, Default)]
@@ -23,6 +25,11 @@ impl Memory {
     /// Such that several federations work on it at once, each of which has every lease.
     pub fn shared() -> Self {
         Self { is_shared: true, ..Self::default() }
+    }
+
+    /// Has somebody else commit `writes` just before the next commit, after everything that it was made up from was read.
+    pub fn interfere(&self, writes: Vec<Write>) {
+        *self.interfering.lock().unwrap() = writes;
     }
 
     pub fn put_records(&self, records: Vec<(String, Vec<u8>)>) {
@@ -76,6 +83,10 @@ impl Store for Memory {
     }
 
     fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {
+        let interfering = std::mem::take(&mut *self.interfering.lock().unwrap());
+        if !interfering.is_empty() {
+            self.commit(&interfering)?;
+        }
         let mut contents = self.lock();
         let mut records = contents.records.clone();
         for write in writes {
