@@ -395,7 +395,7 @@ async fn no_more_join_than_may_whoever_they_ask() {
 }
 
 /// Two replicas over a store in memory, whose rounds are opened by hand.
-async fn two_in_memory() -> (Arc<Memory>, Vec<TestServer>) {
+pub(super) async fn two_in_memory() -> (Arc<Memory>, Vec<TestServer>) {
     let memory = Arc::new(Memory::shared());
     prepare_store(memory.clone(), &base_model());
     let bounds = FederationBounds { shortest_round_s: 0, ..FederationBounds::default() };
