@@ -30,6 +30,10 @@ pub struct ConnectionBounds {
     pub head_timeout: Duration,
     /// How long a peer may read nothing while there is something to send.
     pub write_timeout: Duration,
+    /// How long a body may pause.
+    pub body_timeout: Duration,
+    /// How long a request may take in all, its body included. Event streams and backups are exempt.
+    pub request_timeout: Duration,
     /// Most connections.
     pub total: usize,
     /// Most connections of one address (one IPv6 /64). Not looked at behind a proxy, whose address all have.
@@ -38,8 +42,9 @@ pub struct ConnectionBounds {
 
 impl Default for ConnectionBounds {
     fn default() -> Self {
-        let [head_timeout, write_timeout] = [Duration::from_secs(20); 2];
-        Self { head_timeout, write_timeout, total: 900, per_address: PER_ADDRESS }
+        let [head_timeout, write_timeout, body_timeout] = [Duration::from_secs(20); 3];
+        let request_timeout = Duration::from_secs(60);
+        Self { head_timeout, write_timeout, body_timeout, request_timeout, total: 900, per_address: PER_ADDRESS }
     }
 }
 

@@ -1,7 +1,6 @@
 //! All routes: those of a federation, those of the aggregator, and which federation a request is for.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::uri::PathAndQuery;
@@ -19,10 +18,6 @@ use super::federations::Federations;
 use super::page::Page;
 use super::{App, Host, backup, events, files, instructor, operator, participant, security, status};
 
-/// A request that takes longer than this is given up; event streams are exempt.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-/// A body that pauses for longer than this is given up.
-const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 /// Longest description of a lecture.
 const MAX_LECTURE_BYTES: usize = 64 * 1_024;
 /// Below which the addresses of federations are that an operator made.
@@ -32,6 +27,7 @@ const PREFIX: &str = "/f/";
 pub fn router(host: impl Into<Host>, page: Page) -> Router {
     let host = host.into();
     let (app, page) = (host.app.clone(), page.router());
+    let bounds = app.connections;
     let machines = Router::new()
         .route("/api/v2/openapi.json", get(status::openapi))
         .route("/healthz", get(status::healthz))
@@ -40,8 +36,8 @@ pub fn router(host: impl Into<Host>, page: Page) -> Router {
         .route("/api/v2/operator/federations", get(operator::list).post(operator::create))
         .route("/api/v2/operator/federations/{id}", delete(operator::end))
         .layer(DefaultBodyLimit::max(1_024))
-        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(RequestBodyTimeoutLayer::new(bounds.body_timeout))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, bounds.request_timeout))
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(host.clone());
     let first = calls(app.clone()).merge(machines).fallback_service(page.clone());
@@ -57,7 +53,7 @@ pub fn router(host: impl Into<Host>, page: Page) -> Router {
 
 /// The routes of one federation, below its prefix.
 pub(super) fn calls(app: App) -> Router {
-    let max_update = ClientUpdate::max_size(&app.federation.snapshot().base);
+    let (max_update, bounds) = (ClientUpdate::max_size(&app.federation.snapshot().base), app.connections);
     let calls = Router::new()
         .route("/api/v2/manifest", get(participant::manifest))
         .route("/api/v2/participants", post(participant::join).layer(DefaultBodyLimit::max(1_024)))
@@ -78,8 +74,8 @@ pub(super) fn calls(app: App) -> Router {
         .route("/api/v2/instructor/settings", patch(instructor::settings).layer(DefaultBodyLimit::max(1_024)))
         .route("/api/v2/instructor/lecture", put(instructor::lecture).layer(DefaultBodyLimit::max(MAX_LECTURE_BYTES)))
         .route("/blobs/{sha256}", get(files::blob).layer(Extension(files::Verified::default())))
-        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
+        .layer(RequestBodyTimeoutLayer::new(bounds.body_timeout))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, bounds.request_timeout));
     let router = calls
         .route("/api/v2/events", get(events::events))
         .route("/api/v2/instructor/backup", get(backup::backup))

@@ -23,7 +23,7 @@ const PUBLIC: [&str; 8] = [
 
 /// The kind of token that a route needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Security {
+pub(super) enum Security {
     Public,
     Participant,
     Instructor,
@@ -31,19 +31,19 @@ enum Security {
     Operator,
 }
 
-struct Route {
-    method: Method,
+pub(super) struct Route {
+    pub(super) method: Method,
     template: String,
-    security: Security,
+    pub(super) security: Security,
 }
 
 impl Route {
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         format!("{} {}", self.method, self.template)
     }
 
     /// The path with a number, or a hash, in place of each parameter.
-    fn path(&self) -> String {
+    pub(super) fn path(&self) -> String {
         let mut parts = self.template.split(['{', '}']);
         let mut path = parts.next().unwrap().to_owned();
         while let Some(parameter) = parts.next() {
@@ -58,7 +58,7 @@ impl Route {
 const HASH_OF_NOTHING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// All routes, as the aggregator describes them.
-async fn routes(server: &TestServer) -> Vec<Route> {
+pub(super) async fn routes(server: &TestServer) -> Vec<Route> {
     let text = server.client.get(server.url("/api/v2/openapi.json")).send().await.unwrap().text().await.unwrap();
     let document: Value = serde_json::from_str(&text).unwrap();
     let mut routes = Vec::new();

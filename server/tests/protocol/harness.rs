@@ -54,6 +54,8 @@ pub fn for_two() -> RoundSettings {
 pub const TIGHT: ConnectionBounds = ConnectionBounds {
     head_timeout: Duration::from_secs(2),
     write_timeout: Duration::from_secs(2),
+    body_timeout: Duration::from_secs(20),
+    request_timeout: Duration::from_secs(60),
     total: 60,
     per_address: 40,
 };
@@ -225,8 +227,12 @@ impl TestServer {
 
     /// A demonstration with room for many connections.
     pub async fn start_roomy(folder: &Path, rounds: RoundSettings) -> Self {
+        Self::start_connecting(folder, rounds, ConnectionBounds { total: 1_000, per_address: 1_000, ..TIGHT }).await
+    }
+
+    /// A demonstration with these bounds of connections.
+    pub async fn start_connecting(folder: &Path, rounds: RoundSettings, connections: ConnectionBounds) -> Self {
         let store = Arc::new(EmbeddedStore::open(folder).unwrap());
-        let connections = ConnectionBounds { total: 1_000, per_address: 1_000, ..TIGHT };
         let special = Special { connections: Some(connections), ..Special::default() };
         let bounds = FederationBounds { shortest_round_s: 0, ..FederationBounds::default() };
         Self::start_configured(store, rounds, true, bounds, special).await

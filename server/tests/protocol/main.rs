@@ -13,14 +13,20 @@ mod federations_program;
 mod files;
 mod harness;
 mod herd;
+mod hostile;
 mod instructor;
+#[cfg(unix)]
+mod kills;
 mod load;
 mod page;
 #[cfg(unix)]
 mod postgres;
 mod program;
+mod races;
 #[cfg(unix)]
 mod replicas;
+#[cfg(unix)]
+mod replicas_mechanisms;
 #[cfg(unix)]
 mod replicas_with_s3;
 mod round_model;

@@ -28,6 +28,24 @@ fn command(folder: &Path, listen: &str) -> Command {
     command
 }
 
+/// The command with a configuration that has these lines in its section `limits`.
+pub(super) fn configured(folder: &Path, limits: &str) -> Command {
+    let mut command = command(folder, "127.0.0.1:0");
+    // The model of a few values moves further than fine-tuning moves a real one, and rounds shall not wait.
+    let config = folder.join("emofed.toml");
+    std::fs::write(&config, format!("[limits]\nmax_norm = 10.0\nshortest_round_s = 0\n{limits}")).unwrap();
+    command.arg("--config").arg(config);
+    command
+}
+
+/// Starts it, and kills it `after` a while, however far it is.
+pub(super) fn killed_while_starting(mut command: Command, after: Duration) {
+    let mut process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(after);
+    process.kill().unwrap();
+    process.wait().unwrap();
+}
+
 impl Program {
     pub(super) fn start(folder: &Path, arguments: &[&str]) -> Self {
         Self::start_limited(folder, "", arguments)
@@ -35,21 +53,8 @@ impl Program {
 
     /// With more lines of the configuration's section `limits`.
     pub(super) fn start_limited(folder: &Path, limits: &str, arguments: &[&str]) -> Self {
-        Self::start_with(folder, limits, Vec::new(), arguments)
-    }
-
-    /// With these variables, too.
-    pub(super) fn start_with(
-        folder: &Path,
-        limits: &str,
-        variables: Vec<(String, String)>,
-        arguments: &[&str],
-    ) -> Self {
-        let mut command = command(folder, "127.0.0.1:0");
-        // The model of a few values moves further than fine-tuning moves a real one, and rounds shall not wait.
-        let config = folder.join("emofed.toml");
-        std::fs::write(&config, format!("[limits]\nmax_norm = 10.0\nshortest_round_s = 0\n{limits}")).unwrap();
-        command.arg("--config").arg(config).args(arguments).envs(variables);
+        let mut command = configured(folder, limits);
+        command.args(arguments);
         Self::spawn(command)
     }
 
@@ -63,6 +68,14 @@ impl Program {
         let mut link = |label: &str| lines.next().unwrap().unwrap().strip_prefix(label).unwrap().trim().to_owned();
         let (student, instructor) = (link("Student"), link("Instructor"));
         Self { process, student, instructor }
+    }
+
+    /// Bytes that the process has in memory.
+    #[cfg(target_os = "linux")]
+    pub(super) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
     }
 
     pub(super) fn url(&self, path: &str) -> String {

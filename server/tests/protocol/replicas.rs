@@ -27,7 +27,7 @@ use tokio::task::JoinHandle;
 use super::harness::{TestServer, delta, for_two, model as base_model, prepare_store};
 use super::load;
 use super::postgres::Postgres;
-use super::program::Program;
+use super::program::{Program, configured};
 use super::round_model::memory::Memory;
 use super::s3::S3;
 
@@ -42,7 +42,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::over(&base_model())
     }
 
@@ -63,6 +63,11 @@ impl Shared {
         shared
     }
 
+    /// The same with these lines in the configuration's section `limits`.
+    pub(super) fn limited(self, limits: &str) -> Self {
+        Self { limits: limits.to_owned(), ..self }
+    }
+
     /// The bucket, where there is one.
     pub(super) fn s3(&self) -> &S3 {
         self.s3.as_ref().unwrap()
@@ -80,7 +85,7 @@ impl Shared {
         self.s3.iter().flat_map(S3::variables).collect()
     }
 
-    fn store(&self) -> PostgresStore {
+    pub(super) fn store(&self) -> PostgresStore {
         let (url, blobs, federation) = (self.postgres.url(), self.blobs(), "class".to_owned());
         let s3 = self.variables().into_iter().collect::<S3Variables>();
         PostgresStore::open(&PostgresSettings { url, blobs, s3, federation }).unwrap()
@@ -94,9 +99,16 @@ impl Shared {
             let token = |folder: &Path| folder.join("instructor-token");
             std::fs::copy(token(&self.folder.path().join(first)), token(&data)).unwrap();
         }
-        let (url, blobs) = (self.postgres.url(), self.blobs());
-        let shared = ["--store", &url, "--blobs", &blobs];
-        Program::start_with(&data, &self.limits, self.variables(), &[&shared, arguments].concat())
+        let mut command = self.command(name);
+        command.args(arguments);
+        Program::spawn(command)
+    }
+
+    /// What starts the replica called `name`, whose folder is there.
+    pub(super) fn command(&self, name: &str) -> std::process::Command {
+        let mut command = configured(&self.folder.path().join(name), &self.limits);
+        command.args(["--store", &self.postgres.url(), "--blobs", &self.blobs()]).envs(self.variables());
+        command
     }
 
     /// What `emofed` says with these arguments and the shared store.
@@ -115,7 +127,7 @@ impl Shared {
 }
 
 /// Listens until `is_last`; gives what came.
-async fn listen(program: &Program, is_last: fn(&Event) -> bool) -> JoinHandle<Vec<Event>> {
+pub(super) async fn listen(program: &Program, is_last: fn(&Event) -> bool) -> JoinHandle<Vec<Event>> {
     let mut stream = Client::new().get(program.url(path::EVENTS)).send().await.unwrap();
     tokio::spawn(async move {
         let (mut text, mut heard) = (String::new(), Vec::new());
@@ -383,7 +395,7 @@ async fn no_more_join_than_may_whoever_they_ask() {
 }
 
 /// Two replicas over a store in memory, whose rounds are opened by hand.
-async fn two_in_memory() -> (Arc<Memory>, Vec<TestServer>) {
+pub(super) async fn two_in_memory() -> (Arc<Memory>, Vec<TestServer>) {
     let memory = Arc::new(Memory::shared());
     prepare_store(memory.clone(), &base_model());
     let bounds = FederationBounds { shortest_round_s: 0, ..FederationBounds::default() };
@@ -559,7 +571,7 @@ fn a_configuration_is_checked_with_the_shared_store() {
 /// acknowledged is in the model, once.
 async fn crowd(clients: usize) {
     let limits = format!("max_participants = {}\nconnections_per_address = {}\n", clients + 10, 4 * clients + 100);
-    let shared = Shared { limits, ..Shared::new() };
+    let shared = Shared::new().limited(&limits);
     let (a, b) = shared.two(&["--minimum-clients", &clients.to_string()]);
     let origins = vec![a.url(""), b.url("")];
     let settings = load::settings(origins, a.code(), clients, vec![(Fault::Duplicate, 0.1)]);
