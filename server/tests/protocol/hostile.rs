@@ -177,7 +177,7 @@ async fn ten_thousand_joins_are_bounded_and_leave_the_class_working() {
     let round = program.manifest().await.round.unwrap();
     for token in &tokens[..3] {
         let (round, base_version) = (round.id, round.base_version);
-        let update = ClientUpdate { round, base_version, num_examples: 1, delta: delta(0.01) };
+        let update = ClientUpdate { round, base_version, num_examples: 1, metrics: None, delta: delta(0.01) };
         assert_eq!(program.put(token, &update).await, Some(200));
     }
     let since = Instant::now();

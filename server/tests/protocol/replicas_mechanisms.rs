@@ -41,7 +41,7 @@ async fn a_lease_that_is_held_for_too_long_is_not_waited_for() {
     tokio::task::spawn_blocking(move || {
         let _lease = held.lease("aggregation").unwrap().unwrap();
         for who in ["p0", "p1"] {
-            let update = ClientUpdate { round: 1, base_version: 1, num_examples: 1, delta: delta(0.5) };
+            let update = ClientUpdate { round: 1, base_version: 1, num_examples: 1, metrics: None, delta: delta(0.5) };
             federation.submit(who, 1, &update.encode()).unwrap();
         }
         let version_at = |now_s: u64| {
@@ -58,7 +58,7 @@ async fn a_lease_that_is_held_for_too_long_is_not_waited_for() {
 }
 
 fn body(round: u64) -> Vec<u8> {
-    ClientUpdate { round, base_version: round, num_examples: 1, delta: delta(0.5) }.encode()
+    ClientUpdate { round, base_version: round, num_examples: 1, metrics: None, delta: delta(0.5) }.encode()
 }
 
 /// A tab that had no answer sends again, to another replica. While it does so, its first request counts and the round closes.

@@ -163,7 +163,8 @@ impl Class {
         let mut delta = base();
         delta.iter_mut().for_each(|(_, tensor)| tensor.values[index] = step(round.id));
         let num_examples = 1 + random.below(4) as u32;
-        let update = ClientUpdate { round: round.id, base_version: round.base_version, num_examples, delta };
+        let update =
+            ClientUpdate { round: round.id, base_version: round.base_version, num_examples, metrics: None, delta };
         let body = update.encode();
         let put = |client: &Client, at: &str| {
             let request = client.put(format!("{at}{}", path::update(round.id))).bearer_auth(token);
