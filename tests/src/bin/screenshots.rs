@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
+use emofed::protocol::ClientMetrics;
 use emofed_tests::e2e::aggregator::Aggregator;
 use emofed_tests::e2e::browser::{Browser, Camera};
 use emofed_tests::e2e::camera::Film;
+use emofed_tests::e2e::protocol_client::contribute;
 use emofed_tests::e2e::student::Student;
 use serde_json::{Value, json};
 
@@ -84,6 +87,64 @@ async fn main() {
     shoot(wrong.browser(), &folder, "student-wrong-code").await;
     wrong.browser().click("#decline").await;
     shoot(wrong.browser(), &folder, "student-declined").await;
+    drop(wrong);
+
+    paused_contributions(&folder).await;
+    hosted_class(&folder).await;
+    class_metrics(&folder).await;
+}
+
+/// Labels that have collapsed to one emotion, and an update that is worse than its base.
+async fn paused_contributions(folder: &Path) {
+    let camera = Camera::Granted(Film::Portrait(1));
+    let aggregator = Aggregator::start_with(&Aggregator::with_collapse_alarm()).await;
+    let student = Student::join(aggregator.student_link(), camera).await;
+    student.contribute().await;
+    student.wait_for_section("collapse").await;
+    shoot(student.browser(), folder, "student-collapse").await;
+    let aggregator = Aggregator::start_with(&Aggregator::with_harmful_training()).await;
+    let student = Student::join(aggregator.student_link(), camera).await;
+    student.wait_for_clips(3).await;
+    student.contribute().await;
+    student.wait_for_upload_state("withheld").await;
+    shoot(student.browser(), folder, "student-withheld").await;
+}
+
+/// A class that the operator made, its assistant's page, and the class when it has ended.
+async fn hosted_class(folder: &Path) {
+    let aggregator = Aggregator::start_with(&Aggregator::with_operator()).await;
+    let class = aggregator.create_federation("Methods of affective computing").await;
+    let student = Student::join(&class.student_link, Camera::Granted(Film::Portrait(3))).await;
+    student.wait_for_clips(1).await;
+    shoot(student.browser(), folder, "student-hosted").await;
+    let instructor = Browser::start(Camera::Missing).await;
+    instructor.open(&class.instructor_link).await;
+    instructor.wait::<bool>("the desk", 30, "document.querySelector('#models').children.length > 0").await;
+    shoot(&instructor, folder, "instructor-hosted").await;
+    aggregator.end_federation(&class.id).await;
+    student.wait_for_problem("has ended", 20).await;
+    shoot(student.browser(), folder, "student-ended").await;
+}
+
+/// Charts of how labelling goes in the class.
+async fn class_metrics(folder: &Path) {
+    let configuration = Aggregator::by_hand().replace("minimum_clients = 2", "minimum_clients = 5");
+    let aggregator = Aggregator::start_with(&configuration).await;
+    for round in 1..=3 {
+        aggregator.instruct("rounds", json!({})).await;
+        let acceptance_rate = 0.6 + 0.1 * f64::from(round);
+        let metrics = ClientMetrics { acceptance_rate, class_balance: 0.55, loss_change: Some(-0.02) };
+        for _ in 0..5 {
+            contribute(&aggregator, Some(metrics)).await;
+        }
+        while aggregator.manifest().await.round.is_some() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    let instructor = Browser::start(Camera::Missing).await;
+    instructor.open(aggregator.instructor_link()).await;
+    instructor.wait::<bool>("charts", 30, "document.querySelector('#acceptance-figure').checkVisibility()").await;
+    shoot(&instructor, folder, "instructor-class-metrics").await;
 }
 
 /// A made picture as a lecture.

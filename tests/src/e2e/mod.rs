@@ -11,6 +11,7 @@ mod page;
 pub mod peers;
 pub mod portable_browser;
 mod process;
+pub mod protocol_client;
 pub mod proxy;
 pub mod student;
 

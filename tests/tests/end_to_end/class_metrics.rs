@@ -1,12 +1,12 @@
 //! Figures of labelling that students send along, if they have opted in: on the wire, in the ledger, and on the instructor's page as
 //! the mean of five or more.
 
-use emofed::protocol::{ClassMetrics, ClientMetrics, ClientUpdate, JoinResponse, SAFETENSORS, path};
+use emofed::protocol::{ClassMetrics, ClientMetrics};
 use emofed_tests::e2e::aggregator::Aggregator;
 use emofed_tests::e2e::browser::{Browser, Camera};
 use emofed_tests::e2e::camera::Film;
+use emofed_tests::e2e::protocol_client::contribute;
 use emofed_tests::e2e::student::Student;
-use reqwest::header::CONTENT_TYPE;
 use serde_json::json;
 
 #[tokio::test]
@@ -36,7 +36,7 @@ async fn figures_of_labelling_are_sent_only_on_request_and_shown_as_the_classs_m
 
     let others = ClientMetrics { acceptance_rate: 0.5, class_balance: 0.5, loss_change: None };
     for _ in 0..5 {
-        send(&aggregator, round, others).await;
+        contribute(&aggregator, Some(others)).await;
     }
     student.wait_for_version(2).await;
     let published = aggregator.manifest().await.model.class_metrics.expect("six told");
@@ -60,21 +60,4 @@ async fn figures_of_labelling_are_sent_only_on_request_and_shown_as_the_classs_m
     let round = aggregator.manifest().await.round.unwrap().id;
     student.wait_for_acknowledgement(round).await;
     assert_eq!(student.acknowledged_updates(round)[0].metrics, None);
-}
-
-/// Sends an update that changes nothing, as another student.
-async fn send(aggregator: &Aggregator, round: u64, metrics: ClientMetrics) {
-    let code = aggregator.student_link().split_once("#join=").unwrap().1;
-    let client = reqwest::Client::new();
-    let join = client.post(aggregator.url(path::PARTICIPANTS)).json(&json!({ "join_code": code }));
-    let joined: JoinResponse = join.send().await.unwrap().json().await.unwrap();
-    let manifest = aggregator.manifest().await;
-    let mut delta = aggregator.weights(&manifest.model.vfer).await;
-    delta.scale(0.0);
-    let base_version = manifest.model.version;
-    let update = ClientUpdate { round, base_version, num_examples: 1, metrics: Some(metrics), delta };
-    let put = client.put(aggregator.url(&path::update(round))).bearer_auth(joined.token);
-    let put = put.header(CONTENT_TYPE, SAFETENSORS).body(update.encode());
-    let answer = put.send().await.unwrap();
-    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
 }
