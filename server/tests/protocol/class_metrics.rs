@@ -12,8 +12,8 @@ async fn published(strategy: &str, told: usize) -> ModelVersion {
     let rounds = RoundSettings { minimum_clients: 6, ..RoundSettings::default() };
     let server = TestServer::start_strategy(folder.path(), rounds, strategy, 10.0).await;
     for client in 0..6 {
-        let metrics = (client < told)
-            .then(|| ClientMetrics { acceptance_rate: if client == 0 { 0.25 } else { 0.85 }, ..METRICS });
+        let acceptance_rate = if client == 0 { 0.25 } else { 0.85 };
+        let metrics = (client < told).then_some(ClientMetrics { acceptance_rate, ..METRICS });
         let update = ClientUpdate { metrics, ..server.update(1, delta(0.01 * client as f32)).await };
         assert!(server.send(&server.join().await, &update).await.status().is_success());
     }
