@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Beside modules, the plain value types of others that the wire carries.
 const PROTOCOL_USES: &[&str] = &[
+    "learning::LabelFigures",
     "learning::LearningSettings",
     "learning::Recipe",
     "learning::UpdateEncoding",
@@ -17,18 +18,22 @@ const PROTOCOL_USES: &[&str] = &[
 ];
 
 /// What each top-level module may use.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("page", &["messages", "browser", "protocol", "emotion"]),
-    ("worker", &["messages", "browser", "protocol", "learning", "model", "weights", "emotion", "random"]),
+    (
+        "worker",
+        &["messages", "browser", "protocol", "learning", "model", "weights", "emotion", "random", "insertion_sort"],
+    ),
     ("messages", &["protocol", "emotion"]),
     ("browser", &["protocol"]),
     ("protocol", PROTOCOL_USES),
     ("learning", &["model", "weights", "emotion", "simd", "random"]),
-    ("model", &["weights", "emotion", "simd", "random"]),
+    ("model", &["weights", "emotion", "simd", "random", "insertion_sort"]),
     ("weights", &["random"]),
     ("simd", &[]),
     ("emotion", &[]),
     ("random", &[]),
+    ("insertion_sort", &[]),
     ("bin", &["page", "worker"]),
 ];
 

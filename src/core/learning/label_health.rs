@@ -125,7 +125,8 @@ impl LabelHealth {
             clips,
             acceptance_rate: mean(self.labelled.iter().filter(|(_, is_kept)| *is_kept).count() as f64),
             mean_confidence: mean(self.labelled.iter().map(|(confidence, _)| confidence).sum()),
-            class_balance: (entropy / (EMOTIONS as f64).ln()).clamp(0.0, 1.0),
+            // The entropy of one emotion is −0.0.
+            class_balance: (entropy / (EMOTIONS as f64).ln()).clamp(0.0, 1.0) + 0.0,
             dominant: dominant.map(|emotion| (emotion, largest)),
         }
     }

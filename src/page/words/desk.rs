@@ -109,12 +109,14 @@ pub fn version_text(model: &ModelVersion, is_current: bool) -> String {
         );
     }
     if let Some(metrics) = &model.class_metrics {
-        let shares = [
-            ("clients", metrics.clients.into()),
-            ("accepted", metrics.acceptance_rate.into()),
-            ("balance", metrics.class_balance.into()),
-        ];
-        said += &text_with("version-metrics", &shares);
+        said += &text_with(
+            "version-metrics",
+            &[
+                ("clients", metrics.clients.into()),
+                ("accepted", metrics.acceptance_rate.into()),
+                ("balance", metrics.class_balance.into()),
+            ],
+        );
         if let (Some(change), Some(parent)) = (metrics.loss_change, model.parent) {
             said += &text_with("version-metrics-change", &[("parent", id(parent)), ("change", change.into())]);
         }

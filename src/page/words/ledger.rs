@@ -81,9 +81,12 @@ pub fn tensor(SentTensor { name, shape, figures }: &SentTensor) -> String {
 /// The client metrics that went with an update.
 pub fn metrics(metrics: &ClientMetrics) -> String {
     let ClientMetrics { acceptance_rate, class_balance, loss_change } = *metrics;
-    let shares = [("accepted", acceptance_rate.into()), ("balance", class_balance.into())];
+    let (accepted, balance) = (acceptance_rate.into(), class_balance.into());
     match loss_change {
-        Some(change) => text_with("ledger-metrics-change", &[&shares[..], &[("change", change.into())]].concat()),
-        None => text_with("ledger-metrics", &shares),
+        Some(change) => text_with(
+            "ledger-metrics-change",
+            &[("accepted", accepted), ("balance", balance), ("change", change.into())],
+        ),
+        None => text_with("ledger-metrics", &[("accepted", accepted), ("balance", balance)]),
     }
 }
