@@ -33,7 +33,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("simd", &[]),
     ("emotion", &[]),
     ("random", &[]),
-    ("insertion_sort", &[]),
+    ("insertion_sort", &["random"]),
     ("bin", &["page", "worker"]),
 ];
 
