@@ -1,21 +1,19 @@
 //! Which replica aggregates. Two that do it at once make one model: a lease only saves the work.
 
-use std::time::{Duration, Instant};
-
 use super::state::State;
 use super::{Federation, RoundError};
 use crate::store::Lease;
 
 /// The lease of who aggregates.
 const NAME: &str = "aggregation";
-/// How long another replica may take before this one does the same.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long another replica may take before this one does the same, in seconds.
+const PATIENCE_S: u64 = 60;
 
 /// The lease, or since when another replica has it.
 #[derive(Default)]
 pub(super) struct HeldLease {
     held: Option<Lease>,
-    waiting_since: Option<Instant>,
+    waiting_since_s: Option<u64>,
 }
 
 impl HeldLease {
@@ -36,10 +34,13 @@ impl Federation {
             lease.held = self.records.store().lease(NAME)?;
         }
         if lease.held.is_some() {
-            lease.waiting_since = None;
+            lease.waiting_since_s = None;
             return Ok(true);
         }
-        let since = *lease.waiting_since.get_or_insert_with(Instant::now);
-        Ok(since.elapsed() >= PATIENCE)
+        // A clock that was set back must not make the waiting longer.
+        let now_s = self.clock.now_s();
+        let since_s = lease.waiting_since_s.map_or(now_s, |since_s| since_s.min(now_s));
+        lease.waiting_since_s = Some(since_s);
+        Ok(now_s - since_s >= PATIENCE_S)
     }
 }

@@ -83,9 +83,8 @@ impl Federation {
         };
         if self.records.store().is_shared() {
             let counted = self.count_beside_others(round, &record);
-            // The same body may be accepted by another replica in a moment, so that the object stays as long as that can be, and goes with
-            // its round.
-            if matches!(counted, Err(RoundError::Refused(_))) && self.is_over(round)? {
+            // Refused is what no replica can accept any more: the round is closed, or another body of this participant is in it.
+            if matches!(counted, Err(RoundError::Refused(_))) {
                 self.records.store().delete_object(&object)?;
             }
             return counted.map(|()| receipt);
@@ -106,8 +105,7 @@ impl Federation {
     fn count_in(&self, state: &mut State, round: u64, record: &UpdateRecord) -> Result<(), RoundError> {
         // Asked first: of two requests with the same body, the other may have counted and closed the round.
         if let Some(known) = self.records.update(round, &record.participant)? {
-            let receipt = UpdateReceipt { round, sha256: record.sha256.clone() };
-            return self.repeated(&known, receipt).map(|_| ());
+            return self.repeated(&known, receipt(round, record)).map(|_| ());
         }
         let open = state.round.as_ref().filter(|open| open.id == round && open.phase == Phase::Open);
         let open = open.ok_or(Refusal::RoundNotOpen { round })?;
@@ -125,7 +123,11 @@ impl Federation {
         loop {
             let is_open = |open: &RoundRecord| open.id == round && open.phase == Phase::Open;
             let open = self.transition(|state| Ok(state.round.clone().filter(is_open)))?;
-            let open = open.ok_or(Refusal::RoundNotOpen { round })?;
+            // Another replica may have counted the same body, and the round may have closed with it, since the records were asked.
+            let Some(open) = open else {
+                let known = self.records.update(round, &record.participant)?.ok_or(Refusal::RoundNotOpen { round })?;
+                return self.repeated(&known, receipt(round, record)).map(|_| ());
+            };
             match self.records.insert_update(&open, record) {
                 Ok(()) => break,
                 Err(error) if error.is_conflict() && attempt < ATTEMPTS => attempt += 1,
@@ -136,8 +138,7 @@ impl Federation {
                 }
             }
             if let Some(known) = self.records.update(round, &record.participant)? {
-                let receipt = UpdateReceipt { round, sha256: record.sha256.clone() };
-                return self.repeated(&known, receipt).map(|_| ());
+                return self.repeated(&known, receipt(round, record)).map(|_| ());
             }
             self.fresh_transition(|_| Ok(()))?;
         }
@@ -159,11 +160,6 @@ impl Federation {
             tracing::warn!(%error, round, "updates are not counted; counting again");
         }
         Ok(())
-    }
-
-    fn is_over(&self, round: u64) -> Result<bool, RoundError> {
-        let newest = self.records.newest_rounds(Some(round.saturating_add(1)), 1)?;
-        Ok(newest.first().is_some_and(|newest| newest.id == round && newest.phase.is_over()))
     }
 
     fn repeated(&self, known: &UpdateRecord, receipt: UpdateReceipt) -> Result<UpdateReceipt, RoundError> {
@@ -243,6 +239,11 @@ impl Federation {
         self.events.push(closed);
         Ok(())
     }
+}
+
+/// What acknowledges `record`.
+fn receipt(round: u64, record: &UpdateRecord) -> UpdateReceipt {
+    UpdateReceipt { round, sha256: record.sha256.clone() }
 }
 
 /// `round` with `received` updates, abandoned since its base is no longer the global model.

@@ -21,8 +21,11 @@ mod page;
 #[cfg(unix)]
 mod postgres;
 mod program;
+mod races;
 #[cfg(unix)]
 mod replicas;
+#[cfg(unix)]
+mod replicas_mechanisms;
 #[cfg(unix)]
 mod replicas_with_s3;
 mod round_model;

@@ -42,7 +42,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::over(&base_model())
     }
 
@@ -127,7 +127,7 @@ impl Shared {
 }
 
 /// Listens until `is_last`; gives what came.
-async fn listen(program: &Program, is_last: fn(&Event) -> bool) -> JoinHandle<Vec<Event>> {
+pub(super) async fn listen(program: &Program, is_last: fn(&Event) -> bool) -> JoinHandle<Vec<Event>> {
     let mut stream = Client::new().get(program.url(path::EVENTS)).send().await.unwrap();
     tokio::spawn(async move {
         let (mut text, mut heard) = (String::new(), Vec::new());
@@ -395,7 +395,7 @@ async fn no_more_join_than_may_whoever_they_ask() {
 }
 
 /// Two replicas over a store in memory, whose rounds are opened by hand.
-async fn two_in_memory() -> (Arc<Memory>, Vec<TestServer>) {
+pub(super) async fn two_in_memory() -> (Arc<Memory>, Vec<TestServer>) {
     let memory = Arc::new(Memory::shared());
     prepare_store(memory.clone(), &base_model());
     let bounds = FederationBounds { shortest_round_s: 0, ..FederationBounds::default() };

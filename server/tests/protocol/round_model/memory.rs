@@ -11,7 +11,13 @@ use emofed_server::store::{Snapshot, Store, StoreError, Write};
 pub struct Memory {
     contents: Mutex<Contents>,
     is_shared: bool,
+    /// What somebody else writes at the beginning of the next commit.
+    interfering: Mutex<Vec<Write>>,
+    /// What happens before the next call of this name.
+    happening: Mutex<Option<(&'static str, Happening)>>,
 }
+
+type Happening = Box<dyn FnOnce() + Send>;
 
 #[derive(Clone, Default)]
 struct Contents {
@@ -23,6 +29,23 @@ impl Memory {
     /// Such that several federations work on it at once, each of which has every lease.
     pub fn shared() -> Self {
         Self { is_shared: true, ..Self::default() }
+    }
+
+    /// Has somebody else commit `writes` just before the next commit, after everything that it was made up from was read.
+    pub fn interfere(&self, writes: Vec<Write>) {
+        *self.interfering.lock().unwrap() = writes;
+    }
+
+    /// Has something happen at the beginning of the next `call`: `put_object` or `folders`.
+    pub fn before(&self, call: &'static str, happening: impl FnOnce() + Send + 'static) {
+        *self.happening.lock().unwrap() = Some((call, Box::new(happening)));
+    }
+
+    fn begins(&self, call: &str) {
+        let happening = self.happening.lock().unwrap().take_if(|(before, _)| *before == call);
+        if let Some((_, happening)) = happening {
+            happening();
+        }
     }
 
     pub fn put_records(&self, records: Vec<(String, Vec<u8>)>) {
@@ -76,6 +99,10 @@ impl Store for Memory {
     }
 
     fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {
+        let interfering = std::mem::take(&mut *self.interfering.lock().unwrap());
+        if !interfering.is_empty() {
+            self.commit(&interfering)?;
+        }
         let mut contents = self.lock();
         let mut records = contents.records.clone();
         for write in writes {
@@ -103,6 +130,7 @@ impl Store for Memory {
     }
 
     fn put_object(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.begins("put_object");
         self.lock().objects.insert(name.to_owned(), bytes.to_owned());
         Ok(())
     }
@@ -125,6 +153,7 @@ impl Store for Memory {
     }
 
     fn folders(&self, folder: &str) -> Result<Vec<String>, StoreError> {
+        self.begins("folders");
         let prefix = format!("{folder}/");
         let contents = self.lock();
         let names = below(&contents.objects, &prefix);
