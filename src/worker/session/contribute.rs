@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::opt_in::Consent;
 use super::{Session, post};
-use crate::learning::{HoldOutResult, UpdateEncoding};
+use crate::learning::HoldOutResult;
 use crate::messages::{FromWorker, UploadReport, UploadState, device};
 use crate::protocol::{ClientUpdate, OpenRound, ProblemCode};
 use crate::worker::clips::Stage;
@@ -76,10 +76,9 @@ impl Session {
         }
         let is_for_this_round = under_way.is_some_and(|(under_way, _)| under_way == round.id);
         let pending = self.contribution.borrow().pending.clone().filter(|_| is_for_this_round);
-        let body = match pending {
+        match pending {
             Some(_) if self.contribution.borrow().is_withheld => return Ok(()),
-            Some(body) if may_have_arrived => body,
-            Some(body) => self.without_metrics_after_opting_out(body, round.id, manifest.learning.update_encoding),
+            Some(_) => {}
             None => {
                 let trained = self.train(&consent, &round, &global, &manifest.learning).await?;
                 let Some((update, check)) = trained else { return Ok(()) };
@@ -88,34 +87,38 @@ impl Session {
                     self.withhold(&update, body, &check);
                     return Ok(());
                 }
-                self.contribution.borrow_mut().pending = Some(body.clone());
+                self.contribution.borrow_mut().pending = Some(body);
                 if !self.store_pending(&consent).await {
                     return Ok(());
                 }
-                body
             }
-        };
+        }
         // From now on the record of the clips says that they may count.
         self.keep_clips().await;
-        if !self.contribution.borrow().is_stored() {
-            // Its clips were cleared, or it was withdrawn, meanwhile.
-            return Ok(());
-        }
+        let is_stored = self.contribution.borrow().is_stored();
+        let body = self.contribution.borrow().pending.clone().filter(|_| is_stored);
+        // Else its clips were cleared, or it was withdrawn, meanwhile.
+        let Some(body) = body else { return Ok(()) };
         let sent = self.send(&consent, &round, &body).await;
         self.contribution.borrow_mut().sending = false;
         sent
     }
 
-    /// The pending update, which was made while the student let client metrics be sent with it, without them if that was
-    /// withdrawn.
-    fn without_metrics_after_opting_out(&self, body: Vec<u8>, round: u64, encoding: UpdateEncoding) -> Vec<u8> {
-        if self.page.share_metrics.get() {
-            return body;
+    /// The student has withdrawn that client metrics are sent: an update that was made with them and not sent yet goes without.
+    pub(super) async fn withdraw_metrics(&self) {
+        let (Ok(manifest), Some((round, Stage::Unsent))) = (self.manifest(), self.frames.borrow().clips.under_way())
+        else {
+            return;
+        };
+        let body = self.contribution.borrow().pending.clone();
+        let update = body.and_then(|body| ClientUpdate::decode(&body).ok());
+        let Some(update) = update.filter(|update| update.metrics.is_some()) else { return };
+        let without = ClientUpdate { metrics: None, ..update };
+        let without = without.encode_as(manifest.learning.update_encoding, self.rounding_seed(round));
+        self.contribution.borrow_mut().pending = Some(without);
+        if let Some(consent) = self.opt_in.consent().filter(|_| self.contribution.borrow().is_stored()) {
+            self.store_pending(&consent).await;
         }
-        let Ok(update @ ClientUpdate { metrics: Some(_), .. }) = ClientUpdate::decode(&body) else { return body };
-        let without = ClientUpdate { metrics: None, ..update }.encode_as(encoding, self.rounding_seed(round));
-        self.contribution.borrow_mut().pending = Some(without.clone());
-        without
     }
 
     /// Stores the pending update on the device, so that a reload does not lose it; `false` if it is gone meanwhile, since the

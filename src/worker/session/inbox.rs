@@ -66,7 +66,12 @@ pub(super) fn receive(
                 spawn_local(async move { session.allow_keeping_clips(on).await });
             }
         }
-        (ToWorker::ShareMetrics { on }, _) => page.share_metrics.set(on),
+        (ToWorker::ShareMetrics { on }, session) => {
+            page.share_metrics.set(on);
+            if let Some(session) = session.filter(|_| !on) {
+                spawn_local(async move { session.withdraw_metrics().await });
+            }
+        }
         (ToWorker::Battery(battery), session) => {
             let paused = session.filter(|session| session.pauses_training());
             page.battery.set(Some(battery));
