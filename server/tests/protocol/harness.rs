@@ -105,6 +105,11 @@ pub fn model() -> Weights {
     weights
 }
 
+/// An update for `round`, without client metrics.
+pub fn update_for(round: &OpenRound, num_examples: u32, delta: Weights) -> ClientUpdate {
+    ClientUpdate { round: round.id, base_version: round.base_version, num_examples, metrics: None, delta }
+}
+
 /// A round whose candidate is `weights`.
 pub fn evaluating(weights: BlobRef, num_clients: u32, num_examples: u64) -> Phase {
     Phase::Evaluating(Candidate { weights, num_clients, num_examples, strategy_state: None, class_metrics: None })
@@ -389,7 +394,7 @@ impl TestServer {
     /// An update for the open round.
     pub async fn update(&self, num_examples: u32, delta: Weights) -> ClientUpdate {
         let round = self.open_round().await;
-        ClientUpdate { round: round.id, base_version: round.base_version, num_examples, metrics: None, delta }
+        update_for(&round, num_examples, delta)
     }
 
     pub async fn put(&self, who: &Participant, round: u64, body: Vec<u8>) -> Response {

@@ -13,7 +13,7 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use reqwest::Client;
 
-use super::harness::{delta, fresh, model as base_model, prepare_with};
+use super::harness::{delta, fresh, model as base_model, prepare_with, update_for};
 
 /// A running `emofed serve` on a free port. Killed when dropped.
 pub(super) struct Program {
@@ -235,13 +235,7 @@ async fn a_new_join_code_ends_the_old_one_and_no_token() {
     assert_eq!(refused.status(), 403);
     second.join().await;
     let round = second.manifest().await.round.unwrap();
-    let update = ClientUpdate {
-        round: round.id,
-        base_version: round.base_version,
-        num_examples: 1,
-        metrics: None,
-        delta: delta(0.01),
-    };
+    let update = update_for(&round, 1, delta(0.01));
     assert_eq!(second.put(&participant, &update).await, Some(200));
     second.kill();
     assert_eq!(Program::start(folder.path(), &[]).code(), new);
@@ -275,13 +269,7 @@ async fn the_most_detailed_log_of_an_upload_has_round_and_size_and_no_secret() {
     let body = format!("{{\"join_code\":\"{}\"}}", program.code());
     let joined: JoinResponse = request.body(body).send().await.unwrap().json().await.unwrap();
     let round = program.manifest().await.round.unwrap();
-    let update = ClientUpdate {
-        round: round.id,
-        base_version: round.base_version,
-        num_examples: 1,
-        metrics: None,
-        delta: delta(0.01),
-    };
+    let update = update_for(&round, 1, delta(0.01));
     assert_eq!(program.put(&joined.token, &update).await, Some(200));
     // The next round opens when all of this one is done and logged.
     while program.manifest().await.round.is_none_or(|open| open.id == round.id) {

@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use emofed::protocol::{
-    ClientUpdate, FederationStatus, JoinResponse, Manifest, OpenRound, Problem, ProblemCode, SAFETENSORS,
-    instructor_path, path,
+    FederationStatus, JoinResponse, Manifest, OpenRound, Problem, ProblemCode, SAFETENSORS, instructor_path, path,
 };
 use emofed::random::SplitMix64;
 use emofed::weights::Weights;
 use reqwest::{Client, RequestBuilder, Response};
 
 use super::{CLIENTS, base};
+use crate::harness::update_for;
 
 /// What participants know of each other, and what was seen so far.
 pub(super) struct Class {
@@ -163,8 +163,7 @@ impl Class {
         let mut delta = base();
         delta.iter_mut().for_each(|(_, tensor)| tensor.values[index] = step(round.id));
         let num_examples = 1 + random.below(4) as u32;
-        let update =
-            ClientUpdate { round: round.id, base_version: round.base_version, num_examples, metrics: None, delta };
+        let update = update_for(round, num_examples, delta);
         let body = update.encode();
         let put = |client: &Client, at: &str| {
             let request = client.put(format!("{at}{}", path::update(round.id))).bearer_auth(token);
