@@ -11,6 +11,7 @@ mod hex;
 pub mod import;
 pub mod lab;
 pub mod load;
+pub mod ordered_pipeline;
 pub mod round;
 pub mod secret;
 pub mod serve;

@@ -24,6 +24,8 @@ struct Stream {
     backoff: RefCell<Backoff>,
     /// A reopening is scheduled.
     reopening: Cell<bool>,
+    /// It was open before: what came meanwhile may be lost.
+    was_open: Cell<bool>,
     /// The newest spread that an event had, in milliseconds: how many tabs there are, as time.
     spread_ms: Cell<u32>,
 }
@@ -40,6 +42,11 @@ impl EventStream {
         Self::subscribe_at(path::EVENTS_FOR_OBSERVERS, move |message| on_event(message.event))
     }
 
+    /// Whether events can come now, as far as the browser knows.
+    pub fn is_open(&self) -> bool {
+        self.0.source.borrow().as_ref().is_some_and(|(source, _)| source.ready_state() == EventSource::OPEN)
+    }
+
     fn subscribe_at(path: &'static str, on_event: impl Fn(EventMessage) + 'static) -> Self {
         let stream = Rc::new(Stream {
             path,
@@ -47,6 +54,7 @@ impl EventStream {
             source: RefCell::default(),
             backoff: RefCell::default(),
             reopening: Cell::default(),
+            was_open: Cell::default(),
             spread_ms: Cell::default(),
         });
         stream.open();
@@ -74,7 +82,7 @@ impl Stream {
         };
         let listeners = [
             on("message", |stream, event| stream.received(event)),
-            on("open", |stream, _| stream.backoff.borrow_mut().reset()),
+            on("open", |stream, _| stream.opened()),
             on("error", |stream, _| stream.failed()),
         ];
         *self.source.borrow_mut() = Some((source, listeners));
@@ -83,6 +91,14 @@ impl Stream {
     fn close(&self) {
         if let Some((source, _)) = self.source.take() {
             source.close();
+        }
+    }
+
+    fn opened(&self) {
+        self.backoff.borrow_mut().reset();
+        if self.was_open.replace(true) {
+            // An aggregator that was started anew does not know what was missed.
+            (self.on_event)(EventMessage { event: Event::Unknown, within_ms: Some(self.spread_ms.get()) });
         }
     }
 

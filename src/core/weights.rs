@@ -1,5 +1,7 @@
 //! Named tensors and their safetensors form: what models are loaded from and what travels.
 
+mod difference;
+mod encoded;
 mod header;
 mod int8;
 mod value_ranges;
@@ -8,6 +10,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
+pub(crate) use self::encoded::for_each_chunk;
+pub use self::encoded::{EncodedWeights, FiniteWeights};
 use self::header::{check_unique_keys, shown};
 pub use self::int8::{Int8Weights, Scales};
 pub use self::value_ranges::ValueRanges;
@@ -168,10 +172,20 @@ impl Weights {
 
     /// Multiplies every value by `factor`, in `f64`.
     pub fn scale(&mut self, factor: f64) {
-        if factor != 1.0 {
-            let values = self.0.values_mut().flat_map(|tensor| &mut tensor.values);
-            values.for_each(|value| *value = (f64::from(*value) * factor) as f32);
+        self.0.values_mut().for_each(|tensor| scale(&mut tensor.values, factor));
+    }
+
+    /// Each value minus that of `base`.
+    ///
+    /// # Errors
+    /// `base` has another layout.
+    pub fn subtract(&self, base: &Self) -> Result<Self, WeightsError> {
+        self.check_same_layout(base)?;
+        let mut difference = self.clone();
+        for (tensor, base) in difference.0.values_mut().zip(base.0.values()) {
+            tensor.values.iter_mut().zip(&base.values).for_each(|(value, base)| *value -= base);
         }
+        Ok(difference)
     }
 
     /// Checks that `self` has exactly the names and shapes of `model`.
@@ -206,13 +220,7 @@ impl Weights {
     /// # Errors
     /// [`WeightsError::Malformed`] or [`WeightsError::Type`]. Values are not checked to be finite.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, WeightsError> {
-        check_unique_keys(bytes)?;
-        let file = SafeTensors::deserialize(bytes).map_err(|error| WeightsError::Malformed(error.to_string()))?;
-        let mut weights = Self::new();
-        for (name, view) in file.iter() {
-            weights.insert(name, Tensor { shape: view.shape().to_vec(), values: decode(name, &view)? });
-        }
-        Ok(weights)
+        Ok(ValueRanges::of(bytes, None)?.decode(bytes))
     }
 
     /// The file's `__metadata__`, empty where it has none.
@@ -229,30 +237,35 @@ impl Weights {
     /// Writes all tensors as F32, with `metadata` beside them. The same tensors give the same bytes as long as
     /// there is at most one entry of metadata.
     pub fn to_safetensors(&self, metadata: Option<HashMap<String, String>>) -> Vec<u8> {
-        self.serialize(Dtype::F32, metadata, |value, bytes| bytes.extend_from_slice(&value.to_le_bytes()))
+        self.serialize(Dtype::F32, metadata, |value| value.to_le_bytes())
     }
 
     /// Writes all tensors as F16, rounded to the nearest, in half the bytes, with `metadata` beside them.
     pub fn to_safetensors_f16(&self, metadata: Option<HashMap<String, String>>) -> Vec<u8> {
-        let write =
-            |value: f32, bytes: &mut Vec<u8>| bytes.extend_from_slice(&half::f16::from_f32(value).to_le_bytes());
-        self.serialize(Dtype::F16, metadata, write)
+        self.serialize(Dtype::F16, metadata, |value| half::f16::from_f32(value).to_le_bytes())
     }
 
-    fn serialize(
+    fn serialize<const SIZE: usize>(
         &self,
         dtype: Dtype,
         metadata: Option<HashMap<String, String>>,
-        write: impl Fn(f32, &mut Vec<u8>),
+        encode: impl Fn(f32) -> [u8; SIZE],
     ) -> Vec<u8> {
         let encode = |tensor: &Tensor| {
-            let mut bytes = Vec::with_capacity(tensor.values.len() * dtype.bitsize() / 8);
-            tensor.values.iter().for_each(|value| write(*value, &mut bytes));
+            let mut bytes = vec![0; tensor.values.len() * SIZE];
+            bytes.as_chunks_mut().0.iter_mut().zip(&tensor.values).for_each(|(bytes, value)| *bytes = encode(*value));
             bytes
         };
         let tensors: Vec<EncodedTensor<'_>> =
             self.iter().map(|(name, tensor)| (name, tensor.shape.as_slice(), encode(tensor))).collect();
         write_file(dtype, &tensors, metadata)
+    }
+}
+
+/// Multiplies `values` by `factor`, in `f64`.
+pub fn scale(values: &mut [f32], factor: f64) {
+    if factor != 1.0 {
+        values.iter_mut().for_each(|value| *value = (f64::from(*value) * factor) as f32);
     }
 }
 
@@ -270,16 +283,6 @@ fn write_file(dtype: Dtype, tensors: &[EncodedTensor<'_>], metadata: Option<Hash
     });
     let Ok(file) = safetensors::serialize(views, metadata) else { unreachable!("names are unique and views fit") };
     file
-}
-
-fn decode(name: &str, view: &TensorView<'_>) -> Result<Vec<f32>, WeightsError> {
-    match view.dtype() {
-        Dtype::F32 => Ok(view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()),
-        Dtype::F16 => {
-            Ok(view.data().as_chunks::<2>().0.iter().map(|bytes| half::f16::from_le_bytes(*bytes).to_f32()).collect())
-        }
-        other => Err(WeightsError::Type { name: name.to_owned(), found: format!("{other:?}") }),
-    }
 }
 
 #[cfg(test)]

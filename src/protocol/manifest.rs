@@ -69,6 +69,15 @@ pub struct BlobRef {
     pub size: u64,
 }
 
+/// The file of a rounded difference ([`crate::weights::Weights::with_difference`]) from one model to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelDifference {
+    /// SHA-256 of the weights that it is added to.
+    pub base_sha256: String,
+    /// The file.
+    pub blob: BlobRef,
+}
+
 /// The frozen backbone, by kind and hash. A VFER belongs to exactly one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "BackboneFields")]
@@ -135,6 +144,9 @@ pub struct ModelVersion {
     pub architecture: VferArchitecture,
     /// Its weights.
     pub vfer: BlobRef,
+    /// The same for who has the weights of its parent; absent where it was published whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difference: Option<ModelDifference>,
     /// How labelling went in the tabs of its round that told: of five or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class_metrics: Option<ClassMetrics>,

@@ -88,6 +88,17 @@ impl ClassMetrics {
     }
 }
 
+/// How many clients sent a change of loss, if the median of them is above `limit`, in nats; `None` too where fewer than
+/// [`MINIMUM_METRICS`] sent one. It is the median, since a few clients that send anything move a mean.
+pub fn loss_increased(sent: &[ClientMetrics], limit: f64) -> Option<u32> {
+    let mut changes: Vec<f64> = sent.iter().filter_map(|metrics| metrics.loss_change).collect();
+    changes.sort_unstable_by(f64::total_cmp);
+    let count = changes.len();
+    // Of an even number the lower middle one: more than half have to say so.
+    let increased = count >= MINIMUM_METRICS && changes[(count - 1) / 2] > limit;
+    increased.then(|| u32::try_from(count).unwrap_or(u32::MAX))
+}
+
 fn round(value: f64, step: f64) -> f64 {
     // By the inverse, which is a whole number: a multiple of 0.05 has more digits than its number of twentieths.
     let steps_of_one = (1.0 / step).round();
@@ -136,5 +147,21 @@ mod tests {
         assert!((mean.loss_change.unwrap() - 0.1).abs() < 1e-12);
         let few = [[sent(Some(0.1)); 3], [sent(None); 3]].concat();
         assert_eq!(ClassMetrics::mean(&few).unwrap().loss_change, None, "three changes are too few");
+    }
+
+    #[test]
+    fn more_than_half_of_five_or_more_have_to_say_that_the_loss_increased() {
+        let sent = |changes: &[f64]| -> Vec<ClientMetrics> {
+            let with =
+                |change: &f64| ClientMetrics { acceptance_rate: 0.5, class_balance: 1.0, loss_change: Some(*change) };
+            let silent = ClientMetrics { acceptance_rate: 0.5, class_balance: 1.0, loss_change: None };
+            changes.iter().map(with).chain([silent]).collect()
+        };
+        let increased = |changes: &[f64]| loss_increased(&sent(changes), 0.05);
+        assert_eq!(increased(&[0.06, 0.2, -0.1, 0.07, 0.0]), Some(5));
+        assert_eq!(increased(&[0.06, 0.2, -0.1, 0.05, 0.0]), None, "two of five, and one at the limit");
+        assert_eq!(increased(&[1.0, 1.0, 1.0, 0.0, 0.0, 0.0]), None, "half are not more than half");
+        assert_eq!(increased(&[1.0, 1.0, 1.0, 1.0]), None, "four are too few to be told of");
+        assert_eq!(increased(&[]), None);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! `docs/PROTOCOL.md` specifies it. Nothing here does I/O or depends on burn.
 
+mod encoded_update;
 mod event;
 mod instructor;
 mod lecture;
@@ -12,6 +13,7 @@ mod problem;
 mod round;
 mod update;
 
+pub use encoded_update::EncodedUpdate;
 pub use event::{Event, EventMessage};
 pub use instructor::{
     AssistantSummary, AssistantToken, FederationStatus, JoinCode, LectureStatus, ParticipantSummary, Role,
@@ -20,9 +22,9 @@ pub use instructor::{
 pub use lecture::{LECTURE_FOLDER, Lecture};
 pub use manifest::{
     AcceptanceReport, BackboneRef, BlobRef, CaptureSettings, Deployment, MINIMUM_CONTRIBUTORS, Manifest, ModelCard,
-    ModelOrigin, ModelVersion,
+    ModelDifference, ModelOrigin, ModelVersion,
 };
-pub use metrics::{ClassMetrics, ClientMetrics, MINIMUM_METRICS};
+pub use metrics::{ClassMetrics, ClientMetrics, MINIMUM_METRICS, loss_increased};
 pub use operator::{FederationLinks, FederationSummary, NewFederation, operator_path};
 pub use problem::{Problem, ProblemCode};
 pub use round::{

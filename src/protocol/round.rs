@@ -102,7 +102,7 @@ pub enum RoundPhase {
 }
 
 /// Why a round ended without a candidate.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "kebab-case")]
 pub enum AbandonReason {
     /// Too few updates came, or too few went into the candidate.
@@ -123,6 +123,17 @@ pub enum AbandonReason {
     },
     /// The model that its updates are relative to is no longer the global model.
     BaseReplaced,
+    /// The model that its updates are relative to does worse on the tabs' own hold-outs than its parent, which was published again.
+    BaseWorse {
+        /// The model's version.
+        version: u64,
+        /// Its parent's.
+        restored: u64,
+        /// Clients that sent how their loss changed.
+        clients: u32,
+        /// By how much the median of their losses may increase, in nats; it is more.
+        limit: f64,
+    },
     /// Recorded by an earlier version, without a reason.
     #[default]
     Unspecified,

@@ -2,22 +2,21 @@
 
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
-
-use super::ClientMetrics;
+use super::encoded_update::Header;
+use super::{ClientMetrics, EncodedUpdate};
 use crate::learning::{LearningSettings, UpdateEncoding};
 use crate::random::SplitMix64;
-use crate::weights::{Int8Weights, Scales, ValueRanges, Weights, WeightsError};
+use crate::weights::{Int8Weights, Scales, Weights, WeightsError};
 
-/// The one metadata entry of an update; its value is [`Header`] as JSON.
-const METADATA_KEY: &str = "emofed.update";
+/// The one metadata entry of an update; its value is a [`Header`] as JSON.
+pub(super) const METADATA_KEY: &str = "emofed.update";
 
 /// What a participant sends in a round.
 ///
 /// ```
 /// use emofed::learning::UpdateEncoding;
 /// use emofed::model::vfer::Vfer;
-/// use emofed::protocol::{ClientUpdate, UpdateLimits};
+/// use emofed::protocol::{ClientUpdate, EncodedUpdate, UpdateLimits};
 ///
 /// let model = Vfer::random(1).to_weights();
 /// let update = ClientUpdate { round: 7, base_version: 3, num_examples: 12, metrics: None, delta: Vfer::random(2).to_weights() };
@@ -27,7 +26,8 @@ const METADATA_KEY: &str = "emofed.update";
 /// // One byte a value: a quarter of the size, rounded.
 /// let small = update.encode_as(UpdateEncoding::Int8, 1);
 /// assert!(small.len() < body.len() / 3);
-/// ClientUpdate::decode(&small)?.validate(&model, &UpdateLimits { max_norm: 50.0, ..UpdateLimits::default() })?;
+/// let limits = UpdateLimits { max_norm: 50.0, ..UpdateLimits::default() };
+/// EncodedUpdate::parse(&small)?.check(&model)?.check_limits(&limits)?;
 /// # Ok::<(), emofed::protocol::UpdateError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -42,36 +42,6 @@ pub struct ClientUpdate {
     pub metrics: Option<ClientMetrics>,
     /// Tuned minus base, under the VFER's tensor names and shapes.
     pub delta: Weights,
-}
-
-/// Strict, unlike answers of the aggregator: an update with a field that is not understood could mean something else, and
-/// nothing else may leave a tab.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Header {
-    round: u64,
-    base_version: u64,
-    /// `clips` in bodies that were stored before protocol 2.
-    #[serde(alias = "clips")]
-    num_examples: u32,
-    /// Absent unless the student has opted in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    metrics: Option<ClientMetrics>,
-    /// Of tensors in eight bits; absent with others.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    scales: Option<Scales>,
-}
-
-impl Header {
-    fn of(body: &[u8]) -> Result<Self, UpdateError> {
-        let metadata = Weights::metadata(body)?;
-        let json = metadata.get(METADATA_KEY).ok_or_else(|| UpdateError::Header("it is missing".into()))?;
-        let header = serde_json::from_str(json).map_err(|error| UpdateError::Header(error.to_string()))?;
-        if metadata.len() > 1 {
-            return Err(UpdateError::Header("there is other metadata beside it".into()));
-        }
-        Ok(header)
-    }
 }
 
 /// Most clips that a tab keeps, and so most examples of an update. 200 clips of 30 frames are 6 MB.
@@ -159,43 +129,12 @@ impl ClientUpdate {
         HashMap::from([(METADATA_KEY.to_owned(), json)])
     }
 
-    /// Reads a body. Call [`Self::validate`] before using what it says.
+    /// Reads a body. What it says is not checked against any model: [`EncodedUpdate::check`] does that.
     ///
     /// # Errors
     /// [`UpdateError::Weights`] or [`UpdateError::Header`].
     pub fn decode(body: &[u8]) -> Result<Self, UpdateError> {
-        let header = Header::of(body)?;
-        let delta = match &header.scales {
-            Some(scales) => Weights::from_int8(body, scales)?,
-            None => Weights::from_safetensors(body)?,
-        };
-        let Header { round, base_version, num_examples, metrics, .. } = header;
-        Ok(Self { round, base_version, num_examples, metrics, delta })
-    }
-
-    /// Where the values of a body are, in any encoding.
-    ///
-    /// # Errors
-    /// As [`Self::decode`].
-    pub fn value_ranges(body: &[u8]) -> Result<ValueRanges, UpdateError> {
-        Ok(ValueRanges::of(body, Header::of(body)?.scales.as_ref())?)
-    }
-
-    /// Checks the update against the model it claims to move.
-    ///
-    /// # Errors
-    /// The first rule it breaks: layout, finiteness, number of examples, norm, bounds of metrics.
-    pub fn validate(&self, base: &Weights, limits: &UpdateLimits) -> Result<(), UpdateError> {
-        self.delta.check_same_layout(base)?;
-        self.delta.check_finite()?;
-        if self.num_examples == 0 || self.num_examples > limits.max_examples {
-            return Err(UpdateError::NumExamples { found: self.num_examples, limit: limits.max_examples });
-        }
-        let norm = self.delta.norm();
-        if norm > limits.max_norm {
-            return Err(UpdateError::Norm { found: norm, limit: limits.max_norm });
-        }
-        self.metrics.map_or(Ok(()), |metrics| metrics.check())
+        Ok(EncodedUpdate::parse(body)?.decode())
     }
 
     /// Most bytes that an update of `model` can have: its values and generous room for the header.
@@ -225,6 +164,10 @@ mod tests {
         weights
     }
 
+    fn validate(body: &[u8], model: &Weights, limits: &UpdateLimits) -> Result<(), UpdateError> {
+        EncodedUpdate::parse(body)?.check(model)?.check_limits(limits)
+    }
+
     fn update() -> ClientUpdate {
         ClientUpdate { round: 7, base_version: 3, num_examples: 12, metrics: None, delta: model() }
     }
@@ -246,7 +189,7 @@ mod tests {
         let wrong = ClientMetrics { acceptance_rate: 7.0, ..metrics };
         let limits = UpdateLimits { max_examples: 12, max_norm: 1.0 };
         let wrong = ClientUpdate { metrics: Some(wrong), ..update() };
-        assert_eq!(wrong.validate(&model(), &limits), Err(UpdateError::Metrics));
+        assert_eq!(validate(&wrong.encode(), &model(), &limits), Err(UpdateError::Metrics));
     }
 
     #[test]
@@ -284,8 +227,7 @@ mod tests {
         let limits = UpdateLimits::reachable(&learning, learning.batch_size as u32, 200_000);
         let update = ClientUpdate { num_examples: 1, delta, ..update() };
         for encoding in [UpdateEncoding::F32, UpdateEncoding::F16, UpdateEncoding::Int8] {
-            let read = ClientUpdate::decode(&update.encode_as(encoding, 1)).unwrap();
-            assert_eq!(read.validate(&update.delta, &limits), Ok(()), "{encoding:?}");
+            assert_eq!(validate(&update.encode_as(encoding, 1), &update.delta, &limits), Ok(()), "{encoding:?}");
         }
     }
 
@@ -317,13 +259,14 @@ mod tests {
     #[test]
     fn validates_examples_norm_and_tensors() {
         let limits = UpdateLimits { max_examples: 12, max_norm: 1.0 };
-        assert_eq!(update().validate(&model(), &limits), Ok(()));
+        let validated = |update: &ClientUpdate| validate(&update.encode(), &model(), &limits);
+        assert_eq!(validated(&update()), Ok(()));
         let none = ClientUpdate { num_examples: 0, ..update() };
-        assert_eq!(none.validate(&model(), &limits), Err(UpdateError::NumExamples { found: 0, limit: 12 }));
+        assert_eq!(validated(&none), Err(UpdateError::NumExamples { found: 0, limit: 12 }));
         let mut far = update();
         far.delta.insert("head.bias", Tensor::new([2], vec![3.0, 4.0]));
-        assert_eq!(far.validate(&model(), &limits), Err(UpdateError::Norm { found: 5.0, limit: 1.0 }));
+        assert_eq!(validated(&far), Err(UpdateError::Norm { found: 5.0, limit: 1.0 }));
         far.delta.insert("head.bias", Tensor::new([2], vec![f32::NAN, 4.0]));
-        assert_eq!(far.validate(&model(), &limits).unwrap_err().tensor(), Some("head.bias"));
+        assert_eq!(validated(&far).unwrap_err().tensor(), Some("head.bias"));
     }
 }

@@ -509,6 +509,7 @@ phase-rejected = رُفضت: { $reason }
 phase-abandoned = تُركت
 phase-abandoned-few = تُركت: { $found } من { $needed } من التحديثات التي تحتاجها
 phase-abandoned-strategy = تُركت: { $found } من { $needed } من التحديثات التي تحتاجها الاستراتيجية { $strategy }
+phase-abandoned-worse = تُركت: عند معظم الطلاب المشاركين بأرقامهم ({ $clients }) زاد الإصدار { $version } الخطأ على مقاطعهم بأكثر من { $limit }؛ وأُعيد نشر الإصدار { $restored }
 phase-abandoned-replaced = تُركت: أصبح نموذج آخر هو النموذج العام
 phase-unknown = أعد تحميل الصفحة لترى
 rejected-layout = الناتج المجمَّع لا يناسب النموذج

@@ -477,6 +477,7 @@ phase-rejected = verworfen: { $reason }
 phase-abandoned = aufgegeben
 phase-abandoned-few = aufgegeben: { $found } von { $needed } Updates, die sie gebraucht hätte
 phase-abandoned-strategy = aufgegeben: { $found } von { $needed } Updates, die die Strategie { $strategy } braucht
+phase-abandoned-worse = aufgegeben: für die meisten von { $clients } Studierenden, die es mitteilen, hat Version { $version } den Verlust auf ihren eigenen Clips um mehr als { $limit } erhöht; Version { $restored } wurde erneut veröffentlicht
 phase-abandoned-replaced = aufgegeben: ein anderes Modell wurde das globale Modell
 phase-unknown = zum Ansehen die Seite neu laden
 rejected-layout = das Aggregat passt nicht zum Modell

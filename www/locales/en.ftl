@@ -440,6 +440,7 @@ phase-rejected = rejected: { $reason }
 phase-abandoned = abandoned
 phase-abandoned-few = abandoned: { $found } of the { $needed } updates that it needed
 phase-abandoned-strategy = abandoned: { $found } of the { $needed } updates that the strategy { $strategy } needs
+phase-abandoned-worse = abandoned: for most of { $clients } students who tell, version { $version } made the loss on their own clips higher by more than { $limit }; version { $restored } was published again
 phase-abandoned-replaced = abandoned: another model became the global model
 phase-unknown = reload the page to see
 rejected-layout = the aggregate does not fit the model

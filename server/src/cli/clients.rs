@@ -60,7 +60,7 @@ pub struct Arguments {
     /// Who contributes, with which fault, and all random numbers
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Ask for the manifest after events alone, not every 4 to 6 s beside them
+    /// Ask for the manifest after events alone, not once a minute beside them
     #[arg(long)]
     no_polling: bool,
     /// Fetch the weights of each new version, as tabs do

@@ -109,6 +109,10 @@ impl Config {
                 limits.shortest_round_s <= rounds.duration_s,
                 "limits.shortest_round_s is above rounds.duration_s: lower one or raise the other",
             ),
+            (
+                share(limits.max_loss_increase),
+                "limits.max_loss_increase must be in 0..1 (1: a version is never rolled back by itself)",
+            ),
             (share(learning.confidence_threshold), "learning.confidence_threshold must be in 0..1"),
             (positive(learning.learning_rate), "learning.learning_rate must be above 0 and finite"),
             (positive(learning.adam_epsilon), "learning.adam_epsilon must be above 0 and finite"),

@@ -81,7 +81,7 @@ impl Config {
 
     /// What the round machine needs of it, for a model of `values` values.
     pub fn federation_config(&self, values: usize) -> FederationConfig {
-        let LimitsConfig { shortest_round_s, kept_models, max_participants, .. } = self.limits;
+        let LimitsConfig { shortest_round_s, kept_models, max_participants, max_loss_increase, .. } = self.limits;
         FederationConfig {
             name: self.name.clone().unwrap_or_else(|| "Virtual classroom".to_owned()),
             deployment: self.deployment.clone().map(Into::into),
@@ -92,7 +92,7 @@ impl Config {
             limits: self.update_limits(values),
             strategy: self.strategy,
             few_contributors: self.few_contributors,
-            bounds: FederationBounds { shortest_round_s, kept_models, max_participants },
+            bounds: FederationBounds { shortest_round_s, kept_models, max_participants, max_loss_increase },
         }
     }
 }

@@ -143,6 +143,8 @@ pub struct LimitsConfig {
     pub kept_models: usize,
     /// Most participants that may join.
     pub max_participants: u32,
+    /// See [`FederationBounds::max_loss_increase`].
+    pub max_loss_increase: f64,
     /// A join code made from now on lets students join for so many days.
     pub join_code_days: u32,
     /// So many may join with a join code, those who leave again included; 0: as many as the federation takes.
@@ -159,7 +161,8 @@ pub struct LimitsConfig {
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        let FederationBounds { shortest_round_s, kept_models, max_participants } = FederationBounds::default();
+        let FederationBounds { shortest_round_s, kept_models, max_participants, max_loss_increase } =
+            FederationBounds::default();
         let max_examples = UpdateLimits::default().max_examples;
         Self {
             max_examples,
@@ -167,6 +170,7 @@ impl Default for LimitsConfig {
             shortest_round_s,
             kept_models,
             max_participants,
+            max_loss_increase,
             join_code_days: 90,
             join_code_uses: 0,
             max_federations: 100,

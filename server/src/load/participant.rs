@@ -19,8 +19,8 @@ use super::class::Class;
 const ATTEMPTS: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(1);
 /// Mean time between two requests for the manifest without an event, and the largest deviation, as in a tab.
-const POLL_MS: f64 = 5_000.0;
-const POLL_JITTER_MS: f64 = 1_000.0;
+const POLL_MS: f64 = 63_000.0;
+const POLL_JITTER_MS: f64 = 3_000.0;
 
 pub(super) struct Participant {
     index: usize,

@@ -1,18 +1,21 @@
 //! Aggregating: from the stored updates to a candidate.
 //!
-//! A mean has one update in memory at a time. Rules that compare updates read each twice: as a whole, to check it, and in blocks of
-//! coordinates. Peak memory beside the models is one update and a block (32 MiB, or 2 KiB an update where there are more than 16,384),
+//! A mean has a few updates in memory at a time: some are read and checked while others are summed. Rules that compare updates read each twice: as a whole, to check it, and in blocks of
+//! coordinates. Peak memory beside the models is 20 updates at the most, or a block (32 MiB, or 2 KiB an update where there are more than 16,384),
 //! and for Krum the distances of all pairs: 4 bytes · clients².
 
 use emofed::learning::robust::{self, Blocks, CoordinateWise};
-use emofed::learning::{Aggregation, FedAvg, ServerOptimizer, Strategy};
-use emofed::protocol::{AbandonReason, ClassMetrics, ClientMetrics, ClientUpdate, CloseReason, Event, UpdateError};
-use emofed::weights::Weights;
+use emofed::learning::{Aggregation, DifferenceEncoding, EncodedDelta, FedAvg, ServerOptimizer, Strategy};
+use emofed::protocol::{
+    AbandonReason, ClassMetrics, ClientMetrics, CloseReason, EncodedUpdate, Event, ModelDifference, UpdateError,
+    loss_increased,
+};
+use emofed::weights::{FiniteWeights, Weights};
 
 use super::state::State;
-use super::stored_updates::StoredUpdates;
+use super::stored_updates::{StoredUpdates, for_each_batch};
 use super::{Federation, RoundError, load};
-use crate::store::{Candidate, Phase, RoundRecord, UpdateRecord};
+use crate::store::{Candidate, ModelRecord, Phase, RoundRecord, UpdateRecord};
 
 /// The base moved by the aggregated delta.
 struct Aggregate {
@@ -58,7 +61,7 @@ impl Federation {
             self.compared(&strategy, round.id, &updates, &base)
         } else {
             let weighted = strategy.aggregation == Aggregation::Mean { weighted: true };
-            self.mean(&strategy, round.id, updates.iter(), &base, weighted)
+            self.mean(&strategy, round.id, &updates.iter().collect::<Vec<_>>(), &base, weighted)
         }?;
         let state = match &base_model.strategy_state {
             Some(state) if strategy.optimizer != ServerOptimizer::None => Some(load(&self.records, state)?),
@@ -69,10 +72,33 @@ impl Federation {
             Err(_) if state.is_some() => strategy.optimizer.apply(&base, &model, None),
             applied => applied,
         }?;
+        let (candidate, difference) = self.rounded(&strategy, round.id, base_model, &base, candidate)?;
         let weights = self.records.put_blob(&candidate.to_safetensors(None))?;
         let strategy_state = state.map(|state| self.records.put_blob(&state.to_safetensors(None))).transpose()?;
         let class_metrics = ClassMetrics::mean(&metrics);
-        Ok(Phase::Evaluating(Candidate { weights, num_clients, num_examples, strategy_state, class_metrics }))
+        let loss_increased = loss_increased(&metrics, self.config.bounds.max_loss_increase);
+        let candidate =
+            Candidate { weights, num_clients, num_examples, strategy_state, difference, class_metrics, loss_increased };
+        Ok(Phase::Evaluating(candidate))
+    }
+
+    /// The candidate as it is published, and its difference to the base `model`, as `strategy` says. The round decides how it is rounded, so that
+    /// doing it again gives the same.
+    fn rounded(
+        &self,
+        strategy: &Strategy,
+        round: u64,
+        model: &ModelRecord,
+        base: &Weights,
+        candidate: Weights,
+    ) -> Result<(Weights, Option<ModelDifference>), RoundError> {
+        let rounded = match strategy.difference {
+            DifferenceEncoding::None => None,
+            DifferenceEncoding::Int8 => candidate.rounded_difference(base, round)?,
+        };
+        let Some((file, candidate)) = rounded else { return Ok((candidate, None)) };
+        let blob = self.records.put_blob(&file)?;
+        Ok((candidate, Some(ModelDifference { base_sha256: model.vfer.sha256.clone(), blob })))
     }
 
     /// Why `found` updates are not aggregated, if they are not. Asked here, too, whatever closed the round: it may have been
@@ -98,26 +124,24 @@ impl Federation {
     }
 
     /// The mean of `updates`, clipped as `strategy` says.
-    fn mean<'a>(
+    fn mean(
         &self,
         strategy: &Strategy,
         round: u64,
-        updates: impl Iterator<Item = &'a UpdateRecord>,
+        updates: &[&UpdateRecord],
         base: &Weights,
         weighted: bool,
     ) -> Result<Aggregate, RoundError> {
-        let base = base.clone();
-        let mut mean = if weighted { FedAvg::new(base) } else { FedAvg::unweighted(base) };
+        let mut mean = if weighted { FedAvg::new(base.clone()) } else { FedAvg::unweighted(base.clone()) };
         let mut metrics = Vec::new();
-        for record in updates {
-            let mut update = ClientUpdate::decode(&self.records.update_body(round, record)?)?;
-            if strategy.clip_norm.is_some() {
-                let factor = strategy.clip_factor(update.delta.norm());
-                update.delta.scale(factor);
-            }
-            mean.add(&update.delta, update.num_examples)?;
-            metrics.extend(update.metrics);
-        }
+        for_each_batch(&self.records, round, updates, base, |batch| {
+            metrics.extend(batch.iter().filter_map(|update| update.metrics));
+            let encoded = |EncodedUpdate { num_examples, delta, .. }: EncodedUpdate<FiniteWeights<Vec<u8>>>| {
+                let factor = strategy.clip_factor(delta.norm());
+                EncodedDelta { delta, num_examples, factor }
+            };
+            Ok(mean.add_encoded(&batch.into_iter().map(encoded).collect::<Vec<_>>())?)
+        })?;
         let (num_clients, num_examples) = (mean.num_clients(), mean.num_examples());
         // Every update that was acknowledged has examples.
         let model =
@@ -139,7 +163,8 @@ impl Federation {
             Aggregation::MultiKrum { byzantine, selected } => {
                 let distances = robust::squared_distances(&stored, blocks)?;
                 let nearest = robust::select(&distances, byzantine as usize, selected as usize);
-                return self.mean(strategy, round, nearest.into_iter().map(|index| &updates[index]), base, false);
+                let nearest: Vec<_> = nearest.into_iter().map(|index| &updates[index]).collect();
+                return self.mean(strategy, round, &nearest, base, false);
             }
             Aggregation::TrimmedMean { trim } => CoordinateWise::TrimmedMean { trim },
             Aggregation::Median | Aggregation::Mean { .. } => CoordinateWise::Median,

@@ -42,7 +42,7 @@ pub struct Stage {
 }
 
 /// Limits of disk space and load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FederationBounds {
     /// A round stays open for at least so long, in seconds, before it closes by itself: there is at most one publication
     /// in that time.
@@ -51,10 +51,13 @@ pub struct FederationBounds {
     pub kept_models: usize,
     /// Most participants that may join.
     pub max_participants: u32,
+    /// By how much a version may increase the median of the losses on tabs' own hold-outs, in nats, where five or more tell: after
+    /// more its parent is published again.
+    pub max_loss_increase: f64,
 }
 
 impl Default for FederationBounds {
     fn default() -> Self {
-        Self { shortest_round_s: 10, kept_models: 100, max_participants: 1_000 }
+        Self { shortest_round_s: 10, kept_models: 100, max_participants: 1_000, max_loss_increase: 0.05 }
     }
 }

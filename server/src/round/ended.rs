@@ -1,14 +1,18 @@
 //! Published, rejected or abandoned: notify the tabs, and delete what is no longer needed.
 
-use emofed::protocol::{CloseReason, Event};
+use emofed::protocol::{AbandonReason, CloseReason, Event};
 
 use super::{Federation, RoundError};
 use crate::store::{Phase, RoundRecord, updates_folder};
 
 impl Federation {
-    /// Stores a round that has reached its next phase. A published one was stored together with its model.
+    /// Stores a round that has reached its next phase. One that ended with a new version was stored together with that.
     pub(super) fn persist_phase(&self, before: &RoundRecord, round: &RoundRecord) -> Result<(), RoundError> {
-        if !matches!(round.phase, Phase::Published { .. }) {
+        let has_version = matches!(
+            round.phase,
+            Phase::Published { .. } | Phase::Abandoned { reason: AbandonReason::BaseWorse { .. } }
+        );
+        if !has_version {
             self.records.change_round(before, round)?;
         }
         Ok(())
@@ -35,8 +39,13 @@ impl Federation {
             Phase::Rejected { .. } => {
                 self.events.push(Event::RoundClosed { round: round.id, reason: CloseReason::Rejected });
             }
-            Phase::Abandoned { .. } => {
+            Phase::Abandoned { ref reason } => {
                 self.events.push(Event::RoundClosed { round: round.id, reason: CloseReason::Abandoned });
+                if let AbandonReason::BaseWorse { restored, .. } = *reason {
+                    // The snapshot says what the records say.
+                    let version = self.snapshot().manifest.model.version;
+                    self.events.push(Event::ModelRolledBack { version, restored });
+                }
             }
             Phase::Open | Phase::Aggregating { .. } | Phase::Evaluating(_) => {}
         }

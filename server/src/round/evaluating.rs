@@ -43,12 +43,8 @@ impl AcceptanceCheck for SanityCheck {
         candidate: &Weights,
         strategy: &Strategy,
     ) -> Result<Option<AcceptanceReport>, Rejection> {
-        candidate.check_same_layout(base).map_err(|error| misfit(&error))?;
+        let change = candidate.subtract(base).map_err(|error| misfit(&error))?;
         candidate.check_finite().map_err(|error| misfit(&error))?;
-        let mut change = candidate.clone();
-        for ((_, changed), (_, base)) in change.iter_mut().zip(base.iter()) {
-            changed.values.iter_mut().zip(&base.values).for_each(|(changed, base)| *changed -= base);
-        }
         // Rounding to f32 may add a little.
         let largest = strategy.largest_change(self.max_norm).unwrap_or(self.max_norm.max(Self::MAX_OPTIMIZER_NORM));
         let (found, limit) = (change.norm(), largest * 1.001);
@@ -75,10 +71,15 @@ impl Federation {
         round: &RoundRecord,
         candidate: &Candidate,
     ) -> Result<Phase, RoundError> {
-        let &Candidate { ref weights, num_clients, num_examples, ref strategy_state, class_metrics } = candidate;
+        let &Candidate { ref weights, num_clients, num_examples, class_metrics, loss_increased, .. } = candidate;
         let needed = self.fewest_contributors();
         if num_clients < needed {
             return Ok(Phase::Abandoned { reason: AbandonReason::TooFewUpdates { found: num_clients, needed } });
+        }
+        if let Some(clients) = loss_increased
+            && let Some(phase) = self.roll_back(state, round, clients)?
+        {
+            return Ok(phase);
         }
         let base = state.latest_model.clone();
         let before = load(&self.records, &base.vfer)?;
@@ -98,10 +99,11 @@ impl Federation {
             backbone_sha256: self.backbone.blob.sha256.clone(),
             architecture: base.architecture.clone(),
             vfer: weights.clone(),
+            difference: candidate.difference.clone(),
             class_metrics,
             acceptance_report,
             card: None,
-            strategy_state: strategy_state.clone(),
+            strategy_state: candidate.strategy_state.clone(),
         };
         let phase = Phase::Published { version: model.version };
         let ended = RoundRecord { phase: phase.clone(), received: Some(state.received), ..round.clone() };

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use emofed::model::vfer::VferArchitecture;
-use emofed::protocol::{BackboneRef, BlobRef, Event, ModelCard, ModelOrigin};
+use emofed::protocol::{AbandonReason, BackboneRef, BlobRef, Event, ModelCard, ModelOrigin};
 use emofed::weights::Weights;
 
 use super::open::base_replaced;
 use super::state::State;
 use super::{Federation, Refusal, RoundError};
-use crate::store::{ModelRecord, Phase, Records, StoreError, blob_name};
+use crate::store::{ModelRecord, Phase, Records, RoundRecord, StoreError, blob_name};
 
 /// Records read at once when looking for a model.
 const PAGE: usize = 64;
@@ -40,6 +40,7 @@ pub fn publish_made(
         backbone_sha256: backbone.blob.sha256.clone(),
         architecture,
         vfer: records.put_blob(vfer)?,
+        difference: None,
         class_metrics: None,
         acceptance_report: None,
         card,
@@ -120,16 +121,51 @@ impl Federation {
         Ok(new_version)
     }
 
-    /// Publishes a model's weights under a new version. A round that has not ended is abandoned with that.
-    pub(super) fn publish_again(&self, state: &mut State, model: &ModelRecord) -> Result<(), RoundError> {
-        let again = ModelRecord {
+    /// Publishes the parent of `round`'s base again, since the base does worse on the hold-outs of `clients` tabs, and ends the round with
+    /// that: its updates are relative to the base. `None` if the parent cannot be: no round made the base, or the parent's weights
+    /// are not kept any more.
+    pub(super) fn roll_back(
+        &self,
+        state: &mut State,
+        round: &RoundRecord,
+        clients: u32,
+    ) -> Result<Option<Phase>, RoundError> {
+        let base = state.latest_model.clone();
+        let parent = base.round.and(base.parent).map(|parent| self.records.model(parent)).transpose()?.flatten();
+        let Some(parent) = parent.filter(|parent| parent.backbone_sha256 == self.backbone.blob.sha256) else {
+            return Ok(None);
+        };
+        if let Err(error) = load(&self.records, &parent.vfer) {
+            tracing::error!(%error, version = parent.version, "a version cannot be restored");
+            return Ok(None);
+        }
+        let limit = self.config.bounds.max_loss_increase;
+        let reason = AbandonReason::BaseWorse { version: base.version, restored: parent.version, clients, limit };
+        let phase = Phase::Abandoned { reason };
+        let ended = RoundRecord { phase: phase.clone(), received: Some(state.received), ..round.clone() };
+        let again = self.again(state, &parent);
+        state.newest = Some(self.records.insert_model(state.newest.as_ref(), &again, Some((round, &ended)))?);
+        state.newest_version = again.version;
+        state.latest_model = again;
+        Ok(Some(phase))
+    }
+
+    /// A model's weights as the next version.
+    fn again(&self, state: &State, model: &ModelRecord) -> ModelRecord {
+        ModelRecord {
             version: state.newest_version + 1,
             parent: Some(model.version),
             published_at_s: self.clock.now_s(),
             round: None,
+            difference: None,
             class_metrics: None,
             ..model.clone()
-        };
+        }
+    }
+
+    /// Publishes a model's weights under a new version. A round that has not ended is abandoned with that.
+    pub(super) fn publish_again(&self, state: &mut State, model: &ModelRecord) -> Result<(), RoundError> {
+        let again = self.again(state, model);
         let round = state.round.clone().filter(|round| !round.phase.is_over());
         let abandoned = round.as_ref().map(|round| base_replaced(round, state.received));
         let change = round.as_ref().zip(abandoned.as_ref());
@@ -159,5 +195,7 @@ impl Federation {
 
 /// The hashes of a model's own objects.
 fn blobs(model: &ModelRecord) -> impl Iterator<Item = &str> {
-    [Some(&model.vfer), model.strategy_state.as_ref()].into_iter().flatten().map(|blob| blob.sha256.as_str())
+    let difference = model.difference.as_ref().map(|difference| &difference.blob);
+    let own = [Some(&model.vfer), difference, model.strategy_state.as_ref()];
+    own.into_iter().flatten().map(|blob| blob.sha256.as_str())
 }

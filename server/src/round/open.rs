@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use emofed::protocol::{AbandonReason, ClientUpdate, CloseReason, Event, UpdateReceipt, sha256_hex};
+use emofed::protocol::{AbandonReason, CloseReason, EncodedUpdate, Event, UpdateReceipt, sha256_hex};
 
 use super::state::{ATTEMPTS, State};
 use super::{Federation, Refusal, RoundError};
@@ -66,21 +66,18 @@ impl Federation {
         }
         let open = snapshot.manifest.round.as_ref().filter(|open| open.id == round);
         let open = open.ok_or(Refusal::RoundNotOpen { round })?;
-        let update = ClientUpdate::decode(body)?;
+        let update = EncodedUpdate::parse(body)?;
         if update.round != round || update.base_version != open.base_version {
             let (found_round, found_base_version) = (update.round, update.base_version);
             let base_version = open.base_version;
             return Err(Refusal::StaleBase { found_round, found_base_version, round, base_version }.into());
         }
-        update.validate(&snapshot.base, &self.config.limits)?;
+        let num_examples = update.num_examples;
+        update.check(&snapshot.base)?.check_limits(&self.config.limits)?;
 
         let object = update_name(round, participant, &receipt.sha256);
         self.records.store().put_object(&object, body)?;
-        let record = UpdateRecord {
-            participant: participant.to_owned(),
-            sha256: receipt.sha256.clone(),
-            num_examples: update.num_examples,
-        };
+        let record = UpdateRecord { participant: participant.to_owned(), sha256: receipt.sha256.clone(), num_examples };
         if self.records.store().is_shared() {
             let counted = self.count_beside_others(round, &record);
             // Refused is what no replica can accept any more: the round is closed, or another body of this participant is in it.

@@ -103,6 +103,7 @@ fn model(version: u64) -> ModelRecord {
         round: None,
         num_clients: 0,
         num_examples: None,
+        difference: None,
         class_metrics: None,
         published_at_s: 0,
         backbone_sha256: "b".to_owned(),

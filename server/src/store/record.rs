@@ -6,8 +6,8 @@
 use emofed::learning::Strategy;
 use emofed::model::vfer::VferArchitecture;
 use emofed::protocol::{
-    AbandonReason, AcceptanceReport, BackboneRef, BlobRef, ClassMetrics, CloseReason, ModelCard, ModelOrigin,
-    ModelVersion, Rejection, RoundPhase, RoundSettingsChange,
+    AbandonReason, AcceptanceReport, BackboneRef, BlobRef, ClassMetrics, CloseReason, ModelCard, ModelDifference,
+    ModelOrigin, ModelVersion, Rejection, RoundPhase, RoundSettingsChange,
 };
 use serde::{Deserialize, Serialize};
 
@@ -91,10 +91,16 @@ pub struct Candidate {
     /// The aggregation strategy's state after the round, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strategy_state: Option<BlobRef>,
+    /// The difference to the round's base, where the strategy publishes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difference: Option<ModelDifference>,
     /// The mean of the client metrics that came with the updates, of five or more. A single client's are in its update's body
     /// alone, which is deleted with the round.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class_metrics: Option<ClassMetrics>,
+    /// How many clients sent that their loss increased by too much when the round's base came, if the median of them says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_increased: Option<u32>,
 }
 
 /// Where a round stands. A crash resumes here.
@@ -184,6 +190,9 @@ pub struct ModelRecord {
     pub architecture: VferArchitecture,
     /// Its weights.
     pub vfer: BlobRef,
+    /// Their difference to the parent's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difference: Option<ModelDifference>,
     /// How labelling went in the tabs of its round that told, of five or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class_metrics: Option<ClassMetrics>,
@@ -211,6 +220,7 @@ impl From<ModelRecord> for ModelVersion {
             backbone_sha256: record.backbone_sha256,
             architecture: record.architecture,
             vfer: record.vfer,
+            difference: record.difference,
             class_metrics: record.class_metrics,
             acceptance_report: record.acceptance_report,
             card: record.card,

@@ -10,7 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use emofed::learning::FineTuneCheckpoint;
 use emofed::protocol::{
-    ClientUpdate, Event, FederationStatus, JoinRequest, Lecture, Manifest, Problem, RoundSettingsChange, UpdateLimits,
+    ClientUpdate, EncodedUpdate, Event, FederationStatus, JoinRequest, Lecture, Manifest, Problem, RoundSettingsChange,
+    UpdateLimits,
 };
 use emofed::weights::{ValueRanges, Weights, WeightsError};
 use emofed_server::backup::{self, Part};
@@ -103,15 +104,17 @@ fn client_updates() {
     let valid = std::cell::Cell::new(0);
     decoder("a client update", &samples::updates(), 20_000, |bytes| {
         let update = ClientUpdate::decode(bytes).ok()?;
-        if update.validate(&model, &limits).is_ok() {
+        let checked = EncodedUpdate::parse(bytes).unwrap().check(&model);
+        if checked.is_ok_and(|checked| checked.check_limits(&limits).is_ok()) {
             valid.set(valid.get() + 1);
             assert!(update.delta.check_finite().is_ok() && update.delta.norm() <= limits.max_norm);
             assert!((1..=limits.max_examples).contains(&update.num_examples));
             assert_eq!(update.delta.value_count(), model.value_count());
         }
         // What reads ranges reads the same.
-        let ranges = ClientUpdate::value_ranges(bytes).unwrap();
-        assert_eq!(read(&ranges, bytes), bits(&update.delta));
+        if let Ok(checked) = EncodedUpdate::parse(bytes).unwrap().check(&update.delta) {
+            assert_eq!(read(&checked.delta.into_ranges(), bytes), bits(&update.delta));
+        }
         Some(update.encode())
     });
     assert!(valid.get() > 0);

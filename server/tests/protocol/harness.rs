@@ -112,7 +112,15 @@ pub fn update_for(round: &OpenRound, num_examples: u32, delta: Weights) -> Clien
 
 /// A round whose candidate is `weights`.
 pub fn evaluating(weights: BlobRef, num_clients: u32, num_examples: u64) -> Phase {
-    Phase::Evaluating(Candidate { weights, num_clients, num_examples, strategy_state: None, class_metrics: None })
+    Phase::Evaluating(Candidate {
+        weights,
+        num_clients,
+        num_examples,
+        strategy_state: None,
+        difference: None,
+        class_metrics: None,
+        loss_increased: None,
+    })
 }
 
 /// The model's layout with every value `value`.
@@ -189,8 +197,19 @@ impl TestServer {
 
     /// A demonstration under another strategy, written as in a configuration's section, and another limit of updates' norms.
     pub async fn start_strategy(folder: &Path, rounds: RoundSettings, strategy: &str, max_norm: f64) -> Self {
-        let limits = UpdateLimits { max_norm, ..UpdateLimits::default() };
         let bounds = FederationBounds { shortest_round_s: 0, ..FederationBounds::default() };
+        Self::start_strategy_bounded(folder, rounds, strategy, max_norm, bounds).await
+    }
+
+    /// The same with these bounds.
+    pub async fn start_strategy_bounded(
+        folder: &Path,
+        rounds: RoundSettings,
+        strategy: &str,
+        max_norm: f64,
+        bounds: FederationBounds,
+    ) -> Self {
+        let limits = UpdateLimits { max_norm, ..UpdateLimits::default() };
         let store = Arc::new(EmbeddedStore::open(folder).unwrap());
         let special = Special { limits, strategy: toml::from_str(strategy).unwrap(), ..Special::default() };
         Self::start_configured(store, rounds, true, bounds, special).await

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use emofed::protocol::{AbandonReason, CloseReason, RoundPhase, RoundSettings, RoundSettingsChange};
+use emofed::protocol::{AbandonReason, CloseReason, RoundPhase, RoundSettings, RoundSettingsChange, path, sha256_hex};
 use emofed::weights::Weights;
-use emofed_server::round::{Refusal, RoundError};
+use emofed_server::round::{FederationBounds, Refusal, RoundError};
 use emofed_server::store::{EmbeddedStore, Phase, Records, RoundRecord};
 
 use super::harness::{TestServer, delta, fresh, model};
@@ -159,4 +159,39 @@ async fn a_class_publishes_no_selection_of_fewer_than_three() {
     let server = TestServer::start_guarded(folder.path(), by_hand()).await;
     let reason = AbandonReason::TooFewUpdates { found: 1, needed: 3 };
     assert_eq!(server.federation.rounds(None, 1).unwrap()[0].phase, RoundPhase::Abandoned { reason });
+}
+
+#[tokio::test]
+async fn a_difference_leads_from_the_base_to_the_published_model() {
+    let folder = fresh();
+    let strategy = "name = 'fedavg'\ndifference = 'int8'";
+    let bounds = FederationBounds { kept_models: 2, shortest_round_s: 0, ..FederationBounds::default() };
+    let rounds = RoundSettings { minimum_clients: 3, ..by_hand() };
+    let server = TestServer::start_strategy_bounded(folder.path(), rounds, strategy, MAX_NORM, bounds).await;
+    let blob = async |sha256: &str| server.client.get(server.url(&path::blob(sha256))).send().await.unwrap();
+    let mut differences = Vec::new();
+    for version in 2..=4 {
+        let before = server.manifest().await.model;
+        let base = server.vfer().await;
+        server.federation.open_round().unwrap();
+        let step = 0.125 * version as f32;
+        contribute(&server, &[0.5 * step, 0.25 * step, 0.75 * step]).await;
+        server.wait_for_version(version).await;
+        let model = server.manifest().await.model;
+        let difference = model.difference.unwrap();
+        assert_eq!(difference.base_sha256, before.vfer.sha256);
+        let file = blob(&difference.blob.sha256).await.bytes().await.unwrap();
+        let found = base.with_difference(&file).unwrap();
+        assert_eq!(sha256_hex(&found.to_safetensors(None)), model.vfer.sha256);
+        let moved = found.subtract(&base).unwrap().norm() / delta(0.5 * step).norm();
+        assert!((moved - 1.0).abs() < 0.01, "{moved}");
+        differences.push(difference.blob.sha256);
+    }
+    // A version that is published again has another parent, whose difference to it nobody has made.
+    server.federation.restore(3).unwrap();
+    assert_eq!(server.manifest().await.model.difference, None);
+    // It goes with its model's weights.
+    for (difference, status) in differences.iter().zip([404, 200, 200]) {
+        assert_eq!(blob(difference).await.status().as_u16(), status);
+    }
 }

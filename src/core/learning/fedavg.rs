@@ -1,6 +1,7 @@
 //! FedAvg (McMahan et al. 2017): the mean of clients' models, weighted by their numbers of examples or not.
 
-use crate::weights::{Weights, WeightsError};
+use crate::simd::{Isa, Operation, Simd as _, dispatch};
+use crate::weights::{FiniteWeights, Weights, WeightsError, for_each_chunk, scale};
 
 /// A running weighted sum in `f64`. Its memory does not depend on the number of clients.
 ///
@@ -22,16 +23,27 @@ use crate::weights::{Weights, WeightsError};
 /// ```
 pub struct FedAvg {
     base: Weights,
-    sums: Vec<Vec<f64>>,
+    /// Of the values of all tensors, in the order of the tensors' names.
+    sums: Vec<f64>,
     num_examples: u64,
     num_clients: u32,
     is_weighted: bool,
 }
 
+/// A client's delta as it came.
+pub struct EncodedDelta<B> {
+    /// The delta.
+    pub delta: FiniteWeights<B>,
+    /// Its weight.
+    pub num_examples: u32,
+    /// What each value is multiplied by: less than 1 where the delta is clipped.
+    pub factor: f64,
+}
+
 impl FedAvg {
     /// Nothing added yet; updates are relative to `base`.
     pub fn new(base: Weights) -> Self {
-        let sums = base.iter().map(|(_, tensor)| vec![0.0; tensor.values.len()]).collect();
+        let sums = vec![0.0; base.value_count()];
         Self { base, sums, num_examples: 0, num_clients: 0, is_weighted: true }
     }
 
@@ -47,17 +59,34 @@ impl FedAvg {
     pub fn add(&mut self, delta: &Weights, num_examples: u32) -> Result<(), WeightsError> {
         delta.check_same_layout(&self.base)?;
         delta.check_finite()?;
-        if num_examples == 0 {
-            return Ok(());
-        }
-        let weight = if self.is_weighted { f64::from(num_examples) } else { 1.0 };
-        for (sums, (_, tensor)) in self.sums.iter_mut().zip(delta.iter()) {
-            for (sum, &value) in sums.iter_mut().zip(&tensor.values) {
-                *sum += weight * f64::from(value);
-            }
+        let mut rest = self.sums.as_mut_slice();
+        let Some(weight) = count(num_examples, self.is_weighted) else { return Ok(()) };
+        for (_, tensor) in delta.iter() {
+            let (sums, others) = rest.split_at_mut(tensor.values.len());
+            add_weighted(sums, &tensor.values, weight);
+            rest = others;
         }
         self.num_examples += u64::from(num_examples);
         self.num_clients += 1;
+        Ok(())
+    }
+
+    /// The same with deltas as they came, without decoding any as a whole. Several at once pass over the sums once.
+    ///
+    /// # Errors
+    /// One does not have the base's layout; nothing was added then.
+    pub fn add_encoded<B: AsRef<[u8]>>(&mut self, deltas: &[EncodedDelta<B>]) -> Result<(), WeightsError> {
+        deltas.iter().try_for_each(|delta| delta.delta.check_same_layout(&self.base))?;
+        let weights: Vec<_> = deltas.iter().map(|delta| count(delta.num_examples, self.is_weighted)).collect();
+        let encoded: Vec<_> = deltas.iter().map(|delta| &delta.delta).collect();
+        for_each_chunk(&encoded, |index, first, values| {
+            if let Some(weight) = weights[index] {
+                scale(values, deltas[index].factor);
+                add_weighted(&mut self.sums[first..][..values.len()], values, weight);
+            }
+        });
+        self.num_examples += deltas.iter().map(|delta| u64::from(delta.num_examples)).sum::<u64>();
+        self.num_clients += weights.iter().flatten().map(|_| 1).sum::<u32>();
         Ok(())
     }
 
@@ -77,11 +106,81 @@ impl FedAvg {
             return None;
         }
         let total = if self.is_weighted { self.num_examples as f64 } else { f64::from(self.num_clients) };
-        for ((_, tensor), sums) in self.base.iter_mut().zip(&self.sums) {
-            for (value, sum) in tensor.values.iter_mut().zip(sums) {
-                *value = (f64::from(*value) + sum / total) as f32;
+        let values = self.base.iter_mut().flat_map(|(_, tensor)| &mut tensor.values);
+        values.zip(&self.sums).for_each(|(value, sum)| *value = (f64::from(*value) + sum / total) as f32);
+        Some(self.base)
+    }
+}
+
+/// What a client counts; `None` if it does not.
+fn count(num_examples: u32, is_weighted: bool) -> Option<f64> {
+    (num_examples > 0).then(|| if is_weighted { f64::from(num_examples) } else { 1.0 })
+}
+
+/// Adds `weight` · `values` to `sums`: the same bits on all instruction sets.
+fn add_weighted(sums: &mut [f64], values: &[f32], weight: f64) {
+    dispatch!(Isa::best(), simd => simd.call(AddWeighted { sums, values, weight }));
+}
+
+struct AddWeighted<'a> {
+    sums: &'a mut [f64],
+    values: &'a [f32],
+    weight: f64,
+}
+
+impl Operation for AddWeighted<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (sum, &value) in self.sums.iter_mut().zip(self.values) {
+            *sum += self.weight * f64::from(value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::SplitMix64;
+    use crate::weights::{EncodedWeights, Tensor};
+
+    fn delta(random: &mut SplitMix64) -> Weights {
+        let mut weights = Weights::new();
+        for (name, count) in [("a", 3_000), ("b", 1), ("c", 50)] {
+            weights.insert(name, Tensor::new([count], (0..count).map(|_| random.signed()).collect()));
+        }
+        weights
+    }
+
+    #[test]
+    fn encoded_deltas_give_the_bits_that_decoded_ones_give() {
+        let mut random = SplitMix64::new(1);
+        let base = delta(&mut random);
+        let deltas: Vec<(Weights, u32)> = (0..7).map(|client| (delta(&mut random), client)).collect();
+        for is_weighted in [true, false] {
+            let start = || if is_weighted { FedAvg::new(base.clone()) } else { FedAvg::unweighted(base.clone()) };
+            let mut expected = start();
+            for (delta, num_examples) in &deltas {
+                let mut halved = delta.clone();
+                halved.scale(0.3);
+                expected.add(&halved, *num_examples).unwrap();
+            }
+            for batch in [1, 3, 7] {
+                let mut found = start();
+                for deltas in deltas.chunks(batch) {
+                    let encode = |(delta, num_examples): &(Weights, u32)| {
+                        let delta = EncodedWeights::parse(delta.to_safetensors(None), None).unwrap();
+                        let delta = delta.finite(&base).unwrap();
+                        EncodedDelta { delta, num_examples: *num_examples, factor: 0.3 }
+                    };
+                    found.add_encoded(&deltas.iter().map(encode).collect::<Vec<_>>()).unwrap();
+                }
+                assert_eq!((found.num_clients(), found.num_examples()), (6, 21));
+                assert_eq!((expected.num_clients(), expected.num_examples()), (6, 21));
+                let expected = FedAvg { base: base.clone(), sums: expected.sums.clone(), ..expected };
+                assert_eq!(found.finish(), expected.finish(), "{batch} at once");
             }
         }
-        Some(self.base)
     }
 }

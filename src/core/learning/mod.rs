@@ -32,7 +32,7 @@ mod votes;
 pub use adam::{Adam, AdamSettings, Moments};
 pub use batches::Batches;
 pub use checkpoint::{CheckpointError, FineTuneCheckpoint, RunDigest};
-pub use fedavg::FedAvg;
+pub use fedavg::{EncodedDelta, FedAvg};
 pub use fine_tune::{FineTune, StepReport};
 pub use hold_out::{HoldOutCheck, HoldOutResult, HoldOutSchedule};
 pub use label_health::{CollapseAlarm, LabelFigures, LabelHealth};
@@ -44,7 +44,7 @@ pub use pseudo_label::{LabelRejection, PseudoLabel, pseudo_label};
 pub use pseudo_labeller::PseudoLabeller;
 pub use quality_gate::{QualityRejection, quality_rejection};
 pub use settings::{LearningSettings, Recipe, UpdateEncoding};
-pub use strategy::{Aggregation, ServerOptimizer, Strategy, StrategyError};
+pub use strategy::{Aggregation, DifferenceEncoding, ServerOptimizer, Strategy, StrategyError};
 pub use trainer::Trainer;
 #[cfg(feature = "burn")]
 pub use video_model_fine_tune::VideoModelFineTune;

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use safetensors::{Dtype, SafeTensors};
+use safetensors::Dtype;
 
-use super::header::check_unique_keys;
-use super::{EncodedTensor, Tensor, Weights, WeightsError, write_file};
+use super::{EncodedTensor, ValueRanges, Weights, WeightsError, write_file};
 use crate::random::SplitMix64;
 
 /// Value of the largest step: −128 is not used, so that both signs have the same range.
@@ -63,28 +62,14 @@ impl Weights {
     /// # Errors
     /// [`WeightsError::Malformed`], [`WeightsError::Type`], or [`WeightsError::Scale`].
     pub fn from_int8(bytes: &[u8], scales: &Scales) -> Result<Self, WeightsError> {
-        check_unique_keys(bytes)?;
-        let file = SafeTensors::deserialize(bytes).map_err(|error| WeightsError::Malformed(error.to_string()))?;
-        let mut weights = Self::new();
-        for (name, view) in file.iter() {
-            if view.dtype() != Dtype::I8 {
-                return Err(WeightsError::Type { name: name.to_owned(), found: format!("{:?}", view.dtype()) });
-            }
-            let scale = scales.get(name).copied().filter(|scale| scale.is_finite() && *scale >= 0.0);
-            let scale = scale.ok_or_else(|| WeightsError::Scale { name: name.to_owned() })?;
-            let values = view.data().iter().map(|byte| f32::from(byte.cast_signed()) * scale).collect();
-            weights.insert(name, Tensor { shape: view.shape().to_vec(), values });
-        }
-        match scales.keys().find(|name| weights.get(name).is_err()) {
-            Some(name) => Err(WeightsError::Scale { name: name.clone() }),
-            None => Ok(weights),
-        }
+        Ok(ValueRanges::of(bytes, Some(scales))?.decode(bytes))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::weights::Tensor;
 
     fn sample() -> Weights {
         let mut weights = Weights::new();

@@ -158,6 +158,7 @@ pub(super) mod tests {
             backbone_sha256: "b".to_owned(),
             architecture: Default::default(),
             vfer: BlobRef { sha256: "v".to_owned(), size: 4 },
+            difference: None,
             class_metrics: None,
             acceptance_report: None,
             card: None,

@@ -111,6 +111,15 @@ fn abandonment(reason: &AbandonReason) -> String {
             &[("strategy", strategy.into()), ("found", (*found).into()), ("needed", (*needed).into())],
         ),
         AbandonReason::BaseReplaced => text("phase-abandoned-replaced"),
+        AbandonReason::BaseWorse { version, restored, clients, limit } => text_with(
+            "phase-abandoned-worse",
+            &[
+                ("version", id(*version)),
+                ("restored", id(*restored)),
+                ("clients", (*clients).into()),
+                ("limit", (*limit).into()),
+            ],
+        ),
         AbandonReason::Unspecified => text("phase-abandoned"),
         AbandonReason::Unknown => text("phase-unknown"),
     }

@@ -4,7 +4,7 @@ use super::manifest::SessionManifest;
 use super::{Session, post};
 use crate::messages::{Asset, FromWorker, device};
 use crate::model::FaceDetector;
-use crate::protocol::{BlobRef, path, sha256_hex};
+use crate::protocol::{BlobRef, ModelDifference, path, sha256_hex};
 use crate::weights::Weights;
 use crate::worker::error::WorkerError;
 
@@ -34,6 +34,23 @@ impl Session {
         Ok(bytes)
     }
 
+    /// The global model's weights from those of its parent, where this device has them and a difference to them: verified by the hash of the
+    /// whole. `None` if anything is amiss; then the whole is downloaded.
+    async fn blob_by_difference(&self, whole: &BlobRef, difference: &ModelDifference) -> Option<Vec<u8>> {
+        let address = path::blob(&whole.sha256);
+        if self.storage.get(&address).await.is_some() {
+            return None;
+        }
+        let base = self.storage.get(&path::blob(&difference.base_sha256)).await?;
+        let file = self.aggregator.blob(&difference.blob, &|_, _| {}).await.ok()?;
+        let bytes = Weights::from_safetensors(&base).ok()?.with_difference(&file).ok()?.to_safetensors(None);
+        if sha256_hex(&bytes) != whole.sha256 {
+            return None;
+        }
+        self.storage.put(&address, &bytes).await;
+        Some(bytes)
+    }
+
     /// Deletes weights that the manifest does not name, such as those of earlier versions.
     pub(super) async fn delete_unused_blobs(&self, manifest: &SessionManifest) {
         let used = [&manifest.detector, &manifest.backbone.blob, &manifest.model.vfer];
@@ -50,7 +67,14 @@ impl Session {
         if manifest.model.backbone_sha256 != manifest.backbone.blob.sha256 {
             return Err(WorkerError::malformed("the global model belongs to another backbone"));
         }
-        let bytes = self.blob(Asset::Vfer, &manifest.model.vfer).await?;
+        let whole = &manifest.model.vfer;
+        let bytes = match &manifest.model.difference {
+            Some(difference) => match self.blob_by_difference(whole, difference).await {
+                Some(bytes) => bytes,
+                None => self.blob(Asset::Vfer, whole).await?,
+            },
+            None => self.blob(Asset::Vfer, whole).await?,
+        };
         let weights = Weights::from_safetensors(&bytes)?;
         weights.check_finite()?;
         Ok(weights)

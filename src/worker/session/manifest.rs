@@ -7,7 +7,7 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use crate::browser::js;
 use crate::learning::LearningSettings;
 use crate::model::vfer::VferArchitecture;
-use crate::protocol::{BackboneRef, BlobRef, CaptureSettings, EndedRound, OpenRound};
+use crate::protocol::{BackboneRef, BlobRef, CaptureSettings, EndedRound, ModelDifference, OpenRound};
 
 /// [`crate::protocol::Manifest`], as far as a session needs it: what a tab loads is a fiftieth smaller without the code for the rest.
 #[derive(Clone, Debug, Deserialize)]
@@ -46,6 +46,9 @@ pub struct SessionModel {
     pub architecture: VferArchitecture,
     /// Its weights.
     pub vfer: BlobRef,
+    /// What leads to them from the weights of its parent.
+    #[serde(default)]
+    pub difference: Option<ModelDifference>,
 }
 
 /// A manifest that came: as it is, and what a session reads in it.

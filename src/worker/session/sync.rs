@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use gloo::timers::callback::Timeout;
 use gloo::timers::future::TimeoutFuture;
+use js_sys::Date;
 use wasm_bindgen_futures::spawn_local;
 
 use super::manifest::ReceivedManifest;
@@ -26,6 +27,10 @@ pub(super) struct Sync {
     running: Cell<bool>,
     /// Another synchronisation follows the running one.
     again: Cell<bool>,
+    /// The next synchronisation asks for the manifest.
+    asks: Cell<bool>,
+    /// When the manifest was last answered, in milliseconds of the clock.
+    answered_at_ms: Cell<f64>,
     stopped: Cell<bool>,
     online: Cell<bool>,
     /// A synchronisation after an event waits for its random time.
@@ -95,8 +100,8 @@ impl Session {
         });
     }
 
-    /// Synchronises by the schedule, in case events do not get through. Apart from it, only events and the student's own
-    /// actions cause requests.
+    /// Looks by the schedule at what is due, such as an update; and asks for the manifest, seldom where events come. Apart from it, only
+    /// events and the student's own actions cause requests.
     pub(super) fn start_schedule(self: &Rc<Self>) {
         let weak = Rc::downgrade(self);
         spawn_local(async move {
@@ -105,7 +110,14 @@ impl Session {
                 match weak.upgrade().filter(|session| !session.sync.stopped.get()) {
                     // After a failure the back-off decides when, and after an event its spread.
                     Some(session) if session.sync.retry.borrow().is_some() || session.sync.delayed.get() => {}
-                    Some(session) => session.sync_soon(),
+                    Some(session) => {
+                        let since_ms = Date::now() - session.sync.answered_at_ms.get();
+                        let has_events = session.sync.events.borrow().as_ref().is_some_and(EventStream::is_open);
+                        match schedule::is_due(since_ms, has_events) {
+                            true => session.sync_soon(),
+                            false => session.work_soon(),
+                        }
+                    }
                     None => return,
                 }
             }
@@ -131,6 +143,12 @@ impl Session {
 
     /// Synchronises now, or right after the synchronisation that is running.
     pub(super) fn sync_soon(self: &Rc<Self>) {
+        self.sync.asks.set(true);
+        self.work_soon();
+    }
+
+    /// Does what is due by the manifest that is known, or asks for it where that is due; now, or right after the one that is running.
+    fn work_soon(self: &Rc<Self>) {
         if self.sync.running.replace(true) {
             self.sync.again.set(true);
             return;
@@ -152,7 +170,11 @@ impl Session {
     }
 
     async fn sync_once(self: &Rc<Self>) -> Result<(), WorkerError> {
-        match self.aggregator.manifest().await {
+        let answer = match self.sync.asks.replace(false) {
+            true => self.aggregator.manifest().await.inspect(|_| self.sync.answered_at_ms.set(Date::now())),
+            false => Ok(None),
+        };
+        match answer {
             Ok(Some(manifest)) => self.take_manifest(manifest),
             Ok(None) => {}
             Err(error) => {

@@ -10,6 +10,7 @@ mod class_metrics;
 mod classroom;
 mod continuous;
 mod device;
+mod differences;
 mod embedded;
 mod engine;
 mod federations;

@@ -34,12 +34,8 @@ async fn requests_follow_the_schedule_and_little_is_read_out() {
     let exchanges = student.browser().proxy().exchanges();
     let asked: Vec<Instant> =
         exchanges.iter().filter(|e| e.url.path() == path::MANIFEST && e.at > from).map(|e| e.at).collect();
-    assert!(asked.len() as u64 >= WATCHED_S / 7, "{} requests", asked.len());
-    for pair in asked.windows(2) {
-        // 4 to 6 s, and what a busy machine adds.
-        let gap_s = (pair[1] - pair[0]).as_secs_f64();
-        assert!((3.9..8.0).contains(&gap_s), "{gap_s} s between two requests");
-    }
+    // Events come, so that it is asked for once a minute.
+    assert!(asked.len() as u64 <= 1 + WATCHED_S / 60, "{} requests in {WATCHED_S} s", asked.len());
     // The browser itself looks some time after a page or a worker has loaded whether the service worker is a newer one.
     let scheduled = [path::MANIFEST, "/service-worker.js"];
     let other: Vec<&str> = exchanges

@@ -1,14 +1,12 @@
 //! From a dataset's clips to a feature cache, by the same processing as in the tab.
 
 mod extractor;
-pub mod ordered_pipeline;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use emofed::model::{BackboneKind, CROP_MARGIN, Device, MIN_LUMINANCE};
 use extractor::Extractor;
-use ordered_pipeline::ordered_pipeline;
 use serde::Serialize;
 use serde_json::json;
 
@@ -20,6 +18,10 @@ use super::datasets::{Content, Entry, SourceList};
 use super::diagnostic::Diagnostic;
 use super::media::{MAX_WIDTH, Media, MediaError, Sampling, video};
 use super::models::Models;
+use crate::ordered_pipeline::{Threads, ordered_pipeline};
+
+/// How many clips a thread may be ahead of the oldest one that is not done.
+const AHEAD: usize = 8;
 
 /// Which part of a frame the backbone gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -109,7 +111,7 @@ pub fn extract(
         }
         outcome(list, &list.entries[index], extractor.as_ref(), settings, stop)
     };
-    let threads = engines.map_or(1, |engines| engines.jobs);
+    let threads = Threads { count: engines.map_or(1, |engines| engines.jobs), ahead: AHEAD };
     let done = ordered_pipeline(resumed..list.entries.len(), threads, start, process, |_, outcome| {
         cache.push(&outcome)?;
         progress(Progress::Clip(&outcome));

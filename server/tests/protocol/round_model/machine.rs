@@ -173,6 +173,7 @@ impl Machine {
                 shortest_round_s: SHORTEST_ROUND_S,
                 kept_models: KEPT_MODELS,
                 max_participants: MAX_PARTICIPANTS,
+                ..FederationBounds::default()
             },
         };
         let acceptance = Box::new(SanityCheck { max_norm: config.limits.max_norm });

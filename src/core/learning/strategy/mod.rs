@@ -31,6 +31,20 @@ pub struct Strategy {
     /// Each delta whose Euclidean norm is larger is scaled down to this norm before it is aggregated. Not a limit that refuses
     /// updates.
     pub clip_norm: Option<f64>,
+    /// How the difference of the new model to its base is published.
+    pub difference: DifferenceEncoding,
+}
+
+/// How the difference of a new model to its base is published, for tabs that have the base.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DifferenceEncoding {
+    /// Not at all: the model is what the strategy makes, exactly, and is fetched whole.
+    #[default]
+    None,
+    /// In eight bits a value, rounded at random: the model is its base plus the rounded difference. Where rounding would change the
+    /// difference by more than a twentieth, it is as with [`Self::None`].
+    Int8,
 }
 
 /// How the deltas of a round's updates become one.

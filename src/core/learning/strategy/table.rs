@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Aggregation, ServerOptimizer, Strategy, StrategyError};
+use super::{Aggregation, DifferenceEncoding, ServerOptimizer, Strategy, StrategyError};
 
 /// All names.
 pub(super) const NAMES: [&str; 7] = ["fedavg", "fedavgm", "fedadam", "median", "trimmed-mean", "krum", "multi-krum"];
@@ -33,6 +33,8 @@ pub(super) struct StrategyTable {
     epsilon: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     clip_norm: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    difference: Option<DifferenceEncoding>,
 }
 
 impl TryFrom<StrategyTable> for Strategy {
@@ -65,18 +67,19 @@ impl TryFrom<StrategyTable> for Strategy {
         } else {
             ServerOptimizer::None
         };
-        let clip_norm = table.clip_norm.take();
+        let (clip_norm, difference) = (table.clip_norm.take(), table.difference.take().unwrap_or_default());
         match table.first_key() {
             Some(key) => Err(StrategyError::NoParameter { name, key }),
-            None => Ok(Self { aggregation, optimizer, clip_norm }),
+            None => Ok(Self { aggregation, optimizer, clip_norm, difference }),
         }
     }
 }
 
 impl From<Strategy> for StrategyTable {
     fn from(strategy: Strategy) -> Self {
-        let mut table =
-            Self { name: Some(strategy.name().to_owned()), clip_norm: strategy.clip_norm, ..Self::default() };
+        let Strategy { clip_norm, difference, .. } = strategy;
+        let difference = (difference != DifferenceEncoding::None).then_some(difference);
+        let mut table = Self { name: Some(strategy.name().to_owned()), clip_norm, difference, ..Self::default() };
         match strategy.aggregation {
             Aggregation::Mean { weighted } => table.weighted = Some(weighted),
             Aggregation::Median => {}

@@ -3,13 +3,15 @@
 //! Ours is what the aggregator does with a round: every body is checked as a whole, and a model's bytes come out. flwr's functions are called
 //! with arrays in memory.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use emofed::learning::FedAvg;
 use emofed::learning::robust::{self, Blocks, CoordinateWise, UpdateSource};
-use emofed::protocol::{ClientUpdate, UpdateLimits};
-use emofed::weights::{Tensor, ValueRanges, Weights, WeightsError};
+use emofed::learning::{EncodedDelta, FedAvg};
+use emofed::protocol::{ClientUpdate, EncodedUpdate, UpdateLimits};
+use emofed::weights::{FiniteWeights, Tensor, ValueRanges, Weights, WeightsError};
+use emofed_server::ordered_pipeline::{Threads, ordered_pipeline};
 use serde::Deserialize;
 
 use super::native::{bytes, folder, python, write};
@@ -20,6 +22,8 @@ pub const COORDINATES: usize = 1_000_000;
 /// Where the next client's window begins.
 const STEP: usize = 997;
 const CLIENTS: usize = 100;
+/// Updates that are checked by one thread and then summed together, as in the aggregator.
+const BATCH: usize = 4;
 /// Runs of ours and of the peer, in turn.
 const ROUNDS: usize = 3;
 /// The peer's name.
@@ -146,24 +150,27 @@ impl Bodies {
         }
     }
 
-    /// Decodes and checks the body of `client`, and does `then` with both.
-    fn checked<T>(
+    /// Checks the bodies of `clients` on all cores, as the aggregator does, and hands them to `take` in this order, a few at a time.
+    fn for_each_batch(
         &self,
-        client: usize,
+        clients: &[usize],
         base: &Weights,
-        then: impl FnOnce(&[u8], ClientUpdate) -> Result<T, String>,
-    ) -> Result<T, String> {
-        let read;
-        let body = match self {
-            Self::Memory(bodies) => &bodies[client],
-            Self::Files(files) => {
-                read = std::fs::read(&files[client]).map_err(|error| error.to_string())?;
-                &read
-            }
+        mut take: impl FnMut(Vec<EncodedUpdate<FiniteWeights<Cow<'_, [u8]>>>>) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let check = |client: &usize| {
+            let body = match self {
+                Self::Memory(bodies) => Cow::from(&bodies[*client]),
+                Self::Files(files) => std::fs::read(&files[*client]).map_err(|error| error.to_string())?.into(),
+            };
+            let checked = EncodedUpdate::parse(body).and_then(|update| {
+                let update = update.check(base)?;
+                update.check_limits(&limits()).map(|()| update)
+            });
+            checked.map_err(|error| error.to_string())
         };
-        let update = ClientUpdate::decode(body).map_err(|error| error.to_string())?;
-        update.validate(base, &limits()).map_err(|error| error.to_string())?;
-        then(body, update)
+        let batches: Vec<_> = clients.chunks(BATCH).collect();
+        let work = |(): &(), batch: usize| batches[batch].iter().map(check).collect::<Result<Vec<_>, _>>();
+        ordered_pipeline(0..batches.len(), Threads::on_all_cores(), || Ok(()), work, |_, batch| take(batch))
     }
 
     fn part(&self, client: usize, start: u64, length: usize) -> std::io::Result<Vec<u8>> {
@@ -218,27 +225,33 @@ impl UpdateSource for Checked<'_> {
 /// The new model's bytes.
 fn aggregate(rule: &str, bodies: &Bodies, base: &Weights) -> Result<Vec<u8>, String> {
     let clients = bodies.clients();
-    let mean = |mut mean: FedAvg, clients: &mut dyn Iterator<Item = usize>| -> Result<Vec<u8>, String> {
-        for client in clients {
-            bodies.checked(client, base, |_, update| {
-                mean.add(&update.delta, update.num_examples).map_err(|error| error.to_string())
-            })?;
-        }
+    let everyone: Vec<usize> = (0..clients).collect();
+    let mean = |mut mean: FedAvg, clients: &[usize]| -> Result<Vec<u8>, String> {
+        bodies.for_each_batch(clients, base, |batch| {
+            let encoded = batch.into_iter().map(|EncodedUpdate { delta, num_examples, .. }| EncodedDelta {
+                delta,
+                num_examples,
+                factor: 1.0,
+            });
+            mean.add_encoded(&encoded.collect::<Vec<_>>()).map_err(|error| error.to_string())
+        })?;
         Ok(mean.finish().ok_or("no client counts")?.to_safetensors(None))
     };
     if rule == "fedavg" {
-        return mean(FedAvg::new(base.clone()), &mut (0..clients));
+        return mean(FedAvg::new(base.clone()), &everyone);
     }
-    let ranges = (0..clients).map(|client| {
-        bodies.checked(client, base, |body, _| ClientUpdate::value_ranges(body).map_err(|error| error.to_string()))
-    });
-    let checked = Checked { bodies, ranges: ranges.collect::<Result<_, _>>()? };
+    let mut ranges = Vec::with_capacity(clients);
+    bodies.for_each_batch(&everyone, base, |batch| {
+        ranges.extend(batch.into_iter().map(|update| update.delta.into_ranges()));
+        Ok(())
+    })?;
+    let checked = Checked { bodies, ranges };
     let blocks = Blocks::on_all_cores();
     let rule = match rule {
         "krum" => {
             let distances = robust::squared_distances(&checked, blocks).map_err(|Unreadable(error)| error)?;
             let nearest = robust::select(&distances, clients / 10, clients / 2);
-            return mean(FedAvg::unweighted(base.clone()), &mut nearest.into_iter());
+            return mean(FedAvg::unweighted(base.clone()), &nearest);
         }
         "median" => CoordinateWise::Median,
         _ => CoordinateWise::TrimmedMean { trim: 0.1 },

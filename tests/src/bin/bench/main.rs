@@ -2,6 +2,7 @@
 
 mod aggregation;
 mod browser;
+mod crowd;
 mod native;
 mod round;
 mod simulation;
@@ -35,7 +36,7 @@ const fn benchmark(name: &'static str, unit: &'static str, run: fn() -> Result<O
     Benchmark { name, unit, more_is_better: false, run }
 }
 
-const BENCHMARKS: [Benchmark; 33] = [
+const BENCHMARKS: [Benchmark; 36] = [
     benchmark("wasm-worker-bytes", "bytes (brotli)", || bytes("worker-cpu_bg.wasm.br")),
     benchmark("wasm-gpu-worker-bytes", "bytes (brotli)", || bytes("worker-gpu_bg.wasm.br")),
     benchmark("wasm-student-bytes", "bytes (brotli)", || bytes("student_bg.wasm.br")),
@@ -86,6 +87,9 @@ const BENCHMARKS: [Benchmark; 33] = [
     benchmark("krum", "ms (100 × 1 M values)", || aggregation::milliseconds("krum")),
     benchmark("krum-memory", "MB at most (100 × 1 M values)", || aggregation::memory("krum")),
     benchmark("round-http", "ms a round (50 × 1 M values)", round::milliseconds),
+    benchmark("crowd", "ms an update (p99), of 2,000 of 0.2 MB from 10,000 participants", crowd::milliseconds),
+    benchmark("crowd-memory", "MB at most, of the same", crowd::memory),
+    benchmark("replicas", "ms an update (p99), the same over two replicas, one killed", crowd::replicas),
 ];
 
 fn main() {

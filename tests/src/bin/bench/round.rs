@@ -161,6 +161,7 @@ fn app(records: Records, join_code: &str, stopping: watch::Receiver<bool>) -> Re
         join_code_expires_at_s: None,
         instructor_token_sha256: sha256_hex(secret::token()?.as_bytes()),
     };
+    federation.records().put_federation(&record)?;
     Ok(App {
         admission: Arc::new(Admission::new(federation.records().clone(), Arc::new(SystemClock), record, 1)),
         federation,

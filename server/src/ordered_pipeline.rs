@@ -4,9 +4,6 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// How far ahead of the oldest unfinished item threads may be, for each thread: it bounds what waits in memory.
-const AHEAD: usize = 8;
-
 struct State<R, E> {
     next: usize,
     taken: usize,
@@ -47,26 +44,48 @@ impl<R, E> Drop for Alive<'_, R, E> {
     }
 }
 
-/// Does `work` for each of `items` on `threads` threads, each with what `start` makes, and hands the results to `take`
+/// The threads of a pipeline.
+#[derive(Clone, Copy, Debug)]
+pub struct Threads {
+    /// How many work.
+    pub count: usize,
+    /// How many items ahead of the oldest unfinished one they may be, for each thread: it bounds what waits in memory.
+    pub ahead: usize,
+}
+
+impl Threads {
+    /// One for each core, each one item ahead.
+    pub fn on_all_cores() -> Self {
+        Self { count: std::thread::available_parallelism().map_or(1, usize::from), ahead: 1 }
+    }
+
+    /// No more than `count`.
+    pub fn at_most(self, count: usize) -> Self {
+        Self { count: self.count.min(count), ..self }
+    }
+}
+
+/// Does `work` for each of `items` on several threads, each with what `start` makes, and hands the results to `take`
 /// on this thread, in the items' order. Everything before the first error is taken.
 ///
 /// # Errors
 /// The first error of `start`, `work` or `take`; threads stop after their item.
 pub fn ordered_pipeline<W, R: Send, E: Send>(
     items: Range<usize>,
-    threads: usize,
+    threads: Threads,
     start: impl Fn() -> Result<W, E> + Sync,
     work: impl Fn(&W, usize) -> Result<R, E> + Sync,
     mut take: impl FnMut(usize, R) -> Result<(), E>,
 ) -> Result<(), E> {
-    let threads = threads.clamp(1, items.len().max(1));
+    let Threads { count, ahead } = threads;
+    let count = count.clamp(1, items.len().max(1));
     let queue = Queue {
         state: Mutex::new(State {
             next: items.start,
             taken: items.start,
             ready: BTreeMap::new(),
             failed: None,
-            alive: threads,
+            alive: count,
             stopping: false,
         }),
         changed: Condvar::new(),
@@ -77,13 +96,13 @@ pub fn ordered_pipeline<W, R: Send, E: Send>(
             Ok(worker) => worker,
             Err(error) => return queue.change(|state| state.failed = Some(error)),
         };
-        while let Some(item) = claim(&queue, items.end, threads * AHEAD) {
+        while let Some(item) = claim(&queue, items.end, count * ahead.max(1)) {
             let result = work(&worker, item);
             queue.change(|state| drop(state.ready.insert(item, result)));
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..threads {
+        for _ in 0..count {
             scope.spawn(run);
         }
         let taken = take_all(&queue, items.end, &mut take);
@@ -140,7 +159,8 @@ mod tests {
 
     #[test]
     fn results_come_in_order_from_however_many_threads() {
-        for threads in [1, 3, 8] {
+        for (count, ahead) in [(1, 8), (3, 1), (8, 8)] {
+            let threads = Threads { count, ahead };
             let mut taken = Vec::new();
             let work = |_: &(), item: usize| {
                 std::thread::sleep(Duration::from_micros((item as u64 * 7) % 5 * 200));
@@ -157,7 +177,7 @@ mod tests {
                 },
             )
             .unwrap();
-            assert!(taken.into_iter().eq((5..100).map(|item| (item, item * 2))), "{threads} threads");
+            assert!(taken.into_iter().eq((5..100).map(|item| (item, item * 2))), "{threads:?}");
         }
     }
 
@@ -167,7 +187,7 @@ mod tests {
         let work = |_: &(), item: usize| if item == 40 { Err("forty") } else { Ok(item) };
         let result = ordered_pipeline(
             0..100,
-            4,
+            Threads { count: 4, ahead: 8 },
             || Ok(()),
             work,
             |item, _| {
@@ -177,7 +197,11 @@ mod tests {
         );
         assert_eq!(result, Err("forty"));
         assert!(taken.into_iter().eq(0..40));
-        assert_eq!(ordered_pipeline(0..10, 2, || Err::<(), _>("start"), |_, _| Ok(()), |_, ()| Ok(())), Err("start"));
-        assert_eq!(ordered_pipeline(0..0, 2, || Ok::<_, ()>(()), |_, _| Ok(()), |_, ()| Ok(())), Ok(()));
+        let threads = Threads { count: 2, ahead: 8 };
+        assert_eq!(
+            ordered_pipeline(0..10, threads, || Err::<(), _>("start"), |_, _| Ok(()), |_, ()| Ok(())),
+            Err("start")
+        );
+        assert_eq!(ordered_pipeline(0..0, threads, || Ok::<_, ()>(()), |_, _| Ok(()), |_, ()| Ok(())), Ok(()));
     }
 }

@@ -1,0 +1,197 @@
+//! A safetensors file of weights, read where it lies: checked and summed without decoding it as a whole.
+
+use super::{Scales, ValueRanges, Weights, WeightsError};
+use crate::simd::{Isa, Operation, Simd as _, dispatch};
+
+/// Values that are decoded at once: they and their sums in `f64` fit the first cache.
+const CHUNK: usize = 1_024;
+
+/// A file of F32, F16 or [`super::Int8Weights`] whose header was read. `B` holds its bytes.
+#[derive(Clone, Debug)]
+pub struct EncodedWeights<B> {
+    file: B,
+    ranges: ValueRanges,
+}
+
+impl<B: AsRef<[u8]>> EncodedWeights<B> {
+    /// Reads the header. `scales` are those of a file of [`super::Int8Weights`].
+    ///
+    /// # Errors
+    /// [`WeightsError::Malformed`], [`WeightsError::Type`], or [`WeightsError::Scale`].
+    pub fn parse(file: B, scales: Option<&Scales>) -> Result<Self, WeightsError> {
+        let ranges = ValueRanges::of(file.as_ref(), scales)?;
+        Ok(Self { file, ranges })
+    }
+
+    /// All tensors. Values may be NaN or infinite.
+    pub fn decode(&self) -> Weights {
+        self.ranges.decode(self.file.as_ref())
+    }
+
+    /// Checks that it has exactly the names and shapes of `model`, and finite values alone.
+    ///
+    /// # Errors
+    /// The first tensor that is missing, misshapen or unknown, or the first value that is not finite.
+    pub fn finite(self, model: &Weights) -> Result<FiniteWeights<B>, WeightsError> {
+        self.ranges.check_same_layout(model)?;
+        let mut squares = 0.0;
+        self.for_each_chunk(|_, values| {
+            squares += dispatch!(Isa::best(), simd => simd.call(SumOfSquares(values)));
+        });
+        // A sum of squares of finite `f32` is far below what `f64` can hold.
+        if squares.is_finite() {
+            return Ok(FiniteWeights { encoded: self, norm: f64::sqrt(squares) });
+        }
+        let mut wrong = None;
+        self.for_each_chunk(|first, values| {
+            wrong = wrong.or_else(|| values.iter().position(|value| !value.is_finite()).map(|index| first + index));
+        });
+        Err(self.ranges.not_finite(wrong.unwrap_or_default()))
+    }
+
+    /// Decodes the values in parts, and hands each to `work` with the number of its first value.
+    fn for_each_chunk(&self, mut work: impl FnMut(usize, &[f32])) {
+        for first in (0..self.ranges.value_count()).step_by(CHUNK) {
+            work(first, self.chunk(first, &mut [0.0; CHUNK]));
+        }
+    }
+
+    /// The values from number `first` on, as many as fit `chunk`, or as there are.
+    fn chunk<'a>(&self, first: usize, chunk: &'a mut [f32; CHUNK]) -> &'a mut [f32] {
+        let values = &mut chunk[..CHUNK.min(self.ranges.value_count() - first)];
+        self.ranges.decode_range(self.file.as_ref(), first, values);
+        values
+    }
+}
+
+/// [`EncodedWeights`] that have the layout of a model and finite values alone.
+#[derive(Clone, Debug)]
+pub struct FiniteWeights<B> {
+    encoded: EncodedWeights<B>,
+    norm: f64,
+}
+
+impl<B: AsRef<[u8]>> FiniteWeights<B> {
+    /// The Euclidean norm over all values.
+    pub fn norm(&self) -> f64 {
+        self.norm
+    }
+
+    /// Where the values are in the file.
+    pub fn into_ranges(self) -> ValueRanges {
+        self.encoded.ranges
+    }
+
+    /// As [`Weights::check_same_layout`].
+    pub(crate) fn check_same_layout(&self, model: &Weights) -> Result<(), WeightsError> {
+        self.encoded.ranges.check_same_layout(model)
+    }
+}
+
+/// Decodes the values of all `files`, which have the same layout, in parts: the same part of each, one after the other, so that what is
+/// summed stays in the cache. Hands each part to `work` with the number of its file and that of its first value; values are numbered
+/// through all tensors, in the order of the tensors' names.
+pub(crate) fn for_each_chunk<B: AsRef<[u8]>>(
+    files: &[&FiniteWeights<B>],
+    mut work: impl FnMut(usize, usize, &mut [f32]),
+) {
+    let count = files.first().map_or(0, |file| file.encoded.ranges.value_count());
+    for first in (0..count).step_by(CHUNK) {
+        for (index, file) in files.iter().enumerate() {
+            work(index, first, file.encoded.chunk(first, &mut [0.0; CHUNK]));
+        }
+    }
+}
+
+/// The sum of the squares, in `f64`: the same bits on all instruction sets.
+struct SumOfSquares<'a>(&'a [f32]);
+
+impl Operation for SumOfSquares<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        // Sums side by side: one after the other would wait for each addition.
+        const SUMS: usize = 16;
+        let (groups, rest) = self.0.as_chunks::<SUMS>();
+        let mut sums = [0.0_f64; SUMS];
+        for group in groups {
+            for (sum, &value) in sums.iter_mut().zip(group) {
+                *sum += f64::from(value) * f64::from(value);
+            }
+        }
+        sums.into_iter().chain(rest.iter().map(|&value| f64::from(value) * f64::from(value))).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::SplitMix64;
+    use crate::weights::{Int8Weights, Tensor};
+
+    fn sample(random: &mut SplitMix64) -> Weights {
+        let mut weights = Weights::new();
+        for (name, count) in [("a", 5_000), ("b", 0), ("c", 1), ("d", 2_048)] {
+            weights.insert(name, Tensor::new([count], (0..count).map(|_| random.signed()).collect()));
+        }
+        weights
+    }
+
+    #[test]
+    fn the_file_says_what_the_decoded_weights_say_in_every_encoding() {
+        let mut random = SplitMix64::new(1);
+        let weights = sample(&mut random);
+        let int8 = Int8Weights::round(&weights, &mut random);
+        let files = [
+            (weights.to_safetensors(None), None),
+            (weights.to_safetensors_f16(None), None),
+            (int8.to_safetensors(None), Some(int8.scales())),
+        ];
+        for (file, scales) in files {
+            let encoded = EncodedWeights::parse(&file, scales).unwrap();
+            let decoded = encoded.decode();
+            let finite = encoded.finite(&weights).unwrap();
+            assert!((finite.norm() - decoded.norm()).abs() <= 1e-12 * decoded.norm());
+            let mut values = [Vec::new(), Vec::new()];
+            for_each_chunk(&[&finite, &finite], |file, first, chunk| {
+                assert_eq!(first, values[file].len());
+                values[file].extend_from_slice(chunk);
+            });
+            for values in values {
+                assert!(values.iter().eq(decoded.iter().flat_map(|(_, tensor)| &tensor.values)));
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_value_that_is_not_finite_is_named() {
+        let mut weights = sample(&mut SplitMix64::new(1));
+        for (name, tensor) in weights.iter_mut() {
+            if name == "a" || name == "d" {
+                tensor.values[2_047] = f32::INFINITY;
+                tensor.values[4_500.min(tensor.values.len() - 1)] = f32::NAN;
+            }
+        }
+        let file = weights.to_safetensors(None);
+        let error = EncodedWeights::parse(&file, None).unwrap().finite(&weights).unwrap_err();
+        assert_eq!(error, WeightsError::NotFinite { name: "a".into(), index: 2_047 });
+    }
+
+    #[test]
+    fn another_layout_is_refused_as_decoded_weights_are() {
+        let weights = sample(&mut SplitMix64::new(1));
+        let change = |change: &dyn Fn(&mut Weights)| {
+            let mut model = weights.clone();
+            change(&mut model);
+            let found = EncodedWeights::parse(weights.to_safetensors(None), None).unwrap().finite(&model).unwrap_err();
+            assert_eq!(found, weights.check_same_layout(&model).unwrap_err());
+        };
+        change(&|model| model.insert("a", Tensor::new([50, 100], vec![0.0; 5_000])));
+        change(&|model| model.insert("aa", Tensor::new([1], vec![0.0])));
+        let mut more = weights.clone();
+        more.insert("e", Tensor::new([1], vec![0.0]));
+        let found = EncodedWeights::parse(more.to_safetensors(None), None).unwrap().finite(&weights).unwrap_err();
+        assert_eq!(found, WeightsError::Unexpected { name: "e".into() });
+    }
+}
