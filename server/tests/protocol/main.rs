@@ -5,6 +5,7 @@
 mod acme;
 mod authorisation;
 mod backup;
+mod backup_of_all;
 mod class_metrics;
 mod connections;
 mod contributors;
