@@ -43,6 +43,15 @@ pub struct AllContents {
     pub unavailable: Vec<String>,
 }
 
+/// The federations beside the first.
+#[derive(Default)]
+pub struct OtherBackups {
+    /// The backup of each, by id.
+    pub backups: Vec<(String, Backup)>,
+    /// The ids of those that are missing, since their store could not be opened.
+    pub unavailable: Vec<String>,
+}
+
 /// All federations, each at one moment.
 pub struct AllBackups {
     contents: AllContents,
@@ -52,14 +61,10 @@ pub struct AllBackups {
 }
 
 impl AllBackups {
-    /// Puts together the backup of the `first` federation and those of the `others`, by id; `unavailable` are those that are missing.
-    pub fn new(
-        first: Backup,
-        others: Vec<(String, Backup)>,
-        unavailable: Vec<String>,
-        operator_token: Option<String>,
-    ) -> Self {
-        let (federations, others) = others.into_iter().unzip();
+    /// Puts together the backup of the `first` federation and those of the `others`.
+    pub fn new(first: Backup, others: OtherBackups, operator_token: Option<String>) -> Self {
+        let OtherBackups { backups, unavailable } = others;
+        let (federations, others) = backups.into_iter().unzip();
         let Contents { format, emofed, made_at_s, .. } = first.contents().clone();
         let operator_token = operator_token.map(|token| format!("{}\n", token.trim()));
         let has_token = operator_token.is_some();

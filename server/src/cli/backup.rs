@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use emofed::protocol::{Problem, instructor_path, operator_path};
-use emofed_server::backup::{AllBackups, Backup, BackupError, read, read_all};
+use emofed_server::backup::{AllBackups, Backup, BackupError, OtherBackups, read, read_all};
 use emofed_server::clock::{Clock as _, SystemClock};
 use emofed_server::secret::{OPERATOR_TOKEN_FILE, TOKEN_FILE};
 use emofed_server::store::{EmbeddedStore, FederationFolders, StoreError};
@@ -90,14 +90,14 @@ fn of_all(data: &Path) -> Result<AllBackups, Failure> {
     let take = |folder: &Path, token| Ok::<_, Failure>(Backup::take(&EmbeddedStore::open(folder)?, token, now_s)?);
     let first = take(data, read(TOKEN_FILE))?;
     let folders = FederationFolders::open(data).map_err(StoreError::from)?;
-    let (mut others, mut unavailable) = (Vec::new(), Vec::new());
+    let mut others = OtherBackups::default();
     for id in folders.ids().map_err(StoreError::from)? {
         match EmbeddedStore::open(&folders.path(&id)) {
-            Ok(store) => others.push((id, Backup::take(&store, None, now_s)?)),
-            Err(_) => unavailable.push(id),
+            Ok(store) => others.backups.push((id, Backup::take(&store, None, now_s)?)),
+            Err(_) => others.unavailable.push(id),
         }
     }
-    Ok(AllBackups::new(first, others, unavailable, read(OPERATOR_TOKEN_FILE)))
+    Ok(AllBackups::new(first, others, read(OPERATOR_TOKEN_FILE)))
 }
 
 /// Reads a backup that was just written, as a restoration would; gives what is in it.

@@ -36,7 +36,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if !arguments.storage.is_shared()
         && let Some(all) = restore_all(file, &data, arguments.replace)?
     {
-        return Ok(told_of_all(&data, all));
+        told_of_all(&data, all);
+        return Ok(());
     }
     let file = open_again()?;
     let Restored { version, round, before, .. } = match arguments.storage.is_shared() {

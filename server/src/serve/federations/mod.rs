@@ -18,7 +18,7 @@ use super::EventStreams;
 use super::connections::{ConnectionBounds, OpenCounts};
 use super::error::{RequestError, ServeError};
 use super::security::Origins;
-use crate::backup::{Backup, BackupError};
+use crate::backup::{Backup, BackupError, OtherBackups};
 use crate::clock::Clock;
 use crate::round::{AcceptanceCheck, Federation, FederationConfig, seed};
 use crate::secret;
@@ -135,26 +135,26 @@ impl Federations {
         &self.defaults.data
     }
 
-    /// A backup of each of them, by id, and the ids of those that are not available. None is made or ended meanwhile.
+    /// A backup of each of them that is available. None is made or ended meanwhile.
     ///
     /// # Errors
     /// A store fails, or something in it is damaged.
-    pub(super) fn backups(&self) -> Result<(Vec<(String, Backup)>, Vec<String>), BackupError> {
+    pub(super) fn backups(&self) -> Result<OtherBackups, BackupError> {
         let _one_at_a_time = self.lock();
-        let (mut backups, mut unavailable) = (Vec::new(), Vec::new());
+        let mut others = OtherBackups::default();
         for hosted in self.all() {
             let id = hosted.id().to_owned();
             let Some(federation) = hosted.federation() else {
-                unavailable.push(id);
+                others.unavailable.push(id);
                 continue;
             };
             // Its owner's token is known to nobody here: the records have the hash, by which it goes on being right.
             let backup = Backup::take(federation.records().store(), None, federation.now_s());
             let backup =
                 backup.inspect_err(|error| tracing::error!(federation = id, %error, "no backup can be made"))?;
-            backups.push((id, backup));
+            others.backups.push((id, backup));
         }
-        Ok((backups, unavailable))
+        Ok(others)
     }
 
     fn all(&self) -> Vec<Arc<Hosted>> {
