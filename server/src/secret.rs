@@ -11,6 +11,9 @@ use crate::hex::hex;
 /// The file of the data folder with the instructor's token.
 pub const TOKEN_FILE: &str = "instructor-token";
 
+/// The file of the data folder with the operator's token.
+pub const OPERATOR_TOKEN_FILE: &str = "operator-token";
+
 /// Letters and digits that are not mistaken for one another when read out.
 const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 

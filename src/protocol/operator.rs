@@ -7,6 +7,9 @@ pub mod operator_path {
     /// `GET`: [`super::FederationSummary`] of each; `POST` [`super::NewFederation`] → [`super::FederationLinks`].
     pub const FEDERATIONS: &str = "/api/v2/operator/federations";
 
+    /// `GET`: a backup of all federations.
+    pub const BACKUP: &str = "/api/v2/operator/backup";
+
     /// `DELETE`: ends the federation `id`, with all it has stored.
     pub fn federation(id: &str) -> String {
         format!("{FEDERATIONS}/{id}")

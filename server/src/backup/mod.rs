@@ -2,7 +2,10 @@
 //!
 //! The parts, in this order: [`CONTENTS`], which lists the others; [`RECORDS`]; [`TOKEN`], where it is known; the objects of the
 //! store under their names; and [`CONTENTS_HASH`]. Whoever reads one checks them all before anything is put in place.
+//!
+//! Of an aggregator with several federations there is a form in which each of these backups is a part: [`AllBackups`].
 
+mod all;
 mod error;
 mod read;
 mod restore;
@@ -10,6 +13,7 @@ mod write;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::all::{AllBackups, AllContents, AllRestored, OtherBackups, read_all, restore_all};
 pub use self::error::BackupError;
 pub use self::read::{Part, read};
 pub use self::restore::{Restored, restore, restore_shared};

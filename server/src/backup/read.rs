@@ -5,11 +5,12 @@ use std::io::{self, Read};
 use std::rc::Rc;
 
 use emofed::protocol::sha256_hex;
+use serde::de::DeserializeOwned;
 
 use super::{BackupError, CONTENTS, CONTENTS_HASH, Contents, FORMAT, RECORDS, TOKEN};
 
 /// The longest list of contents: some hundred thousand objects.
-const MAX_CONTENTS: u64 = 64 << 20;
+pub(super) const MAX_CONTENTS: u64 = 64 << 20;
 
 /// A part whose hash is the listed one.
 #[derive(Debug, PartialEq)]
@@ -33,17 +34,10 @@ pub enum Part {
 /// # Errors
 /// The file cannot be read, or is no whole backup, or `take` fails.
 pub fn read(backup: impl Read, mut take: impl FnMut(Part) -> Result<(), BackupError>) -> Result<Contents, BackupError> {
-    let watched = Watched { inner: backup, seen: Rc::default() };
-    let seen = watched.seen.clone();
-    let mut archive = tar::Archive::new(watched);
-    let mut parts = Parts { entries: archive.entries().map_err(|_| BackupError::NotABackup)?, seen };
-
-    let first = parts.next(CONTENTS, MAX_CONTENTS);
-    let first = first.map_err(|error| match error {
-        BackupError::Altered { .. } => BackupError::NotABackup,
-        error => error,
-    })?;
-    let contents = contents(&first)?;
+    let (mut archive, seen) = watched(backup);
+    let mut parts = Parts::new(&mut archive, seen)?;
+    let first = parts.first(CONTENTS)?;
+    let contents: Contents = contents(&first, CONTENTS)?;
     for file in &contents.files {
         let bytes = parts.next(&file.name, file.size)?;
         if bytes.len() as u64 != file.size || sha256_hex(&bytes) != file.sha256 {
@@ -58,13 +52,13 @@ pub fn read(backup: impl Read, mut take: impl FnMut(Part) -> Result<(), BackupEr
     Ok(contents)
 }
 
-/// What the first part says.
-fn contents(bytes: &[u8]) -> Result<Contents, BackupError> {
+/// What the first part, `name`, says.
+pub(super) fn contents<T: DeserializeOwned>(bytes: &[u8], name: &str) -> Result<T, BackupError> {
     #[derive(serde::Deserialize)]
     struct Form {
         format: u32,
     }
-    let altered = |_| BackupError::Altered { name: CONTENTS.to_owned() };
+    let altered = |_| BackupError::Altered { name: name.to_owned() };
     // Asked first: of a later form nothing else is known.
     let Form { format } = serde_json::from_slice(bytes).map_err(altered)?;
     if format > FORMAT {
@@ -92,24 +86,48 @@ fn part(name: &str, bytes: Vec<u8>) -> Result<Part, BackupError> {
     }
 }
 
+/// A tar file whose reading is watched, and what is seen.
+pub(super) fn watched<R: Read>(inner: R) -> (tar::Archive<Watched<R>>, Rc<RefCell<Seen>>) {
+    let watched = Watched { inner, seen: Rc::default() };
+    let seen = watched.seen.clone();
+    (tar::Archive::new(watched), seen)
+}
+
 /// The entries of the tar file, in the order in which they have to come.
-struct Parts<'a, R: Read> {
+pub(super) struct Parts<'a, R: Read> {
     entries: tar::Entries<'a, Watched<R>>,
     seen: Rc<RefCell<Seen>>,
 }
 
-impl<R: Read> Parts<'_, R> {
-    /// The bytes of the next entry, which has to be the file `name` of at most `limit` bytes.
-    fn next(&mut self, name: &str, limit: u64) -> Result<Vec<u8>, BackupError> {
-        let altered = || BackupError::Altered { name: name.to_owned() };
-        let mut entry = match self.entries.next() {
+impl<'a, R: Read> Parts<'a, R> {
+    pub(super) fn new(archive: &'a mut tar::Archive<Watched<R>>, seen: Rc<RefCell<Seen>>) -> Result<Self, BackupError> {
+        Ok(Self { entries: archive.entries().map_err(|_| BackupError::NotABackup)?, seen })
+    }
+
+    /// The bytes of the first entry; where that is not `name`, this is no backup.
+    pub(super) fn first(&mut self, name: &str) -> Result<Vec<u8>, BackupError> {
+        self.next(name, MAX_CONTENTS).map_err(|error| match error {
+            BackupError::Altered { .. } => BackupError::NotABackup,
+            error => error,
+        })
+    }
+
+    /// The next entry, which has to be the file `name` of at most `limit` bytes.
+    pub(super) fn entry(&mut self, name: &str, limit: u64) -> Result<tar::Entry<'a, Watched<R>>, BackupError> {
+        let entry = match self.entries.next() {
             None => return Err(BackupError::Truncated { missing: name.to_owned() }),
             Some(entry) => entry.map_err(|_| self.failure(name))?,
         };
         let is_expected = entry.path_bytes() == name.as_bytes() && entry.header().entry_type().is_file();
         if !is_expected || entry.size() > limit {
-            return Err(altered());
+            return Err(BackupError::Altered { name: name.to_owned() });
         }
+        Ok(entry)
+    }
+
+    /// The bytes of the next entry, which has to be the file `name` of at most `limit` bytes.
+    pub(super) fn next(&mut self, name: &str, limit: u64) -> Result<Vec<u8>, BackupError> {
+        let mut entry = self.entry(name, limit)?;
         let mut bytes = Vec::new();
         let read = entry.read_to_end(&mut bytes);
         if read.is_err() || bytes.len() as u64 != entry.size() {
@@ -130,12 +148,13 @@ impl<R: Read> Parts<'_, R> {
 
 /// What was seen of a file, so that one which cannot be read, one which ends too early and one which is altered are told apart.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     ended: bool,
     failed: Option<io::Error>,
 }
 
-struct Watched<R> {
+/// A reader that says what it has seen.
+pub(super) struct Watched<R> {
     inner: R,
     seen: Rc<RefCell<Seen>>,
 }

@@ -5,12 +5,14 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tempfile::TempDir;
+
 use super::{BackupError, Contents, Part, TOKEN, read};
 use crate::secret::write_private;
 use crate::store::{EmbeddedStore, Records, Store, StoreError, Write, is_unfinished, unfinished_folder};
 
 /// What emofed keeps in a data folder and a backup has, in the order in which it is put in place: the records last.
-const OWN: [&str; 4] = [TOKEN, "blobs", "updates", EmbeddedStore::DATABASE];
+pub(super) const OWN: [&str; 4] = [TOKEN, "blobs", "updates", EmbeddedStore::DATABASE];
 
 /// What was restored.
 #[derive(Debug)]
@@ -30,6 +32,14 @@ pub struct Restored {
 /// # Errors
 /// The backup is no whole one, the folder is in use or not empty, or the disk fails: nothing that was there before is lost.
 pub fn restore(backup: impl Read, folder: &Path, replace: bool) -> Result<Restored, BackupError> {
+    let staging = stage(folder, replace)?;
+    let mut restored = fill_folder(backup, staging.path())?;
+    restored.before = put_in_place(staging.path(), folder, &OWN, replace, restored.contents.made_at_s)?;
+    Ok(restored)
+}
+
+/// A folder in `folder`, which is made, to restore into; a backup may be restored there.
+pub(super) fn stage(folder: &Path, replace: bool) -> Result<TempDir, BackupError> {
     let failed = |error| BackupError::Folder { folder: folder.to_owned(), error };
     let mut private = fs::DirBuilder::new();
     private.recursive(true);
@@ -37,21 +47,32 @@ pub fn restore(backup: impl Read, folder: &Path, replace: bool) -> Result<Restor
     std::os::unix::fs::DirBuilderExt::mode(&mut private, 0o700);
     private.create(folder).map_err(failed)?;
     check_folder(folder, replace)?;
+    unfinished_folder(folder).map_err(failed)
+}
 
-    let staging = unfinished_folder(folder).map_err(failed)?;
-    let store = Arc::new(EmbeddedStore::open(staging.path())?);
-    let mut restored = fill(backup, store, |token| {
-        let file = staging.path().join(TOKEN);
+/// Restores the backup of one federation into `folder`, which has nothing of one.
+pub(super) fn fill_folder(backup: impl Read, folder: &Path) -> Result<Restored, BackupError> {
+    fill(backup, Arc::new(EmbeddedStore::open(folder)?), |token| {
+        let file = folder.join(TOKEN);
         write_private(&file, &token).map_err(|error| BackupError::Folder { folder: file, error })
-    })?;
-    if replace {
-        restored.before = move_aside(folder, restored.contents.made_at_s).map_err(failed)?;
-    }
-    for name in OWN {
-        move_if_there(&staging.path().join(name), &folder.join(name)).map_err(failed)?;
+    })
+}
+
+/// Moves what is named in `own` from `staging` into `folder`. Gives where it went what was there before, if it is to be replaced.
+pub(super) fn put_in_place(
+    staging: &Path,
+    folder: &Path,
+    own: &[&str],
+    replace: bool,
+    made_at_s: u64,
+) -> Result<Option<PathBuf>, BackupError> {
+    let failed = |error| BackupError::Folder { folder: folder.to_owned(), error };
+    let before = if replace { move_aside(folder, own, made_at_s).map_err(failed)? } else { None };
+    for name in own {
+        move_if_there(&staging.join(name), &folder.join(name)).map_err(failed)?;
     }
     fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-    Ok(restored)
+    Ok(before)
 }
 
 /// Restores `backup` into a store that several replicas share, which has to be empty. Gives the instructor's token beside what was
@@ -123,8 +144,8 @@ fn fill(
 }
 
 /// Moves the data in `folder` into a new folder in it; gives that, if there was any.
-fn move_aside(folder: &Path, made_at_s: u64) -> std::io::Result<Option<PathBuf>> {
-    if !OWN.iter().any(|name| folder.join(name).exists()) {
+fn move_aside(folder: &Path, own: &[&str], made_at_s: u64) -> std::io::Result<Option<PathBuf>> {
+    if !own.iter().any(|name| folder.join(name).exists()) {
         return Ok(None);
     }
     for number in 0.. {
@@ -134,7 +155,7 @@ fn move_aside(folder: &Path, made_at_s: u64) -> std::io::Result<Option<PathBuf>>
             made => made?,
         }
         // The records first: without them there is no federation, whatever happens next.
-        for name in OWN.iter().rev() {
+        for name in own.iter().rev() {
             move_if_there(&folder.join(name), &aside.join(name))?;
         }
         return Ok(Some(aside));

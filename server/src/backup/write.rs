@@ -11,6 +11,10 @@ use crate::store::{Snapshot, Store, StoreError};
 
 /// Bytes of an object in memory at once.
 const PIECE: usize = 256 * 1024;
+/// The unit of tar files: each part has a header of one, and is filled up to whole ones.
+const BLOCK: u64 = 512;
+/// The length of [`CONTENTS_HASH`], with its line's end.
+const HASH_BYTES: u64 = 65;
 
 /// A federation at one moment. Whatever happens to it after that is not in here.
 pub struct Backup {
@@ -49,13 +53,26 @@ impl Backup {
         &self.contents
     }
 
+    /// How long [`Self::write`]'s tar file is, in bytes.
+    pub fn size(&self) -> u64 {
+        let contents = self.contents_json().len() as u64;
+        let parts = self.contents.files.iter().map(|file| file.size);
+        let parts: u64 = parts.chain([contents, HASH_BYTES]).map(|size| BLOCK + size.next_multiple_of(BLOCK)).sum();
+        // Two empty blocks end it.
+        parts + 2 * BLOCK
+    }
+
+    fn contents_json(&self) -> Vec<u8> {
+        serde_json::to_vec_pretty(&self.contents).expect("contents are plain data")
+    }
+
     /// Writes it as a tar file.
     ///
     /// # Errors
     /// `out` cannot be written, or the store fails.
     pub fn write(&self, out: impl Write) -> Result<(), BackupError> {
         let mut archive = tar::Builder::new(out);
-        let contents = serde_json::to_vec_pretty(&self.contents).expect("contents are plain data");
+        let contents = self.contents_json();
         append(&mut archive, CONTENTS, contents.len() as u64, contents.as_slice(), self.contents.made_at_s)?;
         for ListedFile { name, size, .. } in &self.contents.files {
             let object: Box<dyn Read> = match (name.as_str(), &self.token) {
@@ -72,18 +89,23 @@ impl Backup {
 }
 
 /// Adds a file of `size` bytes for its owner alone.
-fn append(
+pub(super) fn append(
     archive: &mut tar::Builder<impl Write>,
     name: &str,
     size: u64,
     bytes: impl Read,
     at_s: u64,
 ) -> Result<(), BackupError> {
+    archive.append_data(&mut header(size, at_s), name, bytes).map_err(BackupError::Write)
+}
+
+/// The header of a file of `size` bytes for its owner alone.
+pub(super) fn header(size: u64, at_s: u64) -> tar::Header {
     let mut header = tar::Header::new_ustar();
     header.set_size(size);
     header.set_mode(0o600);
     header.set_mtime(at_s);
-    archive.append_data(&mut header, name, bytes).map_err(BackupError::Write)
+    header
 }
 
 /// Records as lines. Their bytes stay what they are: no number is read and written again.

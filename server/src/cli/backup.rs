@@ -5,11 +5,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use emofed::protocol::{Problem, instructor_path};
-use emofed_server::backup::{Backup, BackupError, Contents, read};
+use emofed::protocol::{Problem, instructor_path, operator_path};
+use emofed_server::backup::{AllBackups, Backup, BackupError, OtherBackups, read, read_all};
 use emofed_server::clock::{Clock as _, SystemClock};
-use emofed_server::secret::TOKEN_FILE;
-use emofed_server::store::{EmbeddedStore, StoreError};
+use emofed_server::secret::{OPERATOR_TOKEN_FILE, TOKEN_FILE};
+use emofed_server::store::{EmbeddedStore, FederationFolders, StoreError};
 use reqwest::Client;
 use tempfile::NamedTempFile;
 
@@ -26,6 +26,8 @@ const TIMEOUT: Duration = Duration::from_secs(120);
   emofed backup /backups                              # writes /backups/emofed-20260131T120000Z.tar
   emofed restore /backups/emofed-20260131T120000Z.tar --data DIR
 
+  emofed backup --all /backups                        # all federations, with the operator's token
+
 An aggregator that runs over the data folder is asked for the backup, and goes on meanwhile. The configuration and a
 self-signed certificate are not in it. A backup has the instructor's token, the join code and single updates in it: keep it
 as you keep the data folder.")]
@@ -33,6 +35,9 @@ pub struct Arguments {
     /// The file to write, or a folder for a file named by the time
     #[arg(value_name = "FILE|DIR")]
     target: PathBuf,
+    /// Of all federations that an operator made, too, in one file; an aggregator that runs is asked with the operator's token
+    #[arg(long, conflicts_with = "store")]
+    all: bool,
     /// Where the running aggregator answers [default: as in the file `links` of the data folder]
     #[arg(long, value_name = "ORIGIN")]
     from: Option<String>,
@@ -58,35 +63,69 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         opened => opened.map(|_| false),
     };
     if arguments.from.is_some() || !arguments.storage.is_shared() && is_served()? {
-        let server = Server::of(&data, arguments.from.as_deref())?;
+        let server = Server::of(&data, arguments.from.as_deref(), arguments.all)?;
         runtime()?.block_on(server.download(&mut file, &target))?;
+    } else if arguments.all {
+        of_all(&data)?.write(file.as_file_mut())?;
     } else {
         let token = std::fs::read_to_string(data.join(TOKEN_FILE)).ok();
         Backup::take(arguments.storage.open()?.as_ref(), token, SystemClock.now_s())?.write(file.as_file_mut())?;
     }
     file.as_file().sync_all().map_err(|error| unwritable(&target, &error))?;
-    let contents = check(file.path())?;
+    let told = check(file.path(), arguments.all)?;
     file.persist(&target).map_err(|error| unwritable(&target, &error.error))?;
-    let bytes: u64 = contents.files.iter().map(|file| file.size).sum();
-    print(format!("{} has the federation's {} files, {} kB.", target.display(), contents.files.len(), bytes / 1_000));
+    print(format!("{} has {told}.", target.display()));
+    if !arguments.all && FederationFolders::are_in(&data) {
+        eprintln!(
+            "It has the federation that the aggregator began with alone; with --all, those that an operator made, too."
+        );
+    }
     Ok(())
 }
 
-/// Reads a backup that was just written, as a restoration would.
-fn check(file: &Path) -> Result<Contents, BackupError> {
-    read(File::open(file).map_err(BackupError::Read)?, |_| Ok(()))
+/// All federations of the data folder `data`, which no aggregator uses.
+fn of_all(data: &Path) -> Result<AllBackups, Failure> {
+    let now_s = SystemClock.now_s();
+    let read = |name: &str| std::fs::read_to_string(data.join(name)).ok();
+    let take = |folder: &Path, token| Ok::<_, Failure>(Backup::take(&EmbeddedStore::open(folder)?, token, now_s)?);
+    let first = take(data, read(TOKEN_FILE))?;
+    let folders = FederationFolders::open(data).map_err(StoreError::from)?;
+    let mut others = OtherBackups::default();
+    for id in folders.ids().map_err(StoreError::from)? {
+        match EmbeddedStore::open(&folders.path(&id)) {
+            Ok(store) => others.backups.push((id, Backup::take(&store, None, now_s)?)),
+            Err(_) => others.unavailable.push(id),
+        }
+    }
+    Ok(AllBackups::new(first, others, read(OPERATOR_TOKEN_FILE)))
+}
+
+/// Reads a backup that was just written, as a restoration would; gives what is in it.
+fn check(file: &Path, is_of_all: bool) -> Result<String, BackupError> {
+    let open = || File::open(file).map_err(BackupError::Read);
+    if !is_of_all {
+        let contents = read(open()?, |_| Ok(()))?;
+        let bytes: u64 = contents.files.iter().map(|file| file.size).sum();
+        return Ok(format!("the federation's {} files, {} kB", contents.files.len(), bytes / 1_000));
+    }
+    let (contents, files, bytes) = read_all(open()?)?.ok_or(BackupError::NotABackup)?;
+    if !contents.unavailable.is_empty() {
+        eprintln!("Not in the backup, since they cannot be opened: {}.", contents.unavailable.join(", "));
+    }
+    Ok(format!("the {files} files of {} federations, {} kB", contents.federations.len() + 1, bytes / 1_000))
 }
 
 /// The aggregator that has the data folder.
 struct Server {
     origin: String,
+    path: &'static str,
     token: String,
     client: Client,
 }
 
 impl Server {
     /// The aggregator at `origin`, or else where the data folder says that it is.
-    fn of(data: &Path, origin: Option<&str>) -> Result<Self, Failure> {
+    fn of(data: &Path, origin: Option<&str>, is_of_all: bool) -> Result<Self, Failure> {
         let way_out = "start `emofed serve` again, or stop it and run this command then";
         let unknown = |file: &Path, error: String| Failure::new(format!("{}: {error}", file.display()), way_out);
         let read = |file: &Path| std::fs::read_to_string(file).map_err(|error| unknown(file, error.to_string()));
@@ -96,9 +135,13 @@ impl Server {
             None => Links::origin_in(&read(&links)?)
                 .ok_or_else(|| unknown(&links, "there is no link of the instructor in it".to_owned()))?,
         };
-        let token = read(&data.join(TOKEN_FILE))?.trim().to_owned();
+        let (path, token) = match is_of_all {
+            true => (operator_path::BACKUP, OPERATOR_TOKEN_FILE),
+            false => (instructor_path::BACKUP, TOKEN_FILE),
+        };
+        let token = read(&data.join(token))?.trim().to_owned();
         let client = client_of(data, TIMEOUT).map_err(|error| unknown(data, error.to_string()))?;
-        Ok(Self { origin, token, client })
+        Ok(Self { origin, path, token, client })
     }
 
     /// Writes the backup that the aggregator makes into `file`, which becomes `target`.
@@ -107,7 +150,7 @@ impl Server {
             let message = format!("the aggregator at {} does not answer: {error}", self.origin);
             Failure::new(message, "name its address with --from ORIGIN; or stop it and run this command then")
         };
-        let url = format!("{}{}", self.origin, instructor_path::BACKUP);
+        let url = format!("{}{}", self.origin, self.path);
         let mut answer = self.client.get(url).bearer_auth(&self.token).send().await.map_err(lost)?;
         if !answer.status().is_success() {
             let status = answer.status();

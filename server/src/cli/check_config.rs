@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use emofed_server::config::Config;
+use emofed_server::config::{CertificateSource, Config};
 use emofed_server::tls::with_colons;
 
-use super::configured::{ConfiguredArguments, configured_certificate};
+use super::configured::{ConfiguredArguments, ConfiguredCertificate, configured_certificate};
 use super::storage::{SharedStorage, operator_refused};
 use super::{Failure, print};
 
@@ -23,14 +23,28 @@ pub struct Arguments {
 /// Prints the whole configuration as it would be in effect. Fails where `emofed serve` would not start with it.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut config = arguments.configured.read(Some(&arguments.file))?;
-    let certificate = configured_certificate(&config)?;
-    let tls = match (&certificate, config.self_signed, config.trusted_proxy) {
-        (Some(tls), ..) => format!("with the configured certificate, SHA-256 {}", with_colons(&tls.fingerprint())),
-        (None, true, _) => "with a self-signed certificate, kept in the data folder".to_owned(),
-        (None, false, true) => "left to the proxy".to_owned(),
-        (None, false, false) => "none; loopback only".to_owned(),
+    let tls = match (configured_certificate(&config)?, config.trusted_proxy) {
+        (ConfiguredCertificate::Files(tls), _) => {
+            let sha256 = tls.fingerprint().as_deref().map(with_colons).unwrap_or_default();
+            format!("with the configured certificate, SHA-256 {sha256}")
+        }
+        (ConfiguredCertificate::SelfSigned, _) => "with a self-signed certificate, kept in the data folder".to_owned(),
+        (ConfiguredCertificate::Acme(acme), _) => {
+            format!(
+                "with a certificate for {} of the authority {}, kept in the data folder",
+                acme.domains.join(", "),
+                acme.directory
+            )
+        }
+        (ConfiguredCertificate::None, true) => "left to the proxy".to_owned(),
+        (ConfiguredCertificate::None, false) => "none; loopback only".to_owned(),
     };
-    let origin = config.public_origin.as_deref().unwrap_or("by the address it listens on");
+    let is_acme = config.certificate == CertificateSource::Acme;
+    let origin = config.public_origin.as_deref().unwrap_or(if is_acme {
+        "by the domains"
+    } else {
+        "by the address it listens on"
+    });
     print(format!("# Listens on {}. Origin: {origin}. TLS: {tls}.", arguments.configured.listen));
     if let Some(settings) = arguments.shared.settings() {
         let objects = settings.check()?;

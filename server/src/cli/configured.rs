@@ -4,8 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use clap::ValueEnum;
-use emofed_server::config::{Config, ConfigError};
+use emofed_server::config::{CertificateSource, Config, ConfigError};
 use emofed_server::serve::authority;
+use emofed_server::tls::acme::AcmeSettings;
 use emofed_server::tls::{Tls, TlsError};
 
 use super::Failure;
@@ -27,8 +28,8 @@ pub struct ConfiguredArguments {
     /// (classes) while the aggregator runs, see `emofed federations`
     #[arg(long, env = "EMOFED_OPERATOR")]
     pub operator: bool,
-    /// Speak HTTPS with a certificate made here, once, and kept in the data folder: for a classroom's network. Browsers ask
-    /// before they go on; compare the SHA-256 that is printed with the links. A certificate of an authority is configured in [tls]
+    /// Speak HTTPS with a certificate that is configured nowhere: made here, or taken from an authority. One in files is configured
+    /// in [tls]
     #[arg(long, env = "EMOFED_TLS", value_name = "HOW")]
     pub tls: Option<TlsArgument>,
     /// A name or address that the self-signed certificate is valid for beside those it listens on; the first is in the links
@@ -39,8 +40,12 @@ pub struct ConfiguredArguments {
 /// Where a certificate comes from, other than from the configuration.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TlsArgument {
-    /// It is made, and signed by itself
+    /// It is made here, once, and kept in the data folder: for a classroom's network. Browsers ask before they go on; compare the
+    /// SHA-256 that is printed with the links
     SelfSigned,
+    /// From the authority that [acme] of the configuration names (Let's Encrypt unless another), by ACME, and renewed while serving.
+    /// The authority has to reach the port that is listened on as port 443 of the domains
+    Acme,
 }
 
 impl ConfiguredArguments {
@@ -55,11 +60,21 @@ impl ConfiguredArguments {
         }
         config.few_contributors = self.allow_few_contributors;
         config.operator.enabled |= self.operator;
-        config.self_signed = self.tls == Some(TlsArgument::SelfSigned);
+        config.certificate = match self.tls {
+            None => CertificateSource::Files,
+            Some(TlsArgument::SelfSigned) => CertificateSource::SelfSigned,
+            Some(TlsArgument::Acme) => CertificateSource::Acme,
+        };
         config.check(self.listen)?;
         if let Some(folder) = config.stage.folder.as_deref().filter(|folder| !folder.is_dir()) {
             let message = format!("stage.folder of the configuration: there is no folder {}", folder.display());
             return Err(Failure::new(message, "make it, and put the lecture's files there, or leave stage.folder out"));
+        }
+        if self.tls == Some(TlsArgument::Acme) && !self.tls_name.is_empty() {
+            return Err(Failure::new(
+                "--tls-name is for --tls self-signed",
+                "name the domains in [acme] of the configuration",
+            ));
         }
         if let Some(name) = self.tls_name.iter().find(|name| !is_name(name)) {
             let message = format!("--tls-name {name}: this is no host name and no address");
@@ -69,10 +84,32 @@ impl ConfiguredArguments {
     }
 }
 
-/// The certificate that the configuration names, if it is what is used.
-pub fn configured_certificate(config: &Config) -> Result<Option<Tls>, Failure> {
-    let files = config.tls.clone().filter(|_| !config.self_signed);
-    Ok(files.map(|files| Tls::load(files.into())).transpose()?)
+/// What the aggregator shows a certificate by, as far as it can be had before anything is listened on or asked.
+pub enum ConfiguredCertificate {
+    /// There is no TLS, or a proxy's alone.
+    None,
+    /// That of the files of `[tls]`.
+    Files(Tls),
+    /// One that is made at the start.
+    SelfSigned,
+    /// One of an authority.
+    Acme(AcmeSettings),
+}
+
+/// The certificate that is configured; its files are read.
+pub fn configured_certificate(config: &Config) -> Result<ConfiguredCertificate, Failure> {
+    Ok(match (config.certificate, &config.tls, &config.acme) {
+        (CertificateSource::SelfSigned, ..) => ConfiguredCertificate::SelfSigned,
+        (CertificateSource::Acme, _, Some(acme)) => {
+            let settings = AcmeSettings::from(acme.clone());
+            // So that a root certificate that is none is told before the authority is asked.
+            settings.client()?;
+            ConfiguredCertificate::Acme(settings)
+        }
+        (CertificateSource::Files, Some(files), _) => ConfiguredCertificate::Files(Tls::load(files.clone().into())?),
+        // A check has refused ACME without its section.
+        (CertificateSource::Files, None, _) | (CertificateSource::Acme, _, None) => ConfiguredCertificate::None,
+    })
 }
 
 fn is_name(name: &str) -> bool {
@@ -90,13 +127,15 @@ impl From<TlsError> for Failure {
     fn from(error: TlsError) -> Self {
         let way_out = match error {
             TlsError::File { .. } => {
-                "check the path in [tls] of the configuration, and that this user can read the file"
+                "check the path in [tls] or [acme] of the configuration, and that this user can read the file; those of the folder `tls` of \
+                 the data folder, write, too"
             }
             TlsError::Unusable { .. } | TlsError::Mismatch { .. } => {
                 "name the certificate chain and the private key that belongs to it, both in PEM; of the self-signed ones in the \
                  folder `tls` of the data folder, delete both: the next start makes new ones, with another fingerprint"
             }
             TlsError::Addresses(_) => "name one address with --listen instead of all",
+            TlsError::Interrupted(_) => "start again",
             TlsError::Making(_) | TlsError::Setup(_) => {
                 "see the message; the names of --tls-name are what may be at fault"
             }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use emofed::protocol::{JoinCode, sha256_hex};
 use emofed_server::clock::{Clock as _, SystemClock};
-use emofed_server::secret::{self, write_private};
+use emofed_server::secret::{self, OPERATOR_TOKEN_FILE, write_private};
 use emofed_server::store::{FederationRecord, Records};
 
 use super::Failure;
@@ -75,7 +75,7 @@ fn unusable_token(file: &Path, known: std::io::Result<String>) -> Failure {
 pub fn operator_token(data: &Path) -> Result<String, Failure> {
     /// Fewest characters of a token that was put there by hand.
     const LEAST: usize = 32;
-    let file = data.join("operator-token");
+    let file = data.join(OPERATOR_TOKEN_FILE);
     match std::fs::read_to_string(&file).map(|token| token.trim().to_owned()) {
         Ok(token) if token.len() >= LEAST => return Ok(token),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}

@@ -1,9 +1,9 @@
 //! `emofed restore`.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use emofed_server::backup::{Restored, restore, restore_shared};
+use emofed_server::backup::{AllRestored, BackupError, Restored, restore, restore_all, restore_shared};
 use emofed_server::secret::{TOKEN_FILE, write_private};
 
 use super::credentials::unwritable;
@@ -32,6 +32,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let file = File::open(&arguments.backup).map_err(|error| {
         Failure::new(format!("{}: {error}", arguments.backup.display()), "name a file that `emofed backup` wrote")
     })?;
+    let open_again = || File::open(&arguments.backup).map_err(BackupError::Read);
+    if !arguments.storage.is_shared()
+        && let Some(all) = restore_all(file, &data, arguments.replace)?
+    {
+        told_of_all(&data, all);
+        return Ok(());
+    }
+    let file = open_again()?;
     let Restored { version, round, before, .. } = match arguments.storage.is_shared() {
         false => restore(file, &data, arguments.replace)?,
         true => {
@@ -43,15 +51,38 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             restored
         }
     };
+    print(format!("{} is restored: {}. `emofed serve` goes on from here.", data.display(), state(version, round)));
+    told_of_before(before);
+    Ok(())
+}
+
+/// What a federation goes on with.
+fn state(version: Option<u64>, round: Option<(u64, usize)>) -> String {
     let version =
         version.map_or_else(|| "no model yet".to_owned(), |version| format!("version {version} is the newest model"));
     let round = round.map_or_else(
         || "no round is open".to_owned(),
         |(round, updates)| format!("round {round} goes on with {updates} updates"),
     );
-    print(format!("{} is restored: {version}; {round}. `emofed serve` goes on from here.", data.display()));
+    format!("{version}; {round}")
+}
+
+fn told_of_before(before: Option<PathBuf>) {
     if let Some(before) = before {
         print(format!("What was there before is in {}; delete it when you do not need it.", before.display()));
     }
-    Ok(())
+}
+
+fn told_of_all(data: &Path, AllRestored { contents, first, before }: AllRestored) {
+    let others = contents.federations.len();
+    print(format!(
+        "{} is restored with the federation that it began with ({}) and {others} that an operator made. `emofed serve` goes on \
+         from here.",
+        data.display(),
+        state(first.version, first.round)
+    ));
+    if !contents.unavailable.is_empty() {
+        eprintln!("Not in the backup, since they could not be opened then: {}.", contents.unavailable.join(", "));
+    }
+    told_of_before(before);
 }

@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use emofed::protocol::{JoinCode, RoundSettingsChange};
 use emofed_server::clock::{Clock as _, SystemClock};
-use emofed_server::config::Config;
+use emofed_server::config::{CertificateSource, Config};
 use emofed_server::embedded;
 use emofed_server::round::Federation;
 use emofed_server::serve::{Admission, App, ConnectionBounds, EventStreams, JoinLimiter, Page, serve};
 use emofed_server::store::{FederationFolders, Records, Store};
-use emofed_server::tls::{Tls, with_colons};
+use emofed_server::tls::with_colons;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-use super::configured::{ConfiguredArguments, configured_certificate};
+use super::configured::{ConfiguredArguments, ConfiguredCertificate, configured_certificate};
 use super::credentials::{Links, open_federation, unwritable};
 use super::first_model::{first_model, model_values};
 use super::hosting::{Checks, host};
@@ -74,7 +74,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     runtime()?.block_on(start(arguments, config, certificate))
 }
 
-async fn start(arguments: Arguments, config: Config, certificate: Option<Tls>) -> Result<(), Failure> {
+async fn start(arguments: Arguments, config: Config, certificate: ConfiguredCertificate) -> Result<(), Failure> {
     let configured = &arguments.configured;
     let data = arguments.storage.folder()?;
     let store = arguments.storage.open()?;
@@ -89,13 +89,7 @@ async fn start(arguments: Arguments, config: Config, certificate: Option<Tls>) -
         Failure::new(message, "stop what uses it, or choose another with --listen ADDRESS:PORT")
     })?;
     let address = listener.local_addr().unwrap_or(configured.listen);
-    let secured = match certificate {
-        Some(tls) => Some(ServerCertificate { tls, names: Vec::new() }),
-        None if config.self_signed => {
-            Some(ServerCertificate::by_itself(&data, address, &configured.tls_name, &config)?)
-        }
-        None => None,
-    };
+    let secured = ServerCertificate::new(certificate, &data, address, &configured.tls_name, &config)?;
     import_embedded(&records)?;
     first_model(&records).await?;
     let checks = Checks::new(&records, arguments.held_out.as_deref(), arguments.held_out_tolerance)?;
@@ -131,7 +125,8 @@ async fn start(arguments: Arguments, config: Config, certificate: Option<Tls>) -
     let scheme = if origins.is_tls { "https" } else { "http" };
     let origin = origins.public.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
     // The fingerprint of a certificate that an authority has signed is nothing to compare, and changes when it is renewed.
-    let to_compare = secured.as_ref().filter(|_| config.self_signed).map(|secured| secured.tls.fingerprint());
+    let is_self_signed = config.certificate == CertificateSource::SelfSigned;
+    let to_compare = secured.as_ref().filter(|_| is_self_signed).and_then(|secured| secured.tls.fingerprint());
     let links =
         Links::new(&data, origin.clone(), instructor_token).with_certificate(to_compare.as_deref().map(with_colons));
     let join_code = admission.join_code()?;

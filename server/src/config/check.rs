@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use emofed::learning::StrategyError;
 use emofed::protocol::MINIMUM_CONTRIBUTORS;
 
-use super::{Config, DeploymentConfig};
+use super::{AcmeConfig, CertificateSource, Config, DeploymentConfig};
 use crate::round::{Refusal, Stage};
 use crate::serve::{authority, is_loopback};
 
@@ -68,14 +68,14 @@ pub enum ConfigError {
     NoPublicOrigin,
     /// Beyond loopback without a deployment statement.
     #[error(
-        "{0} is not loopback, or a proxy is configured. Inferring emotions of other people needs a written statement: add a [deployment] section \
-         with purpose, jurisdiction, legal_basis and contact to the configuration (see docs/PRIVACY.md), or listen on 127.0.0.1 without trusted_proxy"
+        "{0} is not loopback, or a proxy or ACME is configured. Inferring emotions of other people needs a written statement: add a [deployment] section \
+         with purpose, jurisdiction, legal_basis and contact to the configuration (see docs/PRIVACY.md), or listen on 127.0.0.1 without trusted_proxy and --tls acme"
     )]
     NoDeployment(IpAddr),
     /// Beyond loopback without TLS, our own or a proxy's.
     #[error(
         "{0} is not loopback, or public_origin is set, and there is no TLS: browsers give no page a camera without it. Add a [tls] section with \
-         certificate and key, or start with --tls self-signed; or put a reverse proxy that ends TLS in front and set \
+         certificate and key, or start with --tls self-signed or --tls acme; or put a reverse proxy that ends TLS in front and set \
          trusted_proxy = true in the configuration; or listen on 127.0.0.1"
     )]
     NoTls(IpAddr),
@@ -186,7 +186,12 @@ impl Config {
         let stage = Stage::from(self.stage.clone());
         stage.check(&stage.lecture)?;
         self.check_strategy(fewest)?;
-        if !address.ip().is_loopback() || self.trusted_proxy || self.public_origin.is_some() {
+        let is_acme = self.certificate == CertificateSource::Acme;
+        if is_acme {
+            self.check_acme()?;
+        }
+        // An authority vouches for names that others use.
+        if !address.ip().is_loopback() || self.trusted_proxy || self.public_origin.is_some() || is_acme {
             if self.few_contributors {
                 return Err(ConfigError::FewBeyondLoopback);
             }
@@ -196,12 +201,49 @@ impl Config {
             if !self.trusted_proxy && !self.has_tls() {
                 return Err(ConfigError::NoTls(address.ip()));
             }
-            let is_derived = self.self_signed && !self.trusted_proxy;
+            let is_derived = self.certificate != CertificateSource::Files && !self.trusted_proxy;
             if self.public_origin.is_none() && !is_derived {
                 return Err(ConfigError::NoPublicOrigin);
             }
         }
         Ok(())
+    }
+
+    /// Checks what is needed for certificates of an authority.
+    fn check_acme(&self) -> Result<(), ConfigError> {
+        let Some(AcmeConfig { domains, contact, terms_of_service_agreed, directory, .. }) = &self.acme else {
+            return Err(ConfigError::Value(
+                "--tls acme needs a section [acme] with domains and terms_of_service_agreed",
+            ));
+        };
+        let is_address = |text: &String| text.contains('@') && !text.contains([':', ' ', ',', '?']) && text.is_ascii();
+        let is_of_a_domain = |origin: &str| {
+            let host = authority(origin).map(|authority| authority.split(':').next().unwrap_or_default());
+            host.is_some_and(|host| domains.iter().any(|domain| domain == host))
+        };
+        let rules = [
+            (
+                *terms_of_service_agreed,
+                "acme.terms_of_service_agreed: read the authority's terms of service (Let's Encrypt's are at https://letsencrypt.org/repository), \
+                 and set it to true if you agree",
+            ),
+            (
+                (1..=100).contains(&domains.len()) && domains.iter().all(|domain| is_domain(domain)),
+                "acme.domains must be DNS names such as class.example.org, one to a hundred: no address, no wildcard, no port, lower case",
+            ),
+            (contact.iter().all(is_address), "acme.contact must be addresses of mail, without mailto:"),
+            (directory.starts_with("https://"), "acme.directory must begin with https://"),
+            (
+                !self.trusted_proxy,
+                "--tls acme and trusted_proxy contradict each other: a proxy that ends TLS gets the authority's challenges, so let it have \
+                 the certificate",
+            ),
+            (
+                self.public_origin.as_deref().is_none_or(is_of_a_domain),
+                "the host of public_origin must be one of acme.domains",
+            ),
+        ];
+        rules.into_iter().find(|(kept, _)| !kept).map_or(Ok(()), |(_, rule)| Err(ConfigError::Value(rule)))
     }
 
     /// Checks the strategy by itself, and against the rounds, in which `fewest` updates may become a model.
@@ -223,4 +265,10 @@ impl Config {
 /// Whether browsers take what is served there for secure.
 fn is_secure_origin(origin: &str) -> bool {
     authority(origin).is_some_and(|host| origin.starts_with("https://") || is_loopback(host))
+}
+
+/// Whether an authority could vouch for it.
+fn is_domain(text: &str) -> bool {
+    let is_host = authority(&format!("https://{text}")).is_some() && !text.contains([':', '[', ']']);
+    is_host && text.parse::<IpAddr>().is_err()
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use self::check::ConfigError;
 pub use self::learning::LearningConfig;
 pub use self::sections::{
-    CaptureConfig, DeploymentConfig, LimitsConfig, OperatorConfig, RoundsConfig, StageConfig, TlsConfig,
+    AcmeConfig, CaptureConfig, DeploymentConfig, LimitsConfig, OperatorConfig, RoundsConfig, StageConfig, TlsConfig,
 };
 use crate::round::{FederationBounds, FederationConfig};
 
@@ -43,18 +43,32 @@ pub struct Config {
     pub deployment: Option<DeploymentConfig>,
     /// TLS without a proxy.
     pub tls: Option<TlsConfig>,
+    /// The authority of `--tls acme`.
+    pub acme: Option<AcmeConfig>,
     /// A reverse proxy in front ends TLS; needed beyond loopback without TLS of our own. Needs a deployment statement wherever it listens: who puts
     /// a proxy in front serves others.
     pub trusted_proxy: bool,
     /// What browsers see in their address bar, such as `https://class.example.org`; needed beyond loopback and with a proxy,
-    /// unless the certificate is self-signed: then the address says it.
+    /// unless the certificate is self-signed or an authority's by ACME: then the address or the domain says it.
     pub public_origin: Option<String>,
     /// From the command line alone: rounds may publish what fewer than [`emofed::protocol::MINIMUM_CONTRIBUTORS`] contributed.
     #[serde(skip)]
     pub few_contributors: bool,
-    /// From the command line alone: TLS with a self-signed certificate, whatever `tls` says.
+    /// From the command line alone: where the certificate comes from.
     #[serde(skip)]
-    pub self_signed: bool,
+    pub certificate: CertificateSource,
+}
+
+/// Where the certificate comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CertificateSource {
+    /// From the files of `[tls]`; without that section there is no TLS.
+    #[default]
+    Files,
+    /// It is made here, and signed by itself, whatever `[tls]` says.
+    SelfSigned,
+    /// From the authority of `[acme]`, whatever `[tls]` says.
+    Acme,
 }
 
 impl Config {
@@ -70,7 +84,7 @@ impl Config {
 
     /// Whether the aggregator speaks TLS itself.
     pub fn has_tls(&self) -> bool {
-        self.self_signed || self.tls.is_some()
+        self.certificate != CertificateSource::Files || self.tls.is_some()
     }
 
     /// What an update of a model of `values` values may be at most.

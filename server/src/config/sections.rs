@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::round::{FederationBounds, Stage};
 use crate::serve::PER_ADDRESS;
 use crate::tls::CertificateFiles;
+use crate::tls::acme::{AcmeSettings, LETS_ENCRYPT};
 
 /// `[rounds]`: [`RoundSettings`] until the instructor changes them.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -118,6 +119,36 @@ pub struct TlsConfig {
 impl From<TlsConfig> for CertificateFiles {
     fn from(TlsConfig { certificate, key }: TlsConfig) -> Self {
         Self { certificate, key }
+    }
+}
+
+/// `[acme]`: the authority that certificates are taken from with `--tls acme`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcmeConfig {
+    /// DNS names that the certificate is valid for, the one of the links first.
+    pub domains: Vec<String>,
+    /// Addresses of mail that the authority may write to.
+    #[serde(default)]
+    pub contact: Vec<String>,
+    /// Whether the operator agrees to the authority's terms of service. Nothing is asked of it otherwise.
+    #[serde(default)]
+    pub terms_of_service_agreed: bool,
+    /// The authority's directory.
+    #[serde(default = "lets_encrypt")]
+    pub directory: String,
+    /// A certificate in PEM that the directory's own is signed by, where the system does not trust it.
+    pub root_certificate: Option<PathBuf>,
+}
+
+fn lets_encrypt() -> String {
+    LETS_ENCRYPT.to_owned()
+}
+
+impl From<AcmeConfig> for AcmeSettings {
+    fn from(config: AcmeConfig) -> Self {
+        let AcmeConfig { domains, contact, directory, root_certificate, terms_of_service_agreed: _ } = config;
+        Self { domains, contact, directory, root_certificate }
     }
 }
 

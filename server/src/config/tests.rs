@@ -35,13 +35,44 @@ fn with_tls_no_proxy_is_needed_beyond_loopback() {
     assert!(plain.contains("must begin with https://"), "{plain}");
 
     let self_signed = |text: &str, address: &str| {
-        Config { self_signed: true, ..toml::from_str(text).unwrap() }.check(address.parse().unwrap())
+        Config { certificate: CertificateSource::SelfSigned, ..toml::from_str(text).unwrap() }
+            .check(address.parse().unwrap())
     };
     assert!(self_signed("", "127.0.0.1:1").is_ok());
     assert!(self_signed(STATEMENT, "0.0.0.0:1").is_ok(), "the address is the name");
     assert!(matches!(self_signed("", "0.0.0.0:1"), Err(ConfigError::NoDeployment(_))));
     let proxy = format!("trusted_proxy = true\n{STATEMENT}");
     assert!(matches!(self_signed(&proxy, "0.0.0.0:1"), Err(ConfigError::NoPublicOrigin)));
+}
+
+#[test]
+fn acme_wants_agreement_domains_and_a_statement() {
+    const AGREED: &str = "[acme]\ndomains = ['class.example.org']\nterms_of_service_agreed = true\n";
+    let acme = |text: &str| {
+        let config = Config { certificate: CertificateSource::Acme, ..toml::from_str(text).unwrap() };
+        config.check("127.0.0.1:1".parse().unwrap())
+    };
+    let whole = format!("{STATEMENT}{AGREED}");
+    assert!(acme(&whole).is_ok());
+    assert!(acme(&format!("public_origin = 'https://class.example.org'\n{whole}")).is_ok());
+    assert!(matches!(acme(AGREED), Err(ConfigError::NoDeployment(_))), "on loopback, too");
+    let directory = "directory = 'http://a.example/directory'\n";
+    for (text, words) in [
+        (STATEMENT.to_owned(), "a section [acme]"),
+        (whole.replace("true", "false"), "terms_of_service_agreed"),
+        (whole.replace("class.example.org", "192.0.2.7"), "acme.domains"),
+        (whole.replace("class.example.org", "*.example.org"), "acme.domains"),
+        (whole.replace("'class.example.org'", ""), "acme.domains"),
+        (format!("{whole}contact = ['mailto:a@b.example']"), "acme.contact"),
+        (format!("{whole}{directory}"), "acme.directory"),
+        (format!("trusted_proxy = true\npublic_origin = 'https://class.example.org'\n{whole}"), "trusted_proxy"),
+        (format!("public_origin = 'https://other.example.org'\n{whole}"), "public_origin"),
+    ] {
+        let error = acme(&text).unwrap_err().to_string();
+        assert!(error.contains(words), "{text}: {error}");
+    }
+    let unused: Config = toml::from_str(&whole).unwrap();
+    assert!(!unused.has_tls(), "the section alone asks nobody");
 }
 
 #[test]
@@ -75,6 +106,7 @@ fn the_documentation_has_every_key_and_the_defaults() {
         name: None,
         stage: StageConfig::default(),
         tls: None,
+        acme: None,
         trusted_proxy: false,
         public_origin: None,
         deployment: None,
@@ -88,7 +120,7 @@ fn the_documentation_has_every_key_and_the_defaults() {
 #[test]
 fn the_sample_of_a_class_wants_its_statement_and_nothing_else() {
     let sample = include_str!("../../../docs/emofed.class.toml");
-    let with_tls = |text: &str| Config { self_signed: true, ..toml::from_str(text).unwrap() };
+    let with_tls = |text: &str| Config { certificate: CertificateSource::SelfSigned, ..toml::from_str(text).unwrap() };
     let address = "0.0.0.0:1".parse().unwrap();
     assert!(matches!(with_tls(sample).check(address), Err(ConfigError::NoDeployment(_))));
     with_tls(&sample.replace("\"\"", "\"filled in\"")).check(address).unwrap();

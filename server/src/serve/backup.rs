@@ -1,16 +1,20 @@
-//! A backup of the federation while it is served: streamed to the instructor, part by part.
+//! Backups of a federation, or of all, while they are served: streamed to the instructor or the operator, part by part.
 
 use std::io::{self, Write};
 
 use axum::body::Body;
+use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::Host;
 use super::access::{Owner, bearer};
 use super::error::ServeError;
-use crate::backup::{Backup, BackupError};
+use super::operator::Operator;
+use crate::backup::{AllBackups, Backup, BackupError};
+use crate::secret::TOKEN_FILE;
 
 /// Bytes that are sent at once.
 const PIECE: usize = 256 * 1024;
@@ -26,17 +30,41 @@ pub(super) async fn backup(Owner(app): Owner, headers: HeaderMap) -> Result<Resp
     };
     let backup = app.blocking(take).await?;
     tracing::info!(files = backup.contents().files.len(), "a backup is sent");
+    Ok(streamed(move |pieces| backup.write(pieces)))
+}
+
+/// `GET /api/v2/operator/backup`: all federations, each in the state of one moment within this call.
+pub(super) async fn backup_of_all(
+    Operator(federations): Operator,
+    State(host): State<Host>,
+    headers: HeaderMap,
+) -> Result<Response, ServeError> {
+    let operator_token = bearer(&headers).map(str::to_owned);
+    let take = move |first: &crate::round::Federation| {
+        // Of the others nobody has the instructor's token but who made them.
+        let token = std::fs::read_to_string(federations.data().join(TOKEN_FILE)).ok();
+        let first = Backup::take(first.records().store(), token, first.now_s())?;
+        Ok(AllBackups::new(first, federations.backups()?, operator_token))
+    };
+    let backup = host.app.blocking(take).await?;
+    let (federations, unavailable) = (backup.contents().federations.len() + 1, backup.contents().unavailable.len());
+    tracing::info!(federations, unavailable, "a backup of all federations is sent");
+    Ok(streamed(move |pieces| backup.write(pieces)))
+}
+
+/// An answer with what `write` writes, as it is read.
+fn streamed(write: impl FnOnce(Pieces) -> Result<(), BackupError> + Send + 'static) -> Response {
     let (sender, receiver) = mpsc::channel(PIECES);
     tokio::task::spawn_blocking(move || {
         let pieces = Pieces { piece: Vec::with_capacity(PIECE), sender: sender.clone() };
-        if let Err(error) = backup.write(pieces) {
+        if let Err(error) = write(pieces) {
             tracing::warn!(%error, "the backup was not sent as a whole");
             // Breaks the answer off, unless its reader has gone.
             let _ = sender.blocking_send(Err(error));
         }
     });
     let fields = [(header::CONTENT_TYPE, "application/x-tar"), (header::CACHE_CONTROL, "no-store")];
-    Ok((fields, Body::from_stream(ReceiverStream::new(receiver))).into_response())
+    (fields, Body::from_stream(ReceiverStream::new(receiver))).into_response()
 }
 
 /// Hands on what is written in pieces, as fast as they are read.

@@ -22,6 +22,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::join_limiter::network;
 use super::write_timeout::WriteTimeout;
+use crate::tls::acme::is_challenge_protocol;
 
 /// Bounds of connections.
 #[derive(Clone, Copy, Debug)]
@@ -207,7 +208,7 @@ pub(super) async fn accept(listener: TcpListener, served: Served, stop: impl Fut
 /// What a client gets that speaks plain HTTP where TLS is spoken.
 const PLAIN_HTTP: &str = "This port speaks HTTPS: use the link that begins with https://.\n";
 
-/// The stream within TLS, unless the peer speaks something else.
+/// The stream within TLS, unless the peer speaks something else, or is an authority that has seen what it wanted to.
 async fn handshake(
     mut stream: WriteTimeout<TcpStream>,
     tls: TlsAcceptor,
@@ -226,7 +227,12 @@ async fn handshake(
         return None;
     }
     // A handshake that fails is its peer's doing: a scanner, or a browser that was told not to go on.
-    tls.accept(stream).await.ok()
+    let mut stream = tls.accept(stream).await.ok()?;
+    if is_challenge_protocol(stream.get_ref().1.alpn_protocol()) {
+        let _ = stream.shutdown().await;
+        return None;
+    }
+    Some(stream)
 }
 
 /// Answers the requests of a connection until its end.

@@ -32,7 +32,7 @@ pub(super) async fn status(
 ) -> Result<Json<FederationStatus>, ServeError> {
     let Query(pages) = pages.map_err(|error| RequestError::Malformed(error.body_text()))?;
     let admission = app.admission.clone();
-    let certificate_sha256 = app.tls.as_ref().map(|tls| tls.fingerprint());
+    let certificate_sha256 = app.tls.as_ref().and_then(|tls| tls.fingerprint());
     let status = app.blocking(move |federation| {
         let snapshot = federation.snapshot();
         let JoinCode { code: join_code, expires_at_s: join_code_expires_at_s, uses_left } = admission.join_code()?;

@@ -156,11 +156,13 @@ pub async fn serve(
         let federation = app.federation.clone();
         async move { federation.events().send_counts().await }
     });
+    let renewing = app.tls.clone().map(|tls| tokio::spawn(async move { tls.renew().await }));
     let ticking = tokio::spawn(tick(host.clone()));
     let following = tokio::spawn(replicas::follow(app.clone()));
     let (bounds, is_behind_proxy) = (app.connections, app.origins.trusted_proxy);
     let served = connections::Served { router: router(host.clone(), page), tls, bounds, is_behind_proxy };
     connections::accept(listener, served, stop, GRACE).await;
+    renewing.inspect(|renewing| renewing.abort());
     ticking.abort();
     following.abort();
     counting.abort();
@@ -215,7 +217,7 @@ impl Drop for Busy {
 /// Takes another certificate into use if its files have changed.
 fn refresh(tls: &Tls) {
     match tls.refresh() {
-        Ok(true) => tracing::info!(sha256 = tls.fingerprint(), "the certificate was read again"),
+        Ok(true) => tracing::info!(sha256 = tls.fingerprint().unwrap_or_default(), "the certificate was read again"),
         Ok(false) => {}
         Err(error) => tracing::warn!(%error, "the changed certificate cannot be used; the former one stays"),
     }

@@ -15,7 +15,7 @@ use super::{Host, access};
 use crate::secret;
 
 /// The operator, by the token of the `Authorization` header. Where there is none, no token is right.
-pub(super) struct Operator(Arc<Federations>);
+pub(super) struct Operator(pub(super) Arc<Federations>);
 
 impl FromRequestParts<Host> for Operator {
     type Rejection = RequestError;

@@ -38,6 +38,7 @@ pub fn router(host: impl Into<Host>, page: Page) -> Router {
         .layer(DefaultBodyLimit::max(1_024))
         .layer(RequestBodyTimeoutLayer::new(bounds.body_timeout))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, bounds.request_timeout))
+        .route("/api/v2/operator/backup", get(backup::backup_of_all))
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(host.clone());
     let first = calls(app.clone()).merge(machines).fallback_service(page.clone());

@@ -73,6 +73,10 @@ pub(super) async fn metrics(State(host): State<Host>) -> Result<Response, ServeE
         ("emofed_disk_free_bytes", "Bytes that can still be stored", free.unwrap_or(u64::MAX)),
     ];
     let mut text = String::new();
+    if let Some(failed) = app.tls.as_ref().and_then(|tls| tls.failed_orders()) {
+        let (name, help) = ("emofed_acme_failures_total", "Times that the authority gave no certificate");
+        text += &format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {failed}\n");
+    }
     for (name, help, value) in gauges {
         text += &format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n");
     }

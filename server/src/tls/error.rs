@@ -42,6 +42,9 @@ pub enum TlsError {
     /// The TLS library refuses its configuration.
     #[error("TLS cannot be set up: {0}")]
     Setup(#[from] rustls::Error),
+    /// Work with a file did not end.
+    #[error("work with a file was interrupted: {0}")]
+    Interrupted(#[from] tokio::task::JoinError),
 }
 
 impl TlsError {

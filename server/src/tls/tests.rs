@@ -1,3 +1,6 @@
+use std::fs::File;
+use std::time::SystemTime;
+
 use super::*;
 
 const NOW_S: u64 = 1_800_000_000;

@@ -13,19 +13,19 @@ use reqwest::Client;
 use super::harness::{INSTRUCTOR, TestServer, fresh, model as base_model, problem};
 use super::program::Program;
 
-fn emofed(arguments: &[&str], file: &Path, data: &Path) -> Output {
+pub(super) fn emofed(arguments: &[&str], file: &Path, data: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_emofed"));
     command.args(arguments).arg(file).arg("--data").arg(data).env_clear().output().unwrap()
 }
 
-fn succeeded(output: &Output) -> String {
+pub(super) fn succeeded(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     text
 }
 
 /// What a command that failed says. It names a way out.
-fn refused(output: &Output) -> String {
+pub(super) fn refused(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.code() == Some(1) && text.contains("way out:"), "{}: {text}", output.status);
     text

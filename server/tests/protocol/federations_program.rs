@@ -15,11 +15,11 @@ use super::program::Program;
 /// How often the aggregator is killed.
 const KILLS: u64 = 8;
 
-fn token(folder: &Path) -> String {
+pub(super) fn token(folder: &Path) -> String {
     std::fs::read_to_string(folder.join("operator-token")).unwrap().trim().to_owned()
 }
 
-async fn create(url: &str, token: &str) -> Option<FederationLinks> {
+pub(super) async fn create(url: &str, token: &str) -> Option<FederationLinks> {
     let request = Client::new().post(url).bearer_auth(token).header("content-type", "application/json");
     let answer = request.body(r#"{"name":"a class"}"#).send().await.ok()?;
     answer.json().await.ok()

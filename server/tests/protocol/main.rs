@@ -1,8 +1,11 @@
 //! The protocol over real HTTP: what a participant may do, what a hostile one may not, and what a crash must not lose.
 
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+#[cfg(unix)]
+mod acme;
 mod authorisation;
 mod backup;
+mod backup_of_all;
 mod class_metrics;
 mod connections;
 mod contributors;
@@ -19,6 +22,8 @@ mod instructor;
 mod kills;
 mod load;
 mod page;
+#[cfg(unix)]
+mod pebble;
 #[cfg(unix)]
 mod postgres;
 mod program;

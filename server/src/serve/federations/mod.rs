@@ -4,7 +4,7 @@
 mod hosted;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -18,6 +18,7 @@ use super::EventStreams;
 use super::connections::{ConnectionBounds, OpenCounts};
 use super::error::{RequestError, ServeError};
 use super::security::Origins;
+use crate::backup::{Backup, BackupError, OtherBackups};
 use crate::clock::Clock;
 use crate::round::{AcceptanceCheck, Federation, FederationConfig, seed};
 use crate::secret;
@@ -127,6 +128,33 @@ impl Federations {
     /// Those that are available.
     pub fn available(&self) -> Vec<Arc<Federation>> {
         self.all().iter().filter_map(|hosted| hosted.federation()).collect()
+    }
+
+    /// The data folder.
+    pub(super) fn data(&self) -> &Path {
+        &self.defaults.data
+    }
+
+    /// A backup of each of them that is available. None is made or ended meanwhile.
+    ///
+    /// # Errors
+    /// A store fails, or something in it is damaged.
+    pub(super) fn backups(&self) -> Result<OtherBackups, BackupError> {
+        let _one_at_a_time = self.lock();
+        let mut others = OtherBackups::default();
+        for hosted in self.all() {
+            let id = hosted.id().to_owned();
+            let Some(federation) = hosted.federation() else {
+                others.unavailable.push(id);
+                continue;
+            };
+            // Its owner's token is known to nobody here: the records have the hash, by which it goes on being right.
+            let backup = Backup::take(federation.records().store(), None, federation.now_s());
+            let backup =
+                backup.inspect_err(|error| tracing::error!(federation = id, %error, "no backup can be made"))?;
+            others.backups.push((id, backup));
+        }
+        Ok(others)
     }
 
     fn all(&self) -> Vec<Arc<Hosted>> {
