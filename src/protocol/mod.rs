@@ -10,6 +10,8 @@ mod metrics;
 mod operator;
 mod problem;
 mod round;
+#[cfg(feature = "openapi")]
+mod schema;
 mod update;
 
 pub use event::{Event, EventMessage};
@@ -72,6 +74,7 @@ pub mod path {
 
 /// What a tab sends to join a federation. There is no name and no address in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JoinRequest {
     /// The code that the instructor handed out.
     pub join_code: String,
@@ -79,6 +82,7 @@ pub struct JoinRequest {
 
 /// A participant's credentials, random and valid for one federation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JoinResponse {
     /// Random id of the participant.
     pub participant: String,
@@ -88,6 +92,7 @@ pub struct JoinResponse {
 
 /// What the aggregator answers to an update that is safely on disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UpdateReceipt {
     /// The round the update counts in.
     pub round: u64,

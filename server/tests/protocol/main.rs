@@ -7,6 +7,7 @@ mod class_metrics;
 mod connections;
 mod contributors;
 mod crashes;
+mod described;
 mod faults;
 mod federations;
 mod federations_program;
