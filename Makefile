@@ -19,7 +19,7 @@ dist: ## one program for a bare machine: page, lite models and aggregator
 	@.tools/build-page
 	@.tools/dist
 
-test: ## everything CI checks; some steps only: make test STEPS="format lint native embedded e2e browser"
+test: ## everything CI checks; some steps only: make test STEPS="format lint native openapi embedded e2e browser"
 	@.tools/setup test
 	@.tools/test $(STEPS)
 

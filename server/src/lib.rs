@@ -16,4 +16,5 @@ pub mod round;
 pub mod secret;
 pub mod serve;
 pub mod store;
+pub mod telemetry;
 pub mod tls;

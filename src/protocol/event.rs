@@ -6,6 +6,7 @@ use super::CloseReason;
 
 /// What `GET /api/v2/events` sends, as JSON in `data:`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     /// A round takes updates.
@@ -89,6 +90,7 @@ impl Event {
 
 /// An event as it is sent: with the time over which tabs spread what they do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EventMessage {
     /// What happened.
     #[serde(flatten)]

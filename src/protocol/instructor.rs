@@ -49,6 +49,7 @@ pub mod instructor_path {
 
 /// How rounds go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct RoundSettings {
     /// A round closes when so many updates are in.
@@ -62,6 +63,7 @@ pub struct RoundSettings {
 /// Some of the [`RoundSettings`]; what is absent stays as it is. An unknown field is refused: who sends one would take it for
 /// changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct RoundSettingsChange {
     /// [`RoundSettings::minimum_clients`].
@@ -103,6 +105,7 @@ impl Default for RoundSettings {
 
 /// What an instructor's token allows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Everything.
@@ -115,6 +118,7 @@ pub enum Role {
 
 /// A new assistant instructor's token, which is told once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AssistantToken {
     /// Random id, by which the token is ended.
     pub id: String,
@@ -124,6 +128,7 @@ pub struct AssistantToken {
 
 /// An assistant instructor: there is nothing more of one than this.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AssistantSummary {
     /// Random id.
     pub id: String,
@@ -133,6 +138,7 @@ pub struct AssistantSummary {
 
 /// The code that students join with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JoinCode {
     /// The code.
     pub code: String,
@@ -146,6 +152,7 @@ pub struct JoinCode {
 
 /// A participant as the instructor sees it: there is nothing more of one than this.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ParticipantSummary {
     /// Random id.
     pub id: String,
@@ -156,6 +163,7 @@ pub struct ParticipantSummary {
 
 /// The federation as the instructor sees it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FederationStatus {
     /// The federation's name, which the pages show.
     pub name: String,
@@ -195,6 +203,7 @@ pub struct FederationStatus {
 
 /// What is on the stage, and what may be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct LectureStatus {
     /// What is.
@@ -207,6 +216,7 @@ pub struct LectureStatus {
 
 /// A round in the list of rounds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RoundSummary {
     /// [`OpenRound::id`].
     pub id: u64,

@@ -8,6 +8,7 @@ pub const LECTURE_FOLDER: &str = "lecture/";
 /// The lecture. Addresses are those of the aggregator's own files, `lecture/NAME`, or absolute ones of origins that the
 /// configuration allows on the stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case", try_from = "LectureFields")]
 pub enum Lecture {
     /// Nothing: the student sees only the own camera.

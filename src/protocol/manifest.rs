@@ -9,6 +9,7 @@ use crate::model::vfer::VferArchitecture;
 
 /// `GET /api/v2/manifest`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Manifest {
     /// [`super::PROTOCOL`] of the aggregator.
     pub protocol: u32,
@@ -26,6 +27,7 @@ pub struct Manifest {
     /// The global model.
     pub model: ModelVersion,
     /// How tabs learn.
+    #[cfg_attr(feature = "openapi", schema(schema_with = super::schema::of_default::<LearningSettings>))]
     pub learning: LearningSettings,
     /// How tabs look and cut clips.
     pub capture: CaptureSettings,
@@ -49,6 +51,7 @@ pub const MINIMUM_CONTRIBUTORS: u32 = 3;
 
 /// The written statement that serving beyond loopback needs; the consent screen shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Deployment {
     /// What the emotion inference is for.
     pub purpose: String,
@@ -62,6 +65,7 @@ pub struct Deployment {
 
 /// An immutable file, served at [`super::path::blob`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BlobRef {
     /// SHA-256 in lower-case hexadecimal.
     pub sha256: String,
@@ -71,6 +75,7 @@ pub struct BlobRef {
 
 /// The file of a rounded difference ([`crate::weights::Weights::with_difference`]) from one model to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelDifference {
     /// SHA-256 of the weights that it is added to.
     pub base_sha256: String,
@@ -80,9 +85,11 @@ pub struct ModelDifference {
 
 /// The frozen backbone, by kind and hash. A VFER belongs to exactly one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(from = "BackboneFields")]
 pub struct BackboneRef {
     /// Its architecture.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub kind: BackboneKind,
     /// Its weights.
     #[serde(flatten)]
@@ -105,6 +112,7 @@ impl From<BackboneFields> for BackboneRef {
 
 /// Where a VFER comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ModelOrigin {
     /// Distilled from the image head without any labelled video: a start, not a result.
@@ -120,6 +128,7 @@ pub enum ModelOrigin {
 
 /// A published VFER and where it stands in the lineage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelVersion {
     /// Counts up by one with every publication; never reused.
     pub version: u64,
@@ -140,6 +149,7 @@ pub struct ModelVersion {
     /// SHA-256 of the backbone whose features it reads.
     pub backbone_sha256: String,
     /// What it consists of; the paper's where it is not said.
+    #[cfg_attr(feature = "openapi", schema(schema_with = super::schema::of_default::<VferArchitecture>))]
     #[serde(default)]
     pub architecture: VferArchitecture,
     /// Its weights.
@@ -160,6 +170,7 @@ pub struct ModelVersion {
 
 /// Figures of the acceptance check: a candidate and the model before it on a held-out set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AcceptanceReport {
     /// The dataset's name.
     pub dataset: String,
@@ -177,6 +188,7 @@ pub struct AcceptanceReport {
 
 /// What a trained model was made of and what it is worth, in short.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelCard {
     /// The dataset it was trained on.
     pub dataset: String,
@@ -200,6 +212,7 @@ pub struct ModelCard {
 
 /// How a tab samples frames and cuts clips.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct CaptureSettings {
     /// Most frames a second to look at; a slower tab looks at fewer.

@@ -31,6 +31,7 @@ pub struct ClientMetrics {
 
 /// The mean of [`ClientMetrics`] over the clients of a round that sent theirs: at least [`MINIMUM_METRICS`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ClassMetrics {
     /// How many sent theirs.
     pub clients: u32,

@@ -11,6 +11,8 @@ mod metrics;
 mod operator;
 mod problem;
 mod round;
+#[cfg(feature = "openapi")]
+mod schema;
 mod update;
 
 pub use encoded_update::EncodedUpdate;
@@ -74,6 +76,7 @@ pub mod path {
 
 /// What a tab sends to join a federation. There is no name and no address in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JoinRequest {
     /// The code that the instructor handed out.
     pub join_code: String,
@@ -81,6 +84,7 @@ pub struct JoinRequest {
 
 /// A participant's credentials, random and valid for one federation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JoinResponse {
     /// Random id of the participant.
     pub participant: String,
@@ -90,6 +94,7 @@ pub struct JoinResponse {
 
 /// What the aggregator answers to an update that is safely on disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UpdateReceipt {
     /// The round the update counts in.
     pub round: u64,

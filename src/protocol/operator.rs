@@ -18,14 +18,17 @@ pub mod operator_path {
 
 /// A federation to be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewFederation {
     /// The name that its pages show.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 100))]
     pub name: String,
 }
 
 /// A new federation's links, which are told once: the aggregator keeps the hash of the instructor's token alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FederationLinks {
     /// Its random id, below `/f/` in every address.
     pub id: String,
@@ -39,6 +42,7 @@ pub struct FederationLinks {
 
 /// A federation as the operator sees it: no model, no code and no participant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FederationSummary {
     /// Its random id.
     pub id: String,

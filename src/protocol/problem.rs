@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 /// What kind of problem it is; a tab decides by this, never by the words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ProblemCode {
     /// No federation has this join code, or it has expired.
@@ -59,6 +60,7 @@ impl ProblemCode {
 
 /// A problem document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[error("{detail}")]
 pub struct Problem {
     /// Machine-readable kind.
@@ -76,6 +78,7 @@ pub struct Problem {
     /// What the sentence speaks of, for machines: numbers and names such as `limit`, `found`, `round`. Anything that is no
     /// object is read as none.
     #[serde(default, deserialize_with = "params", skip_serializing_if = "Map::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object, required = false))]
     pub params: Map<String, Value>,
 }
 

@@ -9,6 +9,7 @@ pub const RECENT_ROUNDS: usize = 16;
 
 /// A round that takes updates.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OpenRound {
     /// Counts up by one with every round; never reused.
     pub id: u64,
@@ -26,6 +27,7 @@ pub struct OpenRound {
 
 /// An ended round.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EndedRound {
     /// [`OpenRound::id`].
     pub round: u64,
@@ -38,6 +40,7 @@ pub struct EndedRound {
 
 /// How a round ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum RoundOutcome {
     /// The aggregate is a model version: the clips behind its updates have been learned from.
@@ -53,6 +56,7 @@ pub enum RoundOutcome {
 
 /// Why a round takes no more updates, or why no model came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum CloseReason {
     /// The minimum number of clients was reached.
@@ -72,6 +76,7 @@ pub enum CloseReason {
 
 /// Where a round stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "name", rename_all = "kebab-case")]
 pub enum RoundPhase {
     /// Takes updates.
@@ -103,6 +108,7 @@ pub enum RoundPhase {
 
 /// Why a round ended without a candidate.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "code", rename_all = "kebab-case")]
 pub enum AbandonReason {
     /// Too few updates came, or too few went into the candidate.
@@ -144,6 +150,7 @@ pub enum AbandonReason {
 
 /// Why a candidate did not become the global model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "code", rename_all = "kebab-case")]
 pub enum Rejection {
     /// Its tensors are not those of the base.

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::{BackupError, Contents, Part, TOKEN, read};
+use crate::clock::{Clock as _, SystemClock};
 use crate::secret::write_private;
-use crate::store::{EmbeddedStore, Records, Store, StoreError, Write, is_unfinished, unfinished_folder};
+use crate::store::{EmbeddedStore, Records, Store, StoreError, is_unfinished, restored, unfinished_folder};
 
 /// What emofed keeps in a data folder and a backup has, in the order in which it is put in place: the records last.
 pub(super) const OWN: [&str; 4] = [TOKEN, "blobs", "updates", EmbeddedStore::DATABASE];
@@ -133,8 +134,8 @@ fn fill(
     })?;
     let missing = || BackupError::Altered { name: super::CONTENTS.to_owned() };
     let records = records.ok_or_else(missing)?;
-    let writes: Vec<Write> = records.into_iter().map(|(key, value)| Write::Insert { key, value }).collect();
-    store.commit(&writes)?;
+    let age_s = SystemClock.now_s().saturating_sub(contents.made_at_s);
+    store.commit(&restored(records, age_s))?;
     // Whether this program can read them is told now, not at the next start.
     let records = Records::open(store)?;
     let round = records.newest_rounds(None, 1)?.pop().filter(|round| !round.phase.is_over());

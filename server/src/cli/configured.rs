@@ -28,6 +28,9 @@ pub struct ConfiguredArguments {
     /// (classes) while the aggregator runs, see `emofed federations`
     #[arg(long, env = "EMOFED_OPERATOR")]
     pub operator: bool,
+    /// Send spans of rounds and uploads to a collector by OTLP over HTTP, such as http://127.0.0.1:4318; no participant is named in them
+    #[arg(long, env = "EMOFED_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
     /// Speak HTTPS with a certificate that is configured nowhere: made here, or taken from an authority. One in files is configured
     /// in [tls]
     #[arg(long, env = "EMOFED_TLS", value_name = "HOW")]
@@ -60,6 +63,9 @@ impl ConfiguredArguments {
         }
         config.few_contributors = self.allow_few_contributors;
         config.operator.enabled |= self.operator;
+        if self.otlp_endpoint.is_some() {
+            config.telemetry.otlp_endpoint.clone_from(&self.otlp_endpoint);
+        }
         config.certificate = match self.tls {
             None => CertificateSource::Files,
             Some(TlsArgument::SelfSigned) => CertificateSource::SelfSigned,

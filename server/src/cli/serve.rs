@@ -12,9 +12,9 @@ use emofed_server::embedded;
 use emofed_server::round::Federation;
 use emofed_server::serve::{Admission, App, ConnectionBounds, EventStreams, JoinLimiter, Page, serve};
 use emofed_server::store::{FederationFolders, Records, Store};
+use emofed_server::telemetry::{Telemetry, TelemetryError};
 use emofed_server::tls::with_colons;
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
 
 use super::configured::{ConfiguredArguments, ConfiguredCertificate, configured_certificate};
 use super::credentials::{Links, open_federation, unwritable};
@@ -61,17 +61,20 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
-        .with_writer(std::io::stderr)
-        .init();
     let config = arguments.configured.read(arguments.config.as_deref())?;
+    let _sends_what_is_left = Telemetry::start(config.telemetry.otlp_endpoint.as_deref())?;
     let certificate = configured_certificate(&config)?;
     if let Some(dist) = arguments.dist.as_deref().filter(|dist| !dist.join("index.html").is_file()) {
         let message = format!("{} has no index.html", dist.display());
         return Err(Failure::new(message, "build the page with `make build`, or name another folder with --dist"));
     }
     runtime()?.block_on(start(arguments, config, certificate))
+}
+
+impl From<TelemetryError> for Failure {
+    fn from(error: TelemetryError) -> Self {
+        Self::new(error.to_string(), "write it as http://HOST:4318, or leave it out")
+    }
 }
 
 async fn start(arguments: Arguments, config: Config, certificate: ConfiguredCertificate) -> Result<(), Failure> {

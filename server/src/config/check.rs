@@ -110,6 +110,13 @@ impl Config {
                 "limits.shortest_round_s is above rounds.duration_s: lower one or raise the other",
             ),
             (
+                self.telemetry
+                    .otlp_endpoint
+                    .as_ref()
+                    .is_none_or(|endpoint| endpoint.starts_with("http://") || endpoint.starts_with("https://")),
+                "telemetry.otlp_endpoint must begin with http:// or https://, such as http://127.0.0.1:4318",
+            ),
+            (
                 share(limits.max_loss_increase),
                 "limits.max_loss_increase must be in 0..1 (1: a version is never rolled back by itself)",
             ),

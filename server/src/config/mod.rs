@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 pub use self::check::ConfigError;
 pub use self::learning::LearningConfig;
 pub use self::sections::{
-    AcmeConfig, CaptureConfig, DeploymentConfig, LimitsConfig, OperatorConfig, RoundsConfig, StageConfig, TlsConfig,
+    AcmeConfig, CaptureConfig, DeploymentConfig, LimitsConfig, OperatorConfig, RoundsConfig, StageConfig,
+    TelemetryConfig, TlsConfig,
 };
 use crate::round::{FederationBounds, FederationConfig};
 
@@ -37,6 +38,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Who makes further federations.
     pub operator: OperatorConfig,
+    /// Where spans are sent.
+    pub telemetry: TelemetryConfig,
     /// The aggregation strategy: FedAvg unless another is named.
     pub strategy: Strategy,
     /// Needed beyond loopback.

@@ -160,6 +160,14 @@ pub struct OperatorConfig {
     pub enabled: bool,
 }
 
+/// `[telemetry]`: what is told of the aggregator's own work beside its log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// The collector that spans are sent to by OTLP over HTTP, without `/v1/traces`.
+    pub otlp_endpoint: Option<String>,
+}
+
 /// `[limits]`: what updates, rounds and the federation may be at most.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]

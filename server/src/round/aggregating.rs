@@ -7,14 +7,14 @@
 use emofed::learning::robust::{self, Blocks, CoordinateWise};
 use emofed::learning::{Aggregation, DifferenceEncoding, EncodedDelta, FedAvg, ServerOptimizer, Strategy};
 use emofed::protocol::{
-    AbandonReason, ClassMetrics, ClientMetrics, CloseReason, EncodedUpdate, Event, ModelDifference, UpdateError,
-    loss_increased,
+    AbandonReason, ClassMetrics, ClientMetrics, CloseReason, Event, ModelDifference, UpdateError, loss_increased,
 };
-use emofed::weights::{FiniteWeights, Weights};
+use emofed::weights::Weights;
 
 use super::state::State;
-use super::stored_updates::{StoredUpdates, for_each_batch};
+use super::stored_updates::{StoredBody, StoredUpdates, for_each_batch};
 use super::{Federation, RoundError, load};
+use crate::ordered_pipeline::Threads;
 use crate::store::{Candidate, ModelRecord, Phase, RoundRecord, UpdateRecord};
 
 /// The base moved by the aggregated delta.
@@ -134,13 +134,23 @@ impl Federation {
     ) -> Result<Aggregate, RoundError> {
         let mut mean = if weighted { FedAvg::new(base.clone()) } else { FedAvg::unweighted(base.clone()) };
         let mut metrics = Vec::new();
-        for_each_batch(&self.records, round, updates, base, |batch| {
-            metrics.extend(batch.iter().filter_map(|update| update.metrics));
-            let encoded = |EncodedUpdate { num_examples, delta, .. }: EncodedUpdate<FiniteWeights<Vec<u8>>>| {
-                let factor = strategy.clip_factor(delta.norm());
-                EncodedDelta { delta, num_examples, factor }
+        let clipped = |StoredBody { num_examples, metrics, delta, .. }: StoredBody| {
+            // Of the norm nothing is needed unless it is limited, and a pass over all values is saved.
+            let (factor, delta) = match strategy.clip_norm {
+                None => (1.0, delta),
+                Some(_) => {
+                    let delta = delta.finite(base)?;
+                    (strategy.clip_factor(delta.norm()), delta.into_encoded())
+                }
             };
-            Ok(mean.add_encoded(&batch.into_iter().map(encoded).collect::<Vec<_>>())?)
+            Ok((EncodedDelta { delta, num_examples, factor }, metrics))
+        };
+        let threads = Threads::on_all_cores().count;
+        for_each_batch(&self.records, round, updates, clipped, |batch| {
+            let (deltas, told): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+            metrics.extend(told.into_iter().flatten());
+            mean.add_encoded(&deltas, threads)?;
+            Ok(())
         })?;
         let (num_clients, num_examples) = (mean.num_clients(), mean.num_examples());
         // Every update that was acknowledged has examples.

@@ -89,7 +89,7 @@ impl Federation {
                 Err(reason) => return Ok(Phase::Rejected { reason }),
             };
         let model = ModelRecord {
-            version: state.newest_version + 1,
+            version: state.next_version(),
             parent: Some(base.version),
             origin: ModelOrigin::Federated,
             round: Some(round.id),

@@ -29,8 +29,9 @@ pub fn publish_made(
     now_s: u64,
 ) -> Result<ModelRecord, RoundError> {
     let newest = records.newest()?;
+    let published = records.newest_models(None, 1)?.first().map_or(0, |model| model.version);
     let model = ModelRecord {
-        version: records.newest_models(None, 1)?.first().map_or(1, |model| model.version + 1),
+        version: published.max(newest.as_ref().map_or(0, |newest| newest.version)) + 1,
         parent: None,
         origin,
         round: None,
@@ -153,7 +154,7 @@ impl Federation {
     /// A model's weights as the next version.
     fn again(&self, state: &State, model: &ModelRecord) -> ModelRecord {
         ModelRecord {
-            version: state.newest_version + 1,
+            version: state.next_version(),
             parent: Some(model.version),
             published_at_s: self.clock.now_s(),
             round: None,

@@ -23,7 +23,7 @@ impl Federation {
     }
 
     pub(super) fn open_next(&self, state: &mut State) -> Result<u64, RoundError> {
-        let id = state.newest_round + 1;
+        let id = state.next_round();
         let settings = self.effective_settings(state);
         let now_s = self.clock.now_s();
         let round = RoundRecord {

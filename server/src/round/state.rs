@@ -44,6 +44,16 @@ pub(super) struct State {
 }
 
 impl State {
+    /// The number of the next round.
+    pub fn next_round(&self) -> u64 {
+        self.newest_round.max(self.newest.as_ref().map_or(0, |newest| newest.round)) + 1
+    }
+
+    /// The next version.
+    pub fn next_version(&self) -> u64 {
+        self.newest_version.max(self.newest.as_ref().map_or(0, |newest| newest.version)) + 1
+    }
+
     /// Reads it from the records.
     pub fn load(records: &Records, backbone: &BackboneRef) -> Result<Self, RoundError> {
         let newest = records.newest()?;

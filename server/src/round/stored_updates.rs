@@ -3,7 +3,7 @@
 use emofed::learning::Strategy;
 use emofed::learning::robust::UpdateSource;
 use emofed::protocol::{ClientMetrics, EncodedUpdate};
-use emofed::weights::{FiniteWeights, ValueRanges, Weights, scale};
+use emofed::weights::{EncodedWeights, ValueRanges, Weights, scale};
 
 use super::RoundError;
 use crate::ordered_pipeline::{Threads, ordered_pipeline};
@@ -14,26 +14,23 @@ const BATCH: usize = 4;
 /// Most threads that read: hashing four updates takes about as long as summing them.
 const MAX_THREADS: usize = 4;
 
-/// An update that was read and checked.
-type CheckedUpdate = EncodedUpdate<FiniteWeights<Vec<u8>>>;
+/// An update that was read. Its bytes are those that were acknowledged, and so of the model's layout and finite.
+pub(super) type StoredBody = EncodedUpdate<EncodedWeights<Vec<u8>>>;
 
-/// Reads the bodies of `updates` on several cores and checks each: hash, layout and finiteness. Hands them to `take` in their order, a
-/// few at a time.
+/// Reads the bodies of `updates` on several cores, compares each with its hash, and does `work` with it there. Hands the results to `take` in
+/// the updates' order, a few at a time.
 ///
 /// # Errors
-/// The first body that is damaged or missing, the store fails, or what `take` fails with.
-pub(super) fn for_each_batch(
+/// The first body that is damaged or missing, the store fails, or what `work` or `take` fails with.
+pub(super) fn for_each_batch<T: Send>(
     records: &Records,
     round: u64,
     updates: &[&UpdateRecord],
-    base: &Weights,
-    mut take: impl FnMut(Vec<CheckedUpdate>) -> Result<(), RoundError>,
+    work: impl Fn(StoredBody) -> Result<T, RoundError> + Sync,
+    mut take: impl FnMut(Vec<T>) -> Result<(), RoundError>,
 ) -> Result<(), RoundError> {
     let batches: Vec<_> = updates.chunks(BATCH).collect();
-    let read = |record: &&UpdateRecord| -> Result<CheckedUpdate, RoundError> {
-        let body = records.update_body(round, record)?;
-        Ok(EncodedUpdate::parse(body)?.check(base)?)
-    };
+    let read = |record: &&UpdateRecord| work(EncodedUpdate::parse(records.update_body(round, record)?)?);
     let work = |(): &(), batch: usize| batches[batch].iter().map(read).collect();
     let threads = Threads::on_all_cores().at_most(MAX_THREADS);
     ordered_pipeline(0..batches.len(), threads, || Ok(()), work, |_, batch| take(batch))
@@ -69,12 +66,18 @@ impl<'a> StoredUpdates<'a> {
     ) -> Result<Self, RoundError> {
         let mut checked = Vec::with_capacity(updates.len());
         let mut unchecked = updates.iter();
-        for_each_batch(records, round, &updates.iter().collect::<Vec<_>>(), base, |batch| {
+        let check = |body: StoredBody| {
+            let EncodedUpdate { metrics, delta, .. } = body.check(base)?;
+            Ok((strategy.clip_factor(delta.norm()), delta.into_encoded().into_ranges(), metrics))
+        };
+        for_each_batch(records, round, &updates.iter().collect::<Vec<_>>(), check, |batch| {
             // As many come as there are, in their order.
-            checked.extend(batch.into_iter().zip(&mut unchecked).map(|(update, record)| {
-                let EncodedUpdate { metrics, delta, .. } = update;
-                let factor = strategy.clip_factor(delta.norm());
-                StoredUpdate { record, ranges: delta.into_ranges(), factor, metrics }
+            let pairs = batch.into_iter().zip(&mut unchecked);
+            checked.extend(pairs.map(|((factor, ranges, metrics), record)| StoredUpdate {
+                record,
+                ranges,
+                factor,
+                metrics,
             }));
             Ok(())
         })?;

@@ -12,6 +12,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::Host;
 use super::access::{Owner, bearer};
 use super::error::ServeError;
+use super::openapi::{Binary, Failures, OwnerOnly, Unauthorized};
 use super::operator::Operator;
 use crate::backup::{AllBackups, Backup, BackupError};
 use crate::secret::TOKEN_FILE;
@@ -21,7 +22,21 @@ const PIECE: usize = 256 * 1024;
 /// Pieces that wait for a slow reader.
 const PIECES: usize = 4;
 
-/// `GET /api/v2/instructor/backup`: the state of this moment. An answer that breaks off is no backup, and reading it says so.
+/// A backup of the federation at this moment, while it goes on.
+///
+/// A tar file: a list of its parts with their SHA-256, records, weights, the updates of the open round, the instructor's token. An
+/// answer that breaks off is no backup, and reading it says so.
+#[utoipa::path(
+    get,
+    path = "/api/v2/instructor/backup",
+    tag = "instructor",
+    responses(
+        (status = 200, description = "A tar file", body = inline(Binary), content_type = "application/x-tar"),
+        OwnerOnly,
+        Failures,
+    ),
+    security(("owner" = [])),
+)]
 pub(super) async fn backup(Owner(app): Owner, headers: HeaderMap) -> Result<Response, ServeError> {
     // The records have its hash alone, and a restored federation shall print the same link.
     let token = bearer(&headers).map(str::to_owned);
@@ -33,7 +48,20 @@ pub(super) async fn backup(Owner(app): Owner, headers: HeaderMap) -> Result<Resp
     Ok(streamed(move |pieces| backup.write(pieces)))
 }
 
-/// `GET /api/v2/operator/backup`: all federations, each in the state of one moment within this call.
+/// A backup of all federations, each in the state of one moment within this call.
+///
+/// A tar file whose parts are a list with their SHA-256, the backup of each federation, and the operator's token.
+#[utoipa::path(
+    get,
+    path = "/api/v2/operator/backup",
+    tag = "operator",
+    responses(
+        (status = 200, description = "A tar file", body = inline(Binary), content_type = "application/x-tar"),
+        Unauthorized,
+        Failures,
+    ),
+    security(("operator" = [])),
+)]
 pub(super) async fn backup_of_all(
     Operator(federations): Operator,
     State(host): State<Host>,

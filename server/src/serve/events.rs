@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{self, KeepAlive, Sse};
@@ -12,8 +13,10 @@ use emofed::random::SplitMix64;
 use futures::{Stream, StreamExt as _, stream};
 use serde::Deserialize;
 use tokio_stream::wrappers::BroadcastStream;
+use utoipa::IntoParams;
 
 use super::error::RequestError;
+use super::openapi::{Failures, Later, StreamedEvent};
 use super::{App, access};
 use crate::event_log::{Numbered, spread_ms};
 use crate::round::Federation;
@@ -22,19 +25,39 @@ use crate::round::Federation;
 const RECONNECT_MS: u32 = 1_000;
 
 /// Who listens.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub(super) struct Listener {
     /// No tab of a participant: it is not counted as one.
+    #[param(required = false)]
     observer: bool,
 }
 
+/// Server-sent events.
+///
+/// Each has an `EventMessage` as JSON in `data:`. The first is `update-received` with the present count, where a round is open.
+#[utoipa::path(
+    get,
+    path = "/api/v2/events",
+    tag = "participant",
+    params(
+        Listener,
+        ("Last-Event-ID" = Option<String>, Header, description = "The last event that was heard: those after it come first"),
+    ),
+    responses(
+        (status = 200, description = "Events, until the tab goes", body = inline(StreamedEvent), content_type = "text/event-stream"),
+        (status = 429, response = Later),
+        Failures,
+    ),
+)]
 pub(super) async fn events(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Query(listener): Query<Listener>,
+    listener: Result<Query<Listener>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, RequestError> {
+    let Query(listener) = listener.map_err(|error| RequestError::Malformed(error.body_text()))?;
     let address = access::address(app.origins.trusted_proxy, peer.ip(), &headers);
     let slots = app.streams.acquire(address, &app).ok_or(RequestError::TooManyEventStreams)?;
     let last_id = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());

@@ -21,6 +21,7 @@ use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::error::{RequestError, ServeError};
+use super::openapi::{Binary, Failures, Refused};
 use super::{App, access};
 use crate::hex::hex;
 use crate::store::{Store, StoreError, blob_name};
@@ -67,7 +68,38 @@ fn hash_in_parts(store: &dyn Store, name: &str) -> Result<String, StoreError> {
     }
 }
 
-/// `GET /blobs/{sha256}`, whole or a range.
+/// Immutable weights by their SHA-256, whole or a range.
+#[utoipa::path(
+    get,
+    path = "/blobs/{sha256}",
+    tag = "participant",
+    params(
+        ("sha256" = String, Path, description = "In lower-case hexadecimal", pattern = "^[0-9a-f]{64}$"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what the tab has"),
+        ("Range" = Option<String>, Header, description = "One range of bytes"),
+        ("If-Range" = Option<String>, Header, description = "The `ETag` that `Range` is of"),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The file",
+            body = inline(Binary),
+            content_type = "application/vnd.safetensors",
+            headers(("ETag" = String, description = "Names exactly these bytes")),
+        ),
+        (
+            status = 206,
+            description = "The range",
+            body = inline(Binary),
+            content_type = "application/vnd.safetensors",
+            headers(("ETag" = String, description = "Names exactly these bytes"), ("Content-Range" = String, description = "Which bytes, of how many")),
+        ),
+        (status = 304, description = "The tab has it", headers(("ETag" = String, description = "Names exactly these bytes"))),
+        (status = 404, response = Refused),
+        (status = 416, description = "There is no such range", headers(("Content-Range" = String, description = "Which bytes, of how many"))),
+        Failures,
+    ),
+)]
 pub(super) async fn blob(
     State(app): State<App>,
     Extension(verified): Extension<Verified>,

@@ -1,7 +1,7 @@
 //! The instructors' calls. What takes an [`Owner`] is not for assistants.
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use emofed::protocol::{
@@ -9,23 +9,49 @@ use emofed::protocol::{
     RoundSettingsChange,
 };
 
-use super::Number;
 use super::access::{Instructor, Owner};
 use super::error::{RequestError, ServeError};
+use super::openapi::{Failures, OwnerOnly, Refused, Unauthorized};
+use super::{JsonObject, Number};
 use crate::store::{AssistantRecord, ParticipantRecord};
 
 /// Rounds and models in one answer.
 const PAGE: usize = 50;
 
 /// Which page of a long list is asked for. Unknown parameters are ignored, as on the rest of the wire.
-#[derive(Default, serde::Deserialize)]
+#[derive(Default, serde::Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub(super) struct Pages {
+    /// Tell rounds before this one.
+    #[param(nullable = false)]
     rounds_before: Option<u64>,
+    /// Tell models before this version.
+    #[param(nullable = false)]
     models_before: Option<u64>,
 }
 
-/// `GET /api/v2/instructor/status`.
+/// A round that was opened.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+pub(super) struct RoundNumber {
+    round: u64,
+}
+
+/// A version that was published.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+pub(super) struct VersionNumber {
+    version: u64,
+}
+
+/// The class as its instructors see it: counts, settings, rounds and models. There is no individual result.
+#[utoipa::path(
+    get,
+    path = "/api/v2/instructor/status",
+    tag = "instructor",
+    params(Pages),
+    responses((status = 200, description = "The status", body = FederationStatus), Unauthorized, Failures),
+    security(("instructor" = [])),
+)]
 pub(super) async fn status(
     Instructor(app, role): Instructor,
     pages: Result<Query<Pages>, QueryRejection>,
@@ -56,57 +82,124 @@ pub(super) async fn status(
     Ok(Json(status.await?))
 }
 
-/// `POST /api/v2/instructor/rounds`.
-pub(super) async fn open(Instructor(app, _): Instructor) -> Result<(StatusCode, Json<serde_json::Value>), ServeError> {
+/// Opens a round.
+#[utoipa::path(
+    post,
+    path = "/api/v2/instructor/rounds",
+    operation_id = "open_round",
+    tag = "instructor",
+    responses(
+        (status = 201, description = "Opened", body = RoundNumber),
+        (status = 409, response = Refused),
+        Unauthorized,
+        Failures,
+    ),
+    security(("instructor" = [])),
+)]
+pub(super) async fn open(Instructor(app, _): Instructor) -> Result<(StatusCode, Json<RoundNumber>), ServeError> {
     let round = app.blocking(|federation| Ok(federation.open_round()?)).await?;
-    Ok((StatusCode::CREATED, Json(serde_json::json!({ "round": round }))))
+    Ok((StatusCode::CREATED, Json(RoundNumber { round })))
 }
 
-/// `POST /api/v2/instructor/rounds/{round}/close`.
+/// Closes a round with what has come.
+#[utoipa::path(
+    post,
+    path = "/api/v2/instructor/rounds/{round}/close",
+    operation_id = "close_round",
+    tag = "instructor",
+    params(("round" = u64, Path, description = "The round")),
+    responses((status = 204, description = "Closed"), (status = 409, response = Refused), Unauthorized, Failures),
+    security(("instructor" = [])),
+)]
 pub(super) async fn close(Instructor(app, _): Instructor, Number(round): Number) -> Result<StatusCode, ServeError> {
     app.blocking(move |federation| Ok(federation.close_round(round)?)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST /api/v2/instructor/models/{version}/restore`.
+/// Publishes the weights of an earlier version again, as a new version.
+#[utoipa::path(
+    post,
+    path = "/api/v2/instructor/models/{version}/restore",
+    operation_id = "restore_model",
+    tag = "instructor",
+    params(("version" = u64, Path, description = "The earlier version")),
+    responses(
+        (status = 201, description = "Published", body = VersionNumber),
+        (status = 404, response = Refused),
+        (status = 409, response = Refused),
+        OwnerOnly,
+        Failures,
+    ),
+    security(("owner" = [])),
+)]
 pub(super) async fn restore(
     Owner(app): Owner,
     Number(version): Number,
-) -> Result<(StatusCode, Json<serde_json::Value>), ServeError> {
+) -> Result<(StatusCode, Json<VersionNumber>), ServeError> {
     let version = app.blocking(move |federation| Ok(federation.restore(version)?)).await?;
-    Ok((StatusCode::CREATED, Json(serde_json::json!({ "version": version }))))
+    Ok((StatusCode::CREATED, Json(VersionNumber { version })))
 }
 
-/// `PATCH /api/v2/instructor/settings`: the fields that are given.
+/// Changes how rounds go, from the next one on: the fields that are given.
+#[utoipa::path(
+    patch,
+    path = "/api/v2/instructor/settings",
+    operation_id = "change_settings",
+    tag = "instructor",
+    request_body = RoundSettingsChange,
+    responses((status = 200, description = "All settings", body = RoundSettings), OwnerOnly, Failures),
+    security(("owner" = [])),
+)]
 pub(super) async fn settings(
     Owner(app): Owner,
-    fields: Result<Json<serde_json::Map<String, serde_json::Value>>, JsonRejection>,
+    JsonObject(change): JsonObject<RoundSettingsChange>,
 ) -> Result<Json<RoundSettings>, ServeError> {
-    // Read as an object first: serde takes a struct from an array, too.
-    let Json(fields) = fields.map_err(|error| RequestError::Malformed(error.body_text()))?;
-    let change: RoundSettingsChange = serde_json::from_value(fields.into())
-        .map_err(|error| RequestError::Malformed(format!("The settings: {error}.")))?;
     Ok(Json(app.blocking(move |federation| Ok(federation.change_settings(change)?)).await?))
 }
 
-/// `PUT /api/v2/instructor/lecture`.
+/// Puts a lecture on the stage.
+///
+/// Files of the lecture folder (`lecture/NAME`), or addresses of origins in `stage.origins`.
+#[utoipa::path(
+    put,
+    path = "/api/v2/instructor/lecture",
+    operation_id = "set_lecture",
+    tag = "instructor",
+    request_body = Lecture,
+    responses((status = 204, description = "It is on the stage"), Unauthorized, Failures),
+    security(("instructor" = [])),
+)]
 pub(super) async fn lecture(
     Instructor(app, _): Instructor,
-    lecture: Result<Json<Lecture>, JsonRejection>,
+    JsonObject(lecture): JsonObject<Lecture>,
 ) -> Result<StatusCode, ServeError> {
-    let Json(lecture) = lecture.map_err(|error| RequestError::Malformed(error.body_text()))?;
     app.blocking(move |federation| Ok(federation.set_lecture(lecture)?)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST /api/v2/instructor/join-code`: a new code; the old one lets nobody join any more.
+/// Gives the class a new join code: the old one lets nobody join any more.
+#[utoipa::path(
+    post,
+    path = "/api/v2/instructor/join-code",
+    operation_id = "renew_join_code",
+    tag = "instructor",
+    responses((status = 201, description = "The new code", body = JoinCode), OwnerOnly, Failures),
+    security(("owner" = [])),
+)]
 pub(super) async fn renew_code(Owner(app): Owner) -> Result<(StatusCode, Json<JoinCode>), ServeError> {
     let admission = app.admission.clone();
     let code = app.blocking(move |_| admission.renew_code()).await?;
     Ok((StatusCode::CREATED, Json(code)))
 }
 
-/// `GET /api/v2/instructor/participants`: their ids and when they joined, the latest first.
+/// Ids of participants and when they joined, the latest first.
+#[utoipa::path(
+    get,
+    path = "/api/v2/instructor/participants",
+    tag = "instructor",
+    responses((status = 200, description = "All of them", body = Vec<ParticipantSummary>), OwnerOnly, Failures),
+    security(("owner" = [])),
+)]
 pub(super) async fn participants(Owner(app): Owner) -> Result<Json<Vec<ParticipantSummary>>, ServeError> {
     let mut participants = app.blocking(|federation| Ok(federation.records().participants()?)).await?;
     participants.sort_by(|a, b| (b.joined_at_s, &b.id).cmp(&(a.joined_at_s, &a.id)));
@@ -114,7 +207,16 @@ pub(super) async fn participants(Owner(app): Owner) -> Result<Json<Vec<Participa
     Ok(Json(participants.into_iter().map(summary).collect()))
 }
 
-/// `DELETE /api/v2/instructor/participants/{id}`: this participant's token ends.
+/// Ends one participant's token.
+#[utoipa::path(
+    delete,
+    path = "/api/v2/instructor/participants/{id}",
+    operation_id = "revoke_participant",
+    tag = "instructor",
+    params(("id" = String, Path, description = "The participant's random id")),
+    responses((status = 204, description = "Ended"), (status = 404, response = Refused), OwnerOnly, Failures),
+    security(("owner" = [])),
+)]
 pub(super) async fn revoke(
     Owner(app): Owner,
     id: Result<Path<String>, PathRejection>,
@@ -124,20 +226,47 @@ pub(super) async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `DELETE /api/v2/instructor/participants`: all tokens end; who has the join code can join again.
+/// Ends the tokens of all participants: who has the join code can join again.
+#[utoipa::path(
+    delete,
+    path = "/api/v2/instructor/participants",
+    operation_id = "revoke_participants",
+    tag = "instructor",
+    responses((status = 204, description = "Ended"), OwnerOnly, Failures),
+    security(("owner" = [])),
+)]
 pub(super) async fn revoke_all(Owner(app): Owner) -> Result<StatusCode, ServeError> {
     app.blocking(|federation| Ok(federation.remove_participants()?)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST /api/v2/instructor/assistants`: a new assistant instructor's token.
+/// Makes an assistant instructor's token.
+#[utoipa::path(
+    post,
+    path = "/api/v2/instructor/assistants",
+    tag = "instructor",
+    responses(
+        (status = 201, description = "The token, which is told this once", body = AssistantToken),
+        (status = 409, response = Refused),
+        OwnerOnly,
+        Failures,
+    ),
+    security(("owner" = [])),
+)]
 pub(super) async fn add_assistant(Owner(app): Owner) -> Result<(StatusCode, Json<AssistantToken>), ServeError> {
     let admission = app.admission.clone();
     let (id, token) = app.blocking(move |_| admission.add_assistant()).await?;
     Ok((StatusCode::CREATED, Json(AssistantToken { id, token })))
 }
 
-/// `GET /api/v2/instructor/assistants`: their ids and when their tokens were made, the latest first.
+/// Ids of assistant instructors and when their tokens were made, the latest first.
+#[utoipa::path(
+    get,
+    path = "/api/v2/instructor/assistants",
+    tag = "instructor",
+    responses((status = 200, description = "All of them", body = Vec<AssistantSummary>), OwnerOnly, Failures),
+    security(("owner" = [])),
+)]
 pub(super) async fn assistants(Owner(app): Owner) -> Result<Json<Vec<AssistantSummary>>, ServeError> {
     let mut assistants = app.blocking(|federation| Ok(federation.records().assistants()?)).await?;
     assistants.sort_by(|a, b| (b.made_at_s, &b.id).cmp(&(a.made_at_s, &a.id)));
@@ -145,7 +274,15 @@ pub(super) async fn assistants(Owner(app): Owner) -> Result<Json<Vec<AssistantSu
     Ok(Json(assistants.into_iter().map(summary).collect()))
 }
 
-/// `DELETE /api/v2/instructor/assistants/{id}`: this assistant's token ends.
+/// Ends one assistant instructor's token.
+#[utoipa::path(
+    delete,
+    path = "/api/v2/instructor/assistants/{id}",
+    tag = "instructor",
+    params(("id" = String, Path, description = "The assistant's random id")),
+    responses((status = 204, description = "Ended"), (status = 404, response = Refused), OwnerOnly, Failures),
+    security(("owner" = [])),
+)]
 pub(super) async fn end_assistant(
     Owner(app): Owner,
     id: Result<Path<String>, PathRejection>,
@@ -157,7 +294,14 @@ pub(super) async fn end_assistant(
     }
 }
 
-/// `DELETE /api/v2/instructor/assistants`: the tokens of all assistants end.
+/// Ends the tokens of all assistant instructors.
+#[utoipa::path(
+    delete,
+    path = "/api/v2/instructor/assistants",
+    tag = "instructor",
+    responses((status = 204, description = "Ended"), OwnerOnly, Failures),
+    security(("owner" = [])),
+)]
 pub(super) async fn end_assistants(Owner(app): Owner) -> Result<StatusCode, ServeError> {
     app.blocking(|federation| Ok(federation.records().delete_assistants(None)?)).await?;
     Ok(StatusCode::NO_CONTENT)

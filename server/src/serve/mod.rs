@@ -10,6 +10,7 @@ mod federations;
 mod files;
 mod instructor;
 mod join_limiter;
+mod openapi;
 mod operator;
 mod page;
 mod participant;
@@ -25,8 +26,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::extract::{FromRequestParts, Path};
+use axum::Json;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -136,6 +139,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Number {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RequestError> {
         let number = Path::<u64>::from_request_parts(parts, state).await;
         number.map(|Path(number)| Self(number)).map_err(|_| RequestError::NotANumber)
+    }
+}
+
+/// A JSON object in the body. Read as one first: serde takes a struct from an array, too.
+struct JsonObject<T>(T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonObject<T> {
+    type Rejection = RequestError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, RequestError> {
+        let object = Json::<serde_json::Map<String, serde_json::Value>>::from_request(request, state).await;
+        let Json(object) = object.map_err(|error| RequestError::Malformed(error.body_text()))?;
+        let read = serde_json::from_value(object.into());
+        read.map(Self).map_err(|error| RequestError::Malformed(format!("The body cannot be read: {error}.")))
     }
 }
 

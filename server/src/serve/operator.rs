@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -11,7 +11,8 @@ use emofed::protocol::{FederationLinks, FederationSummary, NewFederation, sha256
 
 use super::error::{RequestError, ServeError};
 use super::federations::Federations;
-use super::{Host, access};
+use super::openapi::{Failures, Refused, Unauthorized};
+use super::{Host, JsonObject, access};
 use crate::secret;
 
 /// The operator, by the token of the `Authorization` header. Where there is none, no token is right.
@@ -31,22 +32,52 @@ impl FromRequestParts<Host> for Operator {
     }
 }
 
-/// `GET /api/v2/operator/federations`.
+/// The federations beside the first.
+#[utoipa::path(
+    get,
+    path = "/api/v2/operator/federations",
+    operation_id = "federations",
+    tag = "operator",
+    responses((status = 200, description = "All of them", body = Vec<FederationSummary>), Unauthorized, Failures),
+    security(("operator" = [])),
+)]
 pub(super) async fn list(Operator(federations): Operator) -> Json<Vec<FederationSummary>> {
     Json(federations.list())
 }
 
-/// `POST /api/v2/operator/federations`: makes one. Its links are told here and never again.
+/// Makes a federation.
+#[utoipa::path(
+    post,
+    path = "/api/v2/operator/federations",
+    operation_id = "create_federation",
+    tag = "operator",
+    request_body = NewFederation,
+    responses(
+        (status = 201, description = "Its links, which are told this once", body = FederationLinks),
+        (status = 409, response = Refused),
+        Unauthorized,
+        Failures,
+    ),
+    security(("operator" = [])),
+)]
 pub(super) async fn create(
     Operator(federations): Operator,
-    new: Result<Json<NewFederation>, JsonRejection>,
+    JsonObject(NewFederation { name }): JsonObject<NewFederation>,
 ) -> Result<(StatusCode, Json<FederationLinks>), ServeError> {
-    let Json(NewFederation { name }) = new.map_err(|error| RequestError::Malformed(error.body_text()))?;
     let links = tokio::task::spawn_blocking(move || federations.create(&name)).await??;
     Ok((StatusCode::CREATED, Json(links)))
 }
 
-/// `DELETE /api/v2/operator/federations/{id}`: ends it, with all it has stored.
+/// Ends a federation, with all it has stored.
+#[utoipa::path(
+    delete,
+    path = "/api/v2/operator/federations/{id}",
+    operation_id = "end_federation",
+    tag = "operator",
+    params(("id" = String, Path, description = "The federation's random id")),
+    responses((status = 204, description = "Ended"), (status = 404, response = Refused), Unauthorized, Failures),
+    security(("operator" = [])),
+)]
 pub(super) async fn end(
     Operator(federations): Operator,
     id: Result<Path<String>, PathRejection>,

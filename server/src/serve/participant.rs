@@ -6,21 +6,34 @@ use std::time::Duration;
 use axum::Json;
 use axum::RequestExt as _;
 use axum::body::Bytes;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{ConnectInfo, FromRequest as _, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use emofed::protocol::{ClientUpdate, JoinRequest, JoinResponse, SAFETENSORS, UpdateReceipt, sha256_hex};
+use emofed::protocol::{ClientUpdate, JoinRequest, JoinResponse, Manifest, SAFETENSORS, UpdateReceipt, sha256_hex};
 use futures::{StreamExt as _, TryFutureExt as _};
 use tracing::Instrument as _;
 
 use super::access::Participant;
 use super::admission::CodeRefusal;
 use super::error::{RequestError, ServeError};
-use super::{App, Number, access};
+use super::openapi::{Binary, Failures, Later, Refused, Unauthorized};
+use super::{App, JsonObject, Number, access};
 use crate::secret;
 
-/// `GET /api/v2/manifest`.
+/// The manifest: model, backbone, settings, the open round and how the last ones ended.
+///
+/// It changes, and its `ETag` with it, with what it says.
+#[utoipa::path(
+    get,
+    path = "/api/v2/manifest",
+    tag = "participant",
+    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the manifest that the tab has")),
+    responses(
+        (status = 200, description = "The manifest", body = Manifest, headers(("ETag" = String, description = "Names exactly these bytes"))),
+        (status = 304, description = "The tab has it", headers(("ETag" = String, description = "Names exactly these bytes"))),
+        Failures,
+    ),
+)]
 pub(super) async fn manifest(State(app): State<App>, headers: HeaderMap) -> Response {
     let snapshot = app.federation.snapshot();
     let fields = [(header::ETAG, snapshot.etag.clone()), (header::CACHE_CONTROL, "no-cache".to_owned())];
@@ -30,14 +43,26 @@ pub(super) async fn manifest(State(app): State<App>, headers: HeaderMap) -> Resp
     (fields, [(header::CONTENT_TYPE, "application/json")], snapshot.json.clone()).into_response()
 }
 
-/// `POST /api/v2/participants`.
+/// Joins with a join code.
+#[utoipa::path(
+    post,
+    path = "/api/v2/participants",
+    tag = "participant",
+    request_body = JoinRequest,
+    responses(
+        (status = 201, description = "Joined; the token is told this once", body = JoinResponse),
+        (status = 403, response = Refused),
+        (status = 409, response = Refused),
+        (status = 429, response = Later),
+        Failures,
+    ),
+)]
 pub(super) async fn join(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-    request: Result<Json<JoinRequest>, JsonRejection>,
+    JsonObject(request): JsonObject<JoinRequest>,
 ) -> Result<(StatusCode, Json<JoinResponse>), ServeError> {
-    let Json(request) = request.map_err(|error| RequestError::Malformed(error.body_text()))?;
     let address = access::address(app.origins.trusted_proxy, peer.ip(), &headers);
     if app.admission.is_shared() {
         let admission = app.admission.clone();
@@ -68,14 +93,38 @@ pub(super) async fn join(
     Ok((StatusCode::CREATED, Json(joined)))
 }
 
-/// `DELETE /api/v2/participants/me`: the token ends.
+/// Leaves the class: the token ends.
+#[utoipa::path(
+    delete,
+    path = "/api/v2/participants/me",
+    tag = "participant",
+    responses((status = 204, description = "Left"), Unauthorized, Failures),
+    security(("participant" = [])),
+)]
 pub(super) async fn leave(State(app): State<App>, participant: Participant) -> Result<StatusCode, ServeError> {
     app.blocking(move |federation| Ok(federation.remove_participant(&participant.token_sha256)?)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `PUT /api/v2/rounds/{round}/update`. Authorisation is a `Result` because the body of a stranger is received before the
-/// refusal is sent.
+/// Sends the round's client update.
+///
+/// The same bytes again are acknowledged again.
+#[utoipa::path(
+    put,
+    path = "/api/v2/rounds/{round}/update",
+    tag = "participant",
+    params(("round" = u64, Path, description = "The round")),
+    request_body(content = inline(Binary), content_type = "application/vnd.safetensors", description = "A client update"),
+    responses(
+        (status = 200, description = "It is on disk, and counts", body = UpdateReceipt),
+        (status = 409, response = Refused),
+        (status = 413, response = Refused),
+        (status = 422, response = Refused),
+        Unauthorized,
+        Failures,
+    ),
+    security(("participant" = [])),
+)]
 pub(super) async fn update(
     State(app): State<App>,
     Number(round): Number,
@@ -83,6 +132,7 @@ pub(super) async fn update(
     headers: HeaderMap,
     request: Request,
 ) -> Result<Json<UpdateReceipt>, ServeError> {
+    // Authorisation is a `Result` because the body of a stranger is received before the refusal is sent.
     let limit = ClientUpdate::max_size(&app.federation.snapshot().base);
     let too_large = RequestError::UpdateTooLarge { limit };
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());

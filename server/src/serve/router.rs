@@ -6,7 +6,6 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::uri::PathAndQuery;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use axum::routing::{delete, get, patch, post, put};
 use axum::{Extension, Router};
 use emofed::protocol::ClientUpdate;
 use hyper::service::Service as _;
@@ -15,6 +14,7 @@ use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 use super::error::RequestError;
 use super::federations::Federations;
+use super::openapi::{Document, Routes, route};
 use super::page::Page;
 use super::{App, Host, backup, events, files, instructor, operator, participant, security, status};
 
@@ -28,20 +28,29 @@ pub fn router(host: impl Into<Host>, page: Page) -> Router {
     let host = host.into();
     let (app, page) = (host.app.clone(), page.router());
     let bounds = app.connections;
-    let machines = Router::new()
-        .route("/api/v2/openapi.json", get(status::openapi))
-        .route("/healthz", get(status::healthz))
-        .route("/readyz", get(status::readyz))
-        .route("/metrics", get(status::metrics))
-        .route("/api/v2/operator/federations", get(operator::list).post(operator::create))
-        .route("/api/v2/operator/federations/{id}", delete(operator::end))
-        .layer(DefaultBodyLimit::max(1_024))
-        .layer(RequestBodyTimeoutLayer::new(bounds.body_timeout))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, bounds.request_timeout))
-        .route("/api/v2/operator/backup", get(backup::backup_of_all))
+    let machines = Routes::new()
+        .with(route!(status::openapi))
+        .with(route!(status::healthz))
+        .with(route!(status::readyz))
+        .with(route!(status::metrics))
+        .with(route!(operator::list))
+        .with(route!(operator::create))
+        .with(route!(operator::end))
+        .map(|router| {
+            router
+                .layer(DefaultBodyLimit::max(1_024))
+                .layer(RequestBodyTimeoutLayer::new(bounds.body_timeout))
+                .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, bounds.request_timeout))
+        })
+        .with(route!(backup::backup_of_all));
+    let Routes { router: calls, document } = calls(app.clone());
+    let document = Document::of(document.merge_from(machines.document));
+    let machines = machines
+        .router
+        .layer(Extension(document))
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(host.clone());
-    let first = calls(app.clone()).merge(machines).fallback_service(page.clone());
+    let first = calls.merge(machines).fallback_service(page.clone());
     let router = match host.federations {
         Some(federations) => {
             let to = Arc::new(Dispatch { first, federations, page });
@@ -53,40 +62,45 @@ pub fn router(host: impl Into<Host>, page: Page) -> Router {
 }
 
 /// The routes of one federation, below its prefix.
-pub(super) fn calls(app: App) -> Router {
+pub(super) fn calls(app: App) -> Routes<()> {
     let (max_update, bounds) = (ClientUpdate::max_size(&app.federation.snapshot().base), app.connections);
-    let calls = Router::new()
-        .route("/api/v2/manifest", get(participant::manifest))
-        .route("/api/v2/participants", post(participant::join).layer(DefaultBodyLimit::max(1_024)))
-        .route("/api/v2/participants/me", delete(participant::leave))
-        .route("/api/v2/rounds/{round}/update", put(participant::update).layer(DefaultBodyLimit::max(max_update)))
-        .route("/api/v2/instructor/status", get(instructor::status))
-        .route("/api/v2/instructor/join-code", post(instructor::renew_code))
-        .route("/api/v2/instructor/participants", get(instructor::participants).delete(instructor::revoke_all))
-        .route("/api/v2/instructor/participants/{id}", delete(instructor::revoke))
-        .route(
-            "/api/v2/instructor/assistants",
-            get(instructor::assistants).post(instructor::add_assistant).delete(instructor::end_assistants),
-        )
-        .route("/api/v2/instructor/assistants/{id}", delete(instructor::end_assistant))
-        .route("/api/v2/instructor/rounds", post(instructor::open))
-        .route("/api/v2/instructor/rounds/{round}/close", post(instructor::close))
-        .route("/api/v2/instructor/models/{version}/restore", post(instructor::restore))
-        .route("/api/v2/instructor/settings", patch(instructor::settings).layer(DefaultBodyLimit::max(1_024)))
-        .route("/api/v2/instructor/lecture", put(instructor::lecture).layer(DefaultBodyLimit::max(MAX_LECTURE_BYTES)))
-        .route("/blobs/{sha256}", get(files::blob).layer(Extension(files::Verified::default())))
-        .layer(RequestBodyTimeoutLayer::new(bounds.body_timeout))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, bounds.request_timeout));
+    let calls = Routes::new()
+        .with(route!(participant::manifest))
+        .with(route!(participant::join).map(|join| join.layer(DefaultBodyLimit::max(1_024))))
+        .with(route!(participant::leave))
+        .with(route!(participant::update).map(|update| update.layer(DefaultBodyLimit::max(max_update))))
+        .with(route!(instructor::status))
+        .with(route!(instructor::renew_code))
+        .with(route!(instructor::participants))
+        .with(route!(instructor::revoke_all))
+        .with(route!(instructor::revoke))
+        .with(route!(instructor::assistants))
+        .with(route!(instructor::add_assistant))
+        .with(route!(instructor::end_assistants))
+        .with(route!(instructor::end_assistant))
+        .with(route!(instructor::open))
+        .with(route!(instructor::close))
+        .with(route!(instructor::restore))
+        .with(route!(instructor::settings).map(|settings| settings.layer(DefaultBodyLimit::max(1_024))))
+        .with(route!(instructor::lecture).map(|lecture| lecture.layer(DefaultBodyLimit::max(MAX_LECTURE_BYTES))))
+        .with(route!(files::blob).map(|blob| blob.layer(Extension(files::Verified::default()))))
+        .map(|router| {
+            router
+                .layer(RequestBodyTimeoutLayer::new(bounds.body_timeout))
+                .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, bounds.request_timeout))
+        })
+        .with(route!(events::events))
+        .with(route!(backup::backup));
     let router = calls
-        .route("/api/v2/events", get(events::events))
-        .route("/api/v2/instructor/backup", get(backup::backup))
+        .router
         .route("/api/{*path}", axum::routing::any(no_route))
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(app.clone());
-    match &app.federation.config().stage.folder {
+    let router = match &app.federation.config().stage.folder {
         Some(folder) => router.nest_service("/lecture", files::lecture(folder)),
         None => router,
-    }
+    };
+    Routes { router, document: calls.document }
 }
 
 /// Answers a path that there is not.

@@ -1,30 +1,41 @@
 //! What machines ask: health, readiness, metrics, the API's description.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::error::ServeError;
+use super::openapi::{Document, Failures};
 use super::{App, Host};
 use crate::round::Federation;
 use crate::store::{StoreError, blob_name};
 
-const OPENAPI: &str = include_str!("../../../docs/openapi.json");
-
 /// The aggregator is not ready with less room than this for models and updates, in bytes.
 const LEAST_FREE_BYTES: u64 = 64 << 20;
 
-/// `GET /healthz`: the process answers and its records can be read.
+/// The process answers and its records can be read.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "machines",
+    responses((status = 200, description = "ok", body = String), Failures),
+)]
 pub(super) async fn healthz(State(Host { app, .. }): State<Host>) -> Result<&'static str, ServeError> {
     app.blocking(|federation| Ok(federation.records().store().check_health()?)).await?;
     Ok("ok\n")
 }
 
-/// `GET /readyz`: records can be read, there is room to write, and every blob of the manifest is there as a whole. It writes
-/// nothing: whoever asks often must not wear the disk, nor be what finds it full.
+/// Records can be read, there is room to write, and every blob of the manifest is there as a whole.
 ///
-/// Of federations beside the first it says how many are not available, and that alone: one that is damaged must not take the
-/// others from the proxy's list.
+/// It writes nothing: whoever asks often must not wear the disk, nor be what finds it full. Of federations beside the first it
+/// says how many are not available, and that alone: one that is damaged must not take the others from the proxy's list.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "machines",
+    responses((status = 200, description = "ready", body = String), Failures),
+)]
 pub(super) async fn readyz(State(host): State<Host>) -> Result<String, ServeError> {
     let (found, unavailable) = host.federations.as_ref().map_or((0, 0), |federations| federations.counts());
     host.app
@@ -49,7 +60,13 @@ pub(super) async fn readyz(State(host): State<Host>) -> Result<String, ServeErro
         .await
 }
 
-/// `GET /metrics`, in Prometheus' text format: of all federations together, so that none can be told from it.
+/// Prometheus metrics: of all federations together, so that none can be told from it.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "machines",
+    responses((status = 200, description = "Prometheus' text format", body = String), Failures),
+)]
 pub(super) async fn metrics(State(host): State<Host>) -> Result<Response, ServeError> {
     let app: &App = &host.app;
     let (others, unavailable) = host.federations.as_ref().map_or((0, 0), |federations| federations.counts());
@@ -83,7 +100,13 @@ pub(super) async fn metrics(State(host): State<Host>) -> Result<Response, ServeE
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
 
-/// `GET /api/v2/openapi.json`.
-pub(super) async fn openapi() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], OPENAPI).into_response()
+/// This document.
+#[utoipa::path(
+    get,
+    path = "/api/v2/openapi.json",
+    tag = "machines",
+    responses((status = 200, description = "OpenAPI 3.1", body = Object), Failures),
+)]
+pub(super) async fn openapi(Extension(Document(json)): Extension<Document>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], json).into_response()
 }

@@ -31,6 +31,7 @@ pub use record::{
     NewestRecord, ParticipantRecord, Phase, RoundRecord, SettingsRecord, UpdateRecord,
 };
 pub use records::Records;
+pub(crate) use rounds::restored;
 
 /// Why the store failed.
 #[derive(Debug, thiserror::Error)]

@@ -32,7 +32,8 @@ pub struct BackboneRecord {
     pub imported_at_s: u64,
 }
 
-/// The newest round and model. Whoever opens a round or publishes changes it, so that two never do so at once.
+/// The newest round and model. Whoever opens a round or publishes changes it, so that two never do so at once. In a store that was restored
+/// from a backup it is ahead of both, until there are new ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewestRecord {
     /// The round's id; 0: none was opened since this record is kept.

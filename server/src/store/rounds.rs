@@ -4,9 +4,11 @@
 //! made up: of two that do so at once, one is refused, whatever each of them does.
 
 use super::records::{Records, insert, put};
-use super::{ModelRecord, NewestRecord, RoundRecord, StoreError, UpdateRecord};
+use super::{ModelRecord, NewestRecord, RoundRecord, StoreError, UpdateRecord, Write};
 
 const NEWEST: &str = "newest";
+/// Numbers after a restoration begin behind a multiple of this.
+const RESTORED_STEP: u64 = 1_000;
 const MODELS: &str = "model/";
 const ROUNDS: &str = "round/";
 
@@ -20,6 +22,19 @@ fn round_key(round: u64) -> String {
 
 fn update_prefix(round: u64) -> String {
     format!("update/{round:020}/")
+}
+
+/// The changes that put the `records` of a backup, made `age_s` ago, into an empty store. Numbers of rounds and versions go on behind
+/// all that may have been given out since: a tab may have an update for one of those.
+pub fn restored(records: Vec<(String, Vec<u8>)>, age_s: u64) -> Vec<Write> {
+    let after = |prefix: &str| {
+        let numbers = records.iter().filter_map(|(key, _)| key.strip_prefix(prefix)?.parse::<u64>().ok());
+        // Neither comes more often than once a second.
+        numbers.max().unwrap_or(0).saturating_add(age_s).saturating_add(1).next_multiple_of(RESTORED_STEP)
+    };
+    let newest = NewestRecord { round: after(ROUNDS), version: after(MODELS) };
+    let kept = records.into_iter().filter(|(key, _)| key != NEWEST);
+    kept.map(|(key, value)| Write::Insert { key, value }).chain([put(NEWEST, &newest)]).collect()
 }
 
 impl Records {
@@ -153,5 +168,25 @@ impl Records {
         let key = format!("{}{}", update_prefix(round.id), update.participant);
         let expected = self.expect(round_key(round.id), Some(round))?;
         self.store().commit(&[expected, insert(key, update)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_go_on_behind_all_that_may_have_been_given_out_since_the_backup() {
+        let newest = |keys: &[&str], age_s| {
+            let records = keys.iter().map(|key| ((*key).to_owned(), b"{}".to_vec())).collect();
+            let Some(Write::Put { key, value }) = restored(records, age_s).pop() else { panic!("the last is put") };
+            assert_eq!(key, NEWEST);
+            let NewestRecord { round, version } = serde_json::from_slice(&value).unwrap();
+            (round, version)
+        };
+        let (first, later) = (round_key(7), round_key(1_999));
+        assert_eq!(newest(&[&first, &model_key(3), "newest", "other/9"], 60), (1_000, 1_000));
+        assert_eq!(newest(&[&first, &later, &model_key(1_000)], 0), (2_000, 2_000));
+        assert_eq!(newest(&[], 86_400), (87_000, 87_000));
     }
 }

@@ -113,7 +113,7 @@ fn client_updates() {
         }
         // What reads ranges reads the same.
         if let Ok(checked) = EncodedUpdate::parse(bytes).unwrap().check(&update.delta) {
-            assert_eq!(read(&checked.delta.into_ranges(), bytes), bits(&update.delta));
+            assert_eq!(read(&checked.delta.into_encoded().into_ranges(), bytes), bits(&update.delta));
         }
         Some(update.encode())
     });

@@ -93,7 +93,12 @@ async fn taken_while_updates_arrive_it_has_each_acknowledged_one_exactly_once() 
     while program.manifest().await.model.version < 2 {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
+    // The version and the next round have numbers that nobody has seen before the restoration.
+    let status = program.status().await;
+    let next = status.round.map(|round| round.id);
+    assert!(next.is_none_or(|next| next > 1_000) && status.rounds.iter().any(|round| round.id == 1));
     let model = program.status().await.models.remove(0);
+    assert!(model.version > 1_000 && model.parent == Some(1), "{}", model.version);
     assert_eq!((model.num_clients, model.num_examples), (CLIENTS, Some(u64::from(CLIENTS * (CLIENTS + 1) / 2))));
     let total = model.num_examples.unwrap() as f64;
     let mean: f64 = clients.iter().map(|(_, one)| value(&one.delta) * f64::from(one.num_examples) / total).sum();

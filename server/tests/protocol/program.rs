@@ -110,6 +110,13 @@ impl Program {
         self.process.wait().unwrap();
     }
 
+    /// Asks it to stop, and waits until it has.
+    #[cfg(unix)]
+    pub(super) fn stop(mut self) {
+        let signal = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
+        assert!(signal.success() && self.process.wait().unwrap().success());
+    }
+
     pub(super) async fn manifest(&self) -> Manifest {
         Client::new().get(self.url(path::MANIFEST)).send().await.unwrap().json().await.unwrap()
     }

@@ -1,7 +1,8 @@
 //! FedAvg (McMahan et al. 2017): the mean of clients' models, weighted by their numbers of examples or not.
 
+use super::joined;
 use crate::simd::{Isa, Operation, Simd as _, dispatch};
-use crate::weights::{FiniteWeights, Weights, WeightsError, for_each_chunk, scale};
+use crate::weights::{EncodedWeights, Weights, WeightsError, for_each_chunk, scale};
 
 /// A running weighted sum in `f64`. Its memory does not depend on the number of clients.
 ///
@@ -30,10 +31,13 @@ pub struct FedAvg {
     is_weighted: bool,
 }
 
+/// Fewest coordinates of a thread.
+const MIN_SHARE: usize = 1 << 15;
+
 /// A client's delta as it came.
 pub struct EncodedDelta<B> {
     /// The delta.
-    pub delta: FiniteWeights<B>,
+    pub delta: EncodedWeights<B>,
     /// Its weight.
     pub num_examples: u32,
     /// What each value is multiplied by: less than 1 where the delta is clipped.
@@ -71,23 +75,45 @@ impl FedAvg {
         Ok(())
     }
 
-    /// The same with deltas as they came, without decoding any as a whole. Several at once pass over the sums once.
+    /// The same with deltas as they came, without decoding any as a whole, on `threads`. Several at once pass over the sums once. Gives the
+    /// Euclidean norm of each. Sums have the same bits whatever `threads` is, norms nearly.
     ///
     /// # Errors
-    /// One does not have the base's layout; nothing was added then.
-    pub fn add_encoded<B: AsRef<[u8]>>(&mut self, deltas: &[EncodedDelta<B>]) -> Result<(), WeightsError> {
+    /// One does not have the base's layout, and nothing was added; or it is not finite, and the sums are of no use any more.
+    pub fn add_encoded<B: AsRef<[u8]> + Sync>(
+        &mut self,
+        deltas: &[EncodedDelta<B>],
+        threads: usize,
+    ) -> Result<Vec<f64>, WeightsError> {
         deltas.iter().try_for_each(|delta| delta.delta.check_same_layout(&self.base))?;
         let weights: Vec<_> = deltas.iter().map(|delta| count(delta.num_examples, self.is_weighted)).collect();
-        let encoded: Vec<_> = deltas.iter().map(|delta| &delta.delta).collect();
-        for_each_chunk(&encoded, |index, first, values| {
-            if let Some(weight) = weights[index] {
+        let files: Vec<_> = deltas.iter().map(|delta| &delta.delta).collect();
+        let work = |from: usize, sums: &mut [f64]| -> Vec<f64> {
+            let mut squares = vec![0.0; deltas.len()];
+            for_each_chunk(&files, from..from + sums.len(), |index, first, values| {
                 scale(values, deltas[index].factor);
-                add_weighted(&mut self.sums[first..][..values.len()], values, weight);
-            }
+                let sums = &mut sums[first - from..][..values.len()];
+                // What does not count is checked, too.
+                squares[index] += add_weighted(sums, values, weights[index].unwrap_or(0.0));
+            });
+            squares
+        };
+        let share = self.sums.len().div_ceil(threads.max(1)).max(MIN_SHARE);
+        let mut squares = vec![0.0; deltas.len()];
+        let mut add = |part: Vec<f64>| squares.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+        std::thread::scope(|scope| {
+            let mut shares = self.sums.chunks_mut(share).enumerate();
+            let own = shares.next();
+            let others: Vec<_> = shares.map(|(index, sums)| scope.spawn(move || work(index * share, sums))).collect();
+            own.into_iter().for_each(|(_, sums)| add(work(0, sums)));
+            others.into_iter().for_each(|part| add(joined(part)));
         });
+        if let Some(index) = squares.iter().position(|squares| !squares.is_finite()) {
+            return Err(files[index].not_finite());
+        }
         self.num_examples += deltas.iter().map(|delta| u64::from(delta.num_examples)).sum::<u64>();
         self.num_clients += weights.iter().flatten().map(|_| 1).sum::<u32>();
-        Ok(())
+        Ok(squares.into_iter().map(f64::sqrt).collect())
     }
 
     /// Examples of all clients so far.
@@ -117,9 +143,9 @@ fn count(num_examples: u32, is_weighted: bool) -> Option<f64> {
     (num_examples > 0).then(|| if is_weighted { f64::from(num_examples) } else { 1.0 })
 }
 
-/// Adds `weight` · `values` to `sums`: the same bits on all instruction sets.
-fn add_weighted(sums: &mut [f64], values: &[f32], weight: f64) {
-    dispatch!(Isa::best(), simd => simd.call(AddWeighted { sums, values, weight }));
+/// Adds `weight` · `values` to `sums`, and gives the sum of the squares of `values`: the same bits on all instruction sets.
+fn add_weighted(sums: &mut [f64], values: &[f32], weight: f64) -> f64 {
+    dispatch!(Isa::best(), simd => simd.call(AddWeighted { sums, values, weight }))
 }
 
 struct AddWeighted<'a> {
@@ -129,13 +155,28 @@ struct AddWeighted<'a> {
 }
 
 impl Operation for AddWeighted<'_> {
-    type Output = ();
+    type Output = f64;
 
     #[inline(always)]
-    fn run(self) {
-        for (sum, &value) in self.sums.iter_mut().zip(self.values) {
-            *sum += self.weight * f64::from(value);
+    fn run(self) -> f64 {
+        // Side by side: one after the other would wait for each addition.
+        const SQUARES: usize = 16;
+        let mut squares = [0.0_f64; SQUARES];
+        let (values, rest) = self.values.as_chunks::<SQUARES>();
+        let (sums, rest_sums) = self.sums.as_chunks_mut::<SQUARES>();
+        for (sums, values) in sums.iter_mut().zip(values) {
+            for ((sum, square), &value) in sums.iter_mut().zip(&mut squares).zip(values) {
+                let value = f64::from(value);
+                *sum += self.weight * value;
+                *square += value * value;
+            }
         }
+        let mut total: f64 = squares.into_iter().sum();
+        for (sum, &value) in rest_sums.iter_mut().zip(rest) {
+            *sum += self.weight * f64::from(value);
+            total += f64::from(value) * f64::from(value);
+        }
+        total
     }
 }
 
@@ -147,7 +188,7 @@ mod tests {
 
     fn delta(random: &mut SplitMix64) -> Weights {
         let mut weights = Weights::new();
-        for (name, count) in [("a", 3_000), ("b", 1), ("c", 50)] {
+        for (name, count) in [("a", 70_000), ("b", 1), ("c", 50)] {
             weights.insert(name, Tensor::new([count], (0..count).map(|_| random.signed()).collect()));
         }
         weights
@@ -171,16 +212,35 @@ mod tests {
                 for deltas in deltas.chunks(batch) {
                     let encode = |(delta, num_examples): &(Weights, u32)| {
                         let delta = EncodedWeights::parse(delta.to_safetensors(None), None).unwrap();
-                        let delta = delta.finite(&base).unwrap();
                         EncodedDelta { delta, num_examples: *num_examples, factor: 0.3 }
                     };
-                    found.add_encoded(&deltas.iter().map(encode).collect::<Vec<_>>()).unwrap();
+                    let encoded: Vec<_> = deltas.iter().map(encode).collect();
+                    let norms = found.add_encoded(&encoded, batch).unwrap();
+                    for (norm, (delta, _)) in norms.iter().zip(deltas) {
+                        assert!((norm - 0.3 * delta.norm()).abs() < 1e-6 * norm, "{norm}");
+                    }
                 }
                 assert_eq!((found.num_clients(), found.num_examples()), (6, 21));
                 assert_eq!((expected.num_clients(), expected.num_examples()), (6, 21));
                 let expected = FedAvg { base: base.clone(), sums: expected.sums.clone(), ..expected };
                 assert_eq!(found.finish(), expected.finish(), "{batch} at once");
             }
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_finite_is_named_whatever_its_client_counts() {
+        let mut random = SplitMix64::new(1);
+        let (base, mut wrong) = (delta(&mut random), delta(&mut random));
+        wrong.iter_mut().next().unwrap().1.values[69_999] = f32::NAN;
+        let encoded = |weights: &Weights, num_examples| {
+            let delta = EncodedWeights::parse(weights.to_safetensors(None), None).unwrap();
+            EncodedDelta { delta, num_examples, factor: 1.0 }
+        };
+        for num_examples in [0, 1] {
+            let deltas = [encoded(&base, 1), encoded(&wrong, num_examples)];
+            let error = FedAvg::new(base.clone()).add_encoded(&deltas, 2).unwrap_err();
+            assert_eq!(error, WeightsError::NotFinite { name: "a".into(), index: 69_999 });
         }
     }
 }

@@ -118,3 +118,8 @@ pub fn check_clips(clips: &[Clip]) -> Result<(), LearningError> {
     }
     Ok(())
 }
+
+/// What a thread gives; its panic goes on here.
+pub(crate) fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}

@@ -65,6 +65,16 @@ impl Vector for f32x4 {
     }
 
     #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        self.fast_min(other)
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        self.fast_max(other)
+    }
+
+    #[inline(always)]
     fn to_lanes(self) -> [f32; 4] {
         self.to_array()
     }

@@ -150,6 +150,12 @@ pub trait Vector: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = 
     /// What is negative becomes zero.
     fn relu(self) -> Self;
 
+    /// The smaller of each two, neither of which is NaN.
+    fn min(self, other: Self) -> Self;
+
+    /// The larger of each two, neither of which is NaN.
+    fn max(self, other: Self) -> Self;
+
     /// To memory.
     fn to_lanes(self) -> Self::Lanes;
 
@@ -183,6 +189,12 @@ mod tests {
             ((vector - two) * two + one).relu().store(&mut out);
             for (found, value) in out.iter().zip(&values[..S::LANES]) {
                 assert_eq!(*found, f32::max(0.0, (value - 2.0) * 2.0 + 1.0));
+            }
+            for (found, value) in vector.min(one).to_lanes().as_ref().iter().zip(&values) {
+                assert_eq!(*found, value.min(1.0));
+            }
+            for (found, value) in vector.max(one).to_lanes().as_ref().iter().zip(&values) {
+                assert_eq!(*found, value.max(1.0));
             }
             assert_eq!(S::chunks(&values).len(), (S::LANES + 3) / S::LANES);
             assert_eq!(vector.to_lanes().as_ref(), &values[..S::LANES]);

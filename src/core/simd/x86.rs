@@ -9,9 +9,10 @@
 
 use std::arch::is_x86_feature_detected;
 use std::arch::x86_64::{
-    __m256, __m512, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_mul_ps, _mm256_set1_ps,
-    _mm256_setzero_ps, _mm256_storeu_ps, _mm256_sub_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_max_ps,
-    _mm512_mul_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps, _mm512_sub_ps,
+    __m256, __m512, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps,
+    _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps, _mm256_sub_ps, _mm512_add_ps, _mm512_fmadd_ps,
+    _mm512_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    _mm512_sub_ps,
 };
 use std::ops::{Add, Mul, Sub};
 
@@ -57,7 +58,7 @@ impl Avx512 {
 /// A token's and its vector's methods, which differ in widths and names only.
 macro_rules! instruction_set {
     ($token:ident, $vector:ident, $register:ty, $lanes:literal, $rows:literal, $load:ident, $store:ident, $splat:ident,
-     $zero:ident, $add:ident, $sub:ident, $mul:ident, $fma:ident, $max:ident) => {
+     $zero:ident, $add:ident, $sub:ident, $mul:ident, $fma:ident, $min:ident, $max:ident) => {
         impl Simd for $token {
             const LANES: usize = $lanes;
             const ROWS: usize = $rows;
@@ -117,6 +118,18 @@ macro_rules! instruction_set {
                 // In this order NaN stays NaN.
                 // SAFETY: see `add_product`.
                 Self(unsafe { $max($zero(), self.0) })
+            }
+
+            #[inline(always)]
+            fn min(self, other: Self) -> Self {
+                // SAFETY: see `add_product`.
+                Self(unsafe { $min(self.0, other.0) })
+            }
+
+            #[inline(always)]
+            fn max(self, other: Self) -> Self {
+                // SAFETY: see `add_product`.
+                Self(unsafe { $max(self.0, other.0) })
             }
 
             #[inline(always)]
@@ -181,6 +194,7 @@ instruction_set!(
     _mm256_sub_ps,
     _mm256_mul_ps,
     _mm256_fmadd_ps,
+    _mm256_min_ps,
     _mm256_max_ps
 );
 instruction_set!(
@@ -197,5 +211,6 @@ instruction_set!(
     _mm512_sub_ps,
     _mm512_mul_ps,
     _mm512_fmadd_ps,
+    _mm512_min_ps,
     _mm512_max_ps
 );

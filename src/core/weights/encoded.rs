@@ -1,5 +1,7 @@
 //! A safetensors file of weights, read where it lies: checked and summed without decoding it as a whole.
 
+use std::ops::Range;
+
 use super::{Scales, ValueRanges, Weights, WeightsError};
 use crate::simd::{Isa, Operation, Simd as _, dispatch};
 
@@ -28,39 +30,40 @@ impl<B: AsRef<[u8]>> EncodedWeights<B> {
         self.ranges.decode(self.file.as_ref())
     }
 
+    /// Where the values are in the file.
+    pub fn into_ranges(self) -> ValueRanges {
+        self.ranges
+    }
+
+    /// As [`Weights::check_same_layout`].
+    pub(crate) fn check_same_layout(&self, model: &Weights) -> Result<(), WeightsError> {
+        self.ranges.check_same_layout(model)
+    }
+
     /// Checks that it has exactly the names and shapes of `model`, and finite values alone.
     ///
     /// # Errors
     /// The first tensor that is missing, misshapen or unknown, or the first value that is not finite.
     pub fn finite(self, model: &Weights) -> Result<FiniteWeights<B>, WeightsError> {
-        self.ranges.check_same_layout(model)?;
+        self.check_same_layout(model)?;
         let mut squares = 0.0;
-        self.for_each_chunk(|_, values| {
+        for_each_chunk(&[&self], 0..self.ranges.value_count(), |_, _, values| {
             squares += dispatch!(Isa::best(), simd => simd.call(SumOfSquares(values)));
         });
         // A sum of squares of finite `f32` is far below what `f64` can hold.
-        if squares.is_finite() {
-            return Ok(FiniteWeights { encoded: self, norm: f64::sqrt(squares) });
+        match squares.is_finite() {
+            true => Ok(FiniteWeights { encoded: self, norm: f64::sqrt(squares) }),
+            false => Err(self.not_finite()),
         }
+    }
+
+    /// The first value that is not finite. There has to be one.
+    pub(crate) fn not_finite(&self) -> WeightsError {
         let mut wrong = None;
-        self.for_each_chunk(|first, values| {
+        for_each_chunk(&[self], 0..self.ranges.value_count(), |_, first, values| {
             wrong = wrong.or_else(|| values.iter().position(|value| !value.is_finite()).map(|index| first + index));
         });
-        Err(self.ranges.not_finite(wrong.unwrap_or_default()))
-    }
-
-    /// Decodes the values in parts, and hands each to `work` with the number of its first value.
-    fn for_each_chunk(&self, mut work: impl FnMut(usize, &[f32])) {
-        for first in (0..self.ranges.value_count()).step_by(CHUNK) {
-            work(first, self.chunk(first, &mut [0.0; CHUNK]));
-        }
-    }
-
-    /// The values from number `first` on, as many as fit `chunk`, or as there are.
-    fn chunk<'a>(&self, first: usize, chunk: &'a mut [f32; CHUNK]) -> &'a mut [f32] {
-        let values = &mut chunk[..CHUNK.min(self.ranges.value_count() - first)];
-        self.ranges.decode_range(self.file.as_ref(), first, values);
-        values
+        self.ranges.not_finite(wrong.unwrap_or_default())
     }
 }
 
@@ -82,23 +85,26 @@ impl<B: AsRef<[u8]>> FiniteWeights<B> {
         self.encoded.ranges
     }
 
-    /// As [`Weights::check_same_layout`].
-    pub(crate) fn check_same_layout(&self, model: &Weights) -> Result<(), WeightsError> {
-        self.encoded.ranges.check_same_layout(model)
+    /// The file.
+    pub fn into_encoded(self) -> EncodedWeights<B> {
+        self.encoded
     }
 }
 
-/// Decodes the values of all `files`, which have the same layout, in parts: the same part of each, one after the other, so that what is
-/// summed stays in the cache. Hands each part to `work` with the number of its file and that of its first value; values are numbered
-/// through all tensors, in the order of the tensors' names.
+/// Decodes the values of the numbers in `range` of all `files`, which have the same layout, in parts: the same part of each, one after the
+/// other, so that what is summed stays in the cache. Hands each part to `work` with the number of its file and that of its first value;
+/// values are numbered through all tensors, in the order of the tensors' names.
 pub(crate) fn for_each_chunk<B: AsRef<[u8]>>(
-    files: &[&FiniteWeights<B>],
+    files: &[&EncodedWeights<B>],
+    range: Range<usize>,
     mut work: impl FnMut(usize, usize, &mut [f32]),
 ) {
-    let count = files.first().map_or(0, |file| file.encoded.ranges.value_count());
-    for first in (0..count).step_by(CHUNK) {
+    let mut chunk = [0.0; CHUNK];
+    for first in range.clone().step_by(CHUNK) {
+        let values = &mut chunk[..CHUNK.min(range.end - first)];
         for (index, file) in files.iter().enumerate() {
-            work(index, first, file.encoded.chunk(first, &mut [0.0; CHUNK]));
+            file.ranges.decode_range(file.file.as_ref(), first, values);
+            work(index, first, values);
         }
     }
 }
@@ -154,7 +160,8 @@ mod tests {
             let finite = encoded.finite(&weights).unwrap();
             assert!((finite.norm() - decoded.norm()).abs() <= 1e-12 * decoded.norm());
             let mut values = [Vec::new(), Vec::new()];
-            for_each_chunk(&[&finite, &finite], |file, first, chunk| {
+            let (encoded, count) = (finite.into_encoded(), decoded.value_count());
+            for_each_chunk(&[&encoded, &encoded], 0..count, |file, first, chunk| {
                 assert_eq!(first, values[file].len());
                 values[file].extend_from_slice(chunk);
             });

@@ -183,18 +183,19 @@ impl ValueRanges {
     ///
     /// # Panics
     /// There are not so many values: a mistake of the caller.
-    pub fn read<E: From<WeightsError>>(
+    pub fn read<E: From<WeightsError>, B: AsRef<[u8]>>(
         &self,
         first: usize,
         out: &mut [f32],
-        mut read: impl FnMut(u64, usize) -> Result<Vec<u8>, E>,
+        mut read: impl FnMut(u64, usize) -> Result<B, E>,
     ) -> Result<(), E> {
         for part in self.parts(first, out.len()) {
             let bytes = read(part.byte, part.size())?;
+            let bytes = bytes.as_ref();
             if bytes.len() != part.size() {
                 return Err(WeightsError::Malformed("it ends before its values do".to_owned()).into());
             }
-            part.encoding.decode(&bytes, &mut out[part.out]);
+            part.encoding.decode(bytes, &mut out[part.out]);
         }
         Ok(())
     }

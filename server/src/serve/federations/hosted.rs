@@ -65,7 +65,7 @@ impl Hosted {
 
     /// Its routes with `page` behind them; absent: it is not available.
     pub fn router(&self, page: &Router) -> Option<Router> {
-        let made = |open: &Open| router::calls(open.app.clone()).fallback_service(page.clone());
+        let made = |open: &Open| router::calls(open.app.clone()).router.fallback_service(page.clone());
         self.with(|open| open.router.get_or_init(|| made(open)).clone())
     }
 

@@ -1,9 +1,10 @@
 //! Median and trimmed mean of each coordinate (Yin et al. 2018).
 
 use super::sorting_network::SortingNetwork;
-use super::{Block, Blocks, UpdateSource, for_each_block, joined};
+use super::{Block, Blocks, UpdateSource, for_each_block};
+use crate::learning::joined;
 use crate::learning::strategy::trimmed;
-use crate::simd::{Isa, Operation, Simd as _, dispatch};
+use crate::simd::{Isa, Operation, Simd, dispatch};
 
 /// A rule for the values of one coordinate. Each client counts once.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,8 +64,8 @@ pub fn aggregate_coordinates<S: UpdateSource>(
                 .map(|(index, model)| {
                     scope.spawn(move || match network {
                         Some(network) => {
-                            let by_network = ByNetwork { network, kept, block, from: index * share, model };
-                            dispatch!(Isa::best(), simd => simd.call(by_network));
+                            let from = index * share;
+                            dispatch!(Isa::best(), simd => simd.call(ByNetwork { simd, network, kept, block, from, model }));
                         }
                         None => by_selection(kept, block, index * share, model),
                     })
@@ -77,7 +78,8 @@ pub fn aggregate_coordinates<S: UpdateSource>(
 
 /// Adds to the part of `model` that begins at column `from` of the block. It compares and adds in `f64`, so that all instruction sets give
 /// the same bits.
-struct ByNetwork<'a> {
+struct ByNetwork<'a, S> {
+    simd: S,
     network: &'a SortingNetwork,
     kept: &'a std::ops::Range<usize>,
     block: &'a Block<'a>,
@@ -85,12 +87,12 @@ struct ByNetwork<'a> {
     model: &'a mut [f32],
 }
 
-impl Operation for ByNetwork<'_> {
+impl<S: Simd> Operation for ByNetwork<'_, S> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let Self { network, kept, block, from, model } = self;
+        let Self { simd, network, kept, block, from, model } = self;
         let mut wires = vec![[0.0; LANES]; block.rows.len() / block.width];
         for (group, model) in model.chunks_mut(LANES).enumerate() {
             let (column, width) = (from + group * LANES, model.len());
@@ -98,7 +100,7 @@ impl Operation for ByNetwork<'_> {
                 // Of −0 and 0, which compare as equal, sorting may give either.
                 wire[..width].iter_mut().zip(&row[column..][..width]).for_each(|(wire, value)| *wire = value + 0.0);
             }
-            network.sort(&mut wires);
+            network.sort(simd, &mut wires);
             let mut sums = [0.0_f64; LANES];
             for wire in &wires[kept.clone()] {
                 sums.iter_mut().zip(wire).for_each(|(sum, value)| *sum += f64::from(*value));

@@ -1,6 +1,7 @@
 //! Krum and Multi-Krum (Blanchard et al. 2017): the updates that are nearest to the others.
 
-use super::{Block, Blocks, UpdateSource, for_each_block, joined};
+use super::{Block, Blocks, UpdateSource, for_each_block};
+use crate::learning::joined;
 use crate::simd::{Isa, Operation, Simd, Vector, dispatch};
 
 /// Squared Euclidean distances of all pairs of updates: half of the matrix, 4 bytes · clients² in all.

@@ -9,6 +9,7 @@ mod sorting_network;
 
 pub use self::coordinate_wise::{CoordinateWise, aggregate_coordinates};
 pub use self::krum::{SquaredDistances, select, squared_distances};
+use super::joined;
 
 /// A round's deltas, of which any range of coordinates can be read. Coordinates are numbered through all tensors, in the order
 /// of the tensors' names.
@@ -95,11 +96,6 @@ fn for_each_block<S: UpdateSource>(
         work(&Block { first, rows, width });
     }
     Ok(())
-}
-
-/// What a thread gives; its panic goes on here.
-fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 #[cfg(test)]

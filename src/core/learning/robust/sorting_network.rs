@@ -1,6 +1,8 @@
 //! Batcher's odd-even merge sort: the same comparisons whatever the values are, so that many columns are sorted at once with
 //! vectors' minimum and maximum.
 
+use crate::simd::{Simd, Vector as _};
+
 /// Comparisons, in order: each puts the smaller value on the first wire, the larger on the second.
 #[derive(Clone, Debug)]
 pub(super) struct SortingNetwork(Vec<(u32, u32)>);
@@ -38,18 +40,15 @@ impl SortingNetwork {
         Self(needed)
     }
 
-    /// Sorts columns: lane by lane over all wires.
+    /// Sorts columns: lane by lane over all wires. `LANES` is a multiple of the instruction set's.
     #[inline(always)]
-    pub fn sort<const LANES: usize>(&self, wires: &mut [[f32; LANES]]) {
+    pub fn sort<S: Simd, const LANES: usize>(&self, simd: S, wires: &mut [[f32; LANES]]) {
         for &(low, high) in &self.0 {
             let (before, behind) = wires.split_at_mut(high as usize);
-            let (low, high) = (&mut before[low as usize], &mut behind[0]);
-            // Read as a whole before either is written: otherwise it is compiled to masked stores, which are slow. Not f32::min, which
-            // has to care for NaN.
-            let (one, other) = (*low, *high);
-            for ((low, high), (one, other)) in low.iter_mut().zip(high).zip(one.into_iter().zip(other)) {
-                *low = if one < other { one } else { other };
-                *high = if one < other { other } else { one };
+            let pairs = S::chunks_mut(&mut before[low as usize]).iter_mut().zip(S::chunks_mut(&mut behind[0]));
+            for (low, high) in pairs {
+                let (one, other) = (simd.load(low), simd.load(high));
+                (*low, *high) = (one.min(other).to_lanes(), one.max(other).to_lanes());
             }
         }
     }
@@ -58,6 +57,7 @@ impl SortingNetwork {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::Four;
 
     #[test]
     fn every_pattern_of_zeros_and_ones_is_sorted() {
@@ -68,11 +68,11 @@ mod tests {
             let selection = SortingNetwork::new(wires, middle.clone());
             assert!(selection.0.len() <= network.0.len());
             for pattern in 0..1_u32 << wires {
-                let mut columns: Vec<[f32; 1]> = (0..wires).map(|wire| [(pattern >> wire & 1) as f32]).collect();
+                let mut columns: Vec<[f32; 4]> = (0..wires).map(|wire| [(pattern >> wire & 1) as f32; 4]).collect();
                 let mut selected = columns.clone();
-                network.sort(&mut columns);
+                network.sort(Four, &mut columns);
                 assert!(columns.is_sorted(), "{wires} wires, pattern {pattern:b}");
-                selection.sort(&mut selected);
+                selection.sort(Four, &mut selected);
                 assert_eq!(selected[middle.clone()], columns[middle.clone()], "{wires} wires, pattern {pattern:b}");
             }
         }

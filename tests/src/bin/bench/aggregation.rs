@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use emofed::learning::robust::{self, Blocks, CoordinateWise, UpdateSource};
 use emofed::learning::{EncodedDelta, FedAvg};
-use emofed::protocol::{ClientUpdate, EncodedUpdate, UpdateLimits};
-use emofed::weights::{FiniteWeights, Tensor, ValueRanges, Weights, WeightsError};
+use emofed::protocol::{ClientUpdate, EncodedUpdate, UpdateError, UpdateLimits};
+use emofed::weights::{EncodedWeights, Tensor, ValueRanges, Weights, WeightsError};
 use emofed_server::ordered_pipeline::{Threads, ordered_pipeline};
 use serde::Deserialize;
 
@@ -150,39 +150,36 @@ impl Bodies {
         }
     }
 
-    /// Checks the bodies of `clients` on all cores, as the aggregator does, and hands them to `take` in this order, a few at a time.
-    fn for_each_batch(
-        &self,
+    /// Reads the bodies of `clients` on all cores, as the aggregator does, does `work` with each there, and hands the results to `take` in
+    /// this order, a few at a time.
+    fn for_each_batch<'a, T: Send>(
+        &'a self,
         clients: &[usize],
-        base: &Weights,
-        mut take: impl FnMut(Vec<EncodedUpdate<FiniteWeights<Cow<'_, [u8]>>>>) -> Result<(), String>,
+        work: impl Fn(EncodedUpdate<EncodedWeights<Cow<'a, [u8]>>>) -> Result<T, UpdateError> + Sync,
+        mut take: impl FnMut(Vec<T>) -> Result<(), String>,
     ) -> Result<(), String> {
-        let check = |client: &usize| {
+        let read = |client: &usize| {
             let body = match self {
                 Self::Memory(bodies) => Cow::from(&bodies[*client]),
                 Self::Files(files) => std::fs::read(&files[*client]).map_err(|error| error.to_string())?.into(),
             };
-            let checked = EncodedUpdate::parse(body).and_then(|update| {
-                let update = update.check(base)?;
-                update.check_limits(&limits()).map(|()| update)
-            });
-            checked.map_err(|error| error.to_string())
+            EncodedUpdate::parse(body).and_then(&work).map_err(|error| error.to_string())
         };
         let batches: Vec<_> = clients.chunks(BATCH).collect();
-        let work = |(): &(), batch: usize| batches[batch].iter().map(check).collect::<Result<Vec<_>, _>>();
+        let work = |(): &(), batch: usize| batches[batch].iter().map(read).collect::<Result<Vec<_>, _>>();
         ordered_pipeline(0..batches.len(), Threads::on_all_cores(), || Ok(()), work, |_, batch| take(batch))
     }
 
-    fn part(&self, client: usize, start: u64, length: usize) -> std::io::Result<Vec<u8>> {
+    fn part(&self, client: usize, start: u64, length: usize) -> std::io::Result<Cow<'_, [u8]>> {
         use std::io::{Read as _, Seek as _, SeekFrom};
         match self {
-            Self::Memory(bodies) => Ok(bodies[client][start as usize..][..length].to_vec()),
+            Self::Memory(bodies) => Ok(Cow::from(&bodies[client][start as usize..][..length])),
             Self::Files(files) => {
                 let mut file = std::fs::File::open(&files[client])?;
                 file.seek(SeekFrom::Start(start))?;
                 let mut part = vec![0; length];
                 file.read_exact(&mut part)?;
-                Ok(part)
+                Ok(part.into())
             }
         }
     }
@@ -226,14 +223,18 @@ impl UpdateSource for Checked<'_> {
 fn aggregate(rule: &str, bodies: &Bodies, base: &Weights) -> Result<Vec<u8>, String> {
     let clients = bodies.clients();
     let everyone: Vec<usize> = (0..clients).collect();
+    // The norm is checked behind the sum, which is of no use then: one pass over all values does for both.
     let mean = |mut mean: FedAvg, clients: &[usize]| -> Result<Vec<u8>, String> {
-        bodies.for_each_batch(clients, base, |batch| {
-            let encoded = batch.into_iter().map(|EncodedUpdate { delta, num_examples, .. }| EncodedDelta {
-                delta,
-                num_examples,
-                factor: 1.0,
-            });
-            mean.add_encoded(&encoded.collect::<Vec<_>>()).map_err(|error| error.to_string())
+        let delta = |EncodedUpdate { delta, num_examples, .. }: EncodedUpdate<_>| {
+            Ok(EncodedDelta { delta, num_examples, factor: 1.0 })
+        };
+        bodies.for_each_batch(clients, delta, |deltas| {
+            let norms = mean.add_encoded(&deltas, Threads::on_all_cores().count).map_err(|error| error.to_string())?;
+            let counts = deltas.iter().all(|delta| (1..=limits().max_examples).contains(&delta.num_examples));
+            match counts && norms.iter().all(|norm| *norm <= limits().max_norm) {
+                true => Ok(()),
+                false => Err("an update is beyond the limits".to_owned()),
+            }
         })?;
         Ok(mean.finish().ok_or("no client counts")?.to_safetensors(None))
     };
@@ -241,8 +242,13 @@ fn aggregate(rule: &str, bodies: &Bodies, base: &Weights) -> Result<Vec<u8>, Str
         return mean(FedAvg::new(base.clone()), &everyone);
     }
     let mut ranges = Vec::with_capacity(clients);
-    bodies.for_each_batch(&everyone, base, |batch| {
-        ranges.extend(batch.into_iter().map(|update| update.delta.into_ranges()));
+    let check = |update: EncodedUpdate<EncodedWeights<_>>| {
+        let update = update.check(base)?;
+        update.check_limits(&limits())?;
+        Ok(update.delta.into_encoded().into_ranges())
+    };
+    bodies.for_each_batch(&everyone, check, |batch| {
+        ranges.extend(batch);
         Ok(())
     })?;
     let checked = Checked { bodies, ranges };
