@@ -21,8 +21,7 @@ use emofed_server::serve::{
     ServerParts, serve,
 };
 use emofed_server::store::{
-    BackboneRecord, Candidate, EmbeddedStore, FederationFolders, FederationRecord, Phase, Records,
-    Store,
+    BackboneRecord, Candidate, EmbeddedStore, FederationFolders, FederationRecord, Phase, Records, Store,
 };
 use emofed_server::tls::{Tls, TlsError};
 use reqwest::{Client, Response};

@@ -127,6 +127,15 @@ async fn a_federation_that_one_replica_makes_is_served_and_ended_by_all() {
         assert_eq!(other.get(replica, path::MANIFEST, "").await, 200);
     }
 
+    // Ids that nobody made are looked for together, not one after the other.
+    let (since, client) = (Instant::now(), Client::new());
+    let guesses = (0..200).map(|_| {
+        let id = emofed_server::secret::federation_id().unwrap();
+        client.get(b.url(&format!("{}{}", path::prefix(&id), path::MANIFEST))).send()
+    });
+    assert!(join_all(guesses).await.into_iter().all(|answer| answer.unwrap().status() == 404));
+    assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
+
     // Both are stopped; a new one has what there is.
     drop((a, b));
     let c = shared.replica("c", Some("a"), &["--operator"]);

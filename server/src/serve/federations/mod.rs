@@ -217,7 +217,7 @@ impl Federations {
     pub(super) fn tick(self: &Arc<Self>) {
         let ticks = self.ticks.fetch_add(1, Ordering::Relaxed);
         let retries = ticks % RETRY_TICKS == RETRY_TICKS - 1;
-        if ticks % TIDY_TICKS == 0 {
+        if ticks.is_multiple_of(TIDY_TICKS) {
             let federations = self.clone();
             self.runtime.spawn_blocking(move || {
                 if let Err(error) = federations.registry().tidy(federations.defaults.clock.now_s()) {
