@@ -31,6 +31,9 @@ pub struct SharedStorage {
     federation: String,
 }
 
+/// The store of the federation that an aggregator begins with, and which there are beside it.
+pub type StoreWithRegistry = (Arc<dyn Store>, Arc<dyn FederationRegistry>);
+
 /// The data folder, and the shared store if there is one.
 #[derive(clap::Args, Clone)]
 pub struct Storage {
@@ -60,7 +63,7 @@ impl Storage {
     }
 
     /// Opens it, and what says which federations an operator has made beside the one in it.
-    pub fn open_with_registry(&self) -> Result<(Arc<dyn Store>, Arc<dyn FederationRegistry>), Failure> {
+    pub fn open_with_registry(&self) -> Result<StoreWithRegistry, Failure> {
         match self.shared.settings() {
             Some(settings) => {
                 let store = PostgresStore::open(&settings)?;
