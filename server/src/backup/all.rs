@@ -200,8 +200,8 @@ pub fn restore_all(backup: impl Read, folder: &Path, replace: bool) -> Result<Op
             Ok(())
         }
         Some(id) => {
-            fill_folder(part, &folders.begin(id).map_err(failed)?)?;
-            folders.complete(id).map_err(failed)?;
+            fill_folder(part, &folders.begin_folder(id).map_err(failed)?)?;
+            folders.complete_folder(id).map_err(failed)?;
             Ok(())
         }
     };

@@ -36,7 +36,7 @@ pub struct Arguments {
     #[arg(value_name = "FILE|DIR")]
     target: PathBuf,
     /// Of all federations that an operator made, too, in one file; an aggregator that runs is asked with the operator's token
-    #[arg(long, conflicts_with = "store")]
+    #[arg(long)]
     all: bool,
     /// Where the running aggregator answers [default: as in the file `links` of the data folder]
     #[arg(long, value_name = "ORIGIN")]
@@ -66,7 +66,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         let server = Server::of(&data, arguments.from.as_deref(), arguments.all)?;
         runtime()?.block_on(server.download(&mut file, &target))?;
     } else if arguments.all {
-        of_all(&data)?.write(file.as_file_mut())?;
+        of_all(&data, &arguments.storage)?.write(file.as_file_mut())?;
     } else {
         let token = std::fs::read_to_string(data.join(TOKEN_FILE)).ok();
         Backup::take(arguments.storage.open()?.as_ref(), token, SystemClock.now_s())?.write(file.as_file_mut())?;
@@ -83,17 +83,16 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// All federations of the data folder `data`, which no aggregator uses.
-fn of_all(data: &Path) -> Result<AllBackups, Failure> {
+/// All federations of `storage`, whose data folder `data` no aggregator uses, unless it is one of several replicas.
+fn of_all(data: &Path, storage: &Storage) -> Result<AllBackups, Failure> {
     let now_s = SystemClock.now_s();
     let read = |name: &str| std::fs::read_to_string(data.join(name)).ok();
-    let take = |folder: &Path, token| Ok::<_, Failure>(Backup::take(&EmbeddedStore::open(folder)?, token, now_s)?);
-    let first = take(data, read(TOKEN_FILE))?;
-    let folders = FederationFolders::open(data).map_err(StoreError::from)?;
+    let (store, registry) = storage.open_with_registry()?;
+    let first = Backup::take(store.as_ref(), read(TOKEN_FILE), now_s)?;
     let mut others = OtherBackups::default();
-    for id in folders.ids().map_err(StoreError::from)? {
-        match EmbeddedStore::open(&folders.path(&id)) {
-            Ok(store) => others.backups.push((id, Backup::take(&store, None, now_s)?)),
+    for id in registry.ids()? {
+        match registry.store(&id) {
+            Ok(store) => others.backups.push((id, Backup::take(store.as_ref(), None, now_s)?)),
             Err(_) => others.unavailable.push(id),
         }
     }

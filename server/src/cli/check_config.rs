@@ -6,7 +6,7 @@ use emofed_server::config::{CertificateSource, Config};
 use emofed_server::tls::with_colons;
 
 use super::configured::{ConfiguredArguments, ConfiguredCertificate, configured_certificate};
-use super::storage::{SharedStorage, operator_refused};
+use super::storage::SharedStorage;
 use super::{Failure, print};
 
 #[derive(clap::Args)]
@@ -48,9 +48,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     print(format!("# Listens on {}. Origin: {origin}. TLS: {tls}.", arguments.configured.listen));
     if let Some(settings) = arguments.shared.settings() {
         let objects = settings.check()?;
-        if config.operator.enabled {
-            return Err(operator_refused());
-        }
         // Without the address, which has a password in it.
         print(format!("# Store: the federation `{}` in Postgres, objects in {objects}.", settings.federation));
     }

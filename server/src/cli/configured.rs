@@ -25,7 +25,7 @@ pub struct ConfiguredArguments {
     #[arg(long, env = "EMOFED_ALLOW_FEW_CONTRIBUTORS")]
     pub allow_few_contributors: bool,
     /// Have an operator's token, in the file operator-token of the data folder: who has it makes and ends further federations
-    /// (classes) while the aggregator runs, see `emofed federations`
+    /// (classes) while the aggregator runs, see `emofed federations`. Replicas are given the same file
     #[arg(long, env = "EMOFED_OPERATOR")]
     pub operator: bool,
     /// Send spans of rounds and uploads to a collector by OTLP over HTTP, such as http://127.0.0.1:4318; no participant is named in them

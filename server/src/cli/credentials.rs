@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use emofed::protocol::{JoinCode, sha256_hex};
 use emofed_server::clock::{Clock as _, SystemClock};
 use emofed_server::secret::{self, OPERATOR_TOKEN_FILE, write_private};
-use emofed_server::store::{FederationRecord, Records};
+use emofed_server::store::{FederationRecord, FederationRegistry, Records};
 
 use super::Failure;
 
@@ -71,22 +71,42 @@ fn unusable_token(file: &Path, known: std::io::Result<String>) -> Failure {
     Failure::new(format!("{} {reason}", file.display()), way_out)
 }
 
-/// The operator's token, made at the first start that has one. The file is all there is of it: who deletes it gets a new one.
-pub fn operator_token(data: &Path) -> Result<String, Failure> {
+/// The operator's token, made at the first start that has one. In a data folder the file is all there is of it: who deletes it gets a new
+/// one. What replicas share has its hash, made by the first of them; the others are given the same file.
+pub fn operator_token(data: &Path, registry: &dyn FederationRegistry, is_renewed: bool) -> Result<String, Failure> {
     /// Fewest characters of a token that was put there by hand.
     const LEAST: usize = 32;
     let file = data.join(OPERATOR_TOKEN_FILE);
-    match std::fs::read_to_string(&file).map(|token| token.trim().to_owned()) {
-        Ok(token) if token.len() >= LEAST => return Ok(token),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(unusable_token(&file, Err(error))),
-        Ok(_) => {
+    let shared = registry.operator_token_sha256()?;
+    let known = std::fs::read_to_string(&file).map(|token| token.trim().to_owned());
+    let token = match (known, &shared) {
+        (_, _) if is_renewed => made_operator_token(&file)?,
+        (Ok(token), Some(sha256)) if sha256_hex(token.as_bytes()) == *sha256 => return Ok(token),
+        (Err(error), Some(_)) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(unusable_token(&file, Err(error)));
+        }
+        (_, Some(_)) => {
+            let message =
+                format!("{} does not have the operator's token, which other replicas have made", file.display());
+            let way_out = "copy the file from the data folder of the replica that made it; if it is lost, start one replica with \
+                           --new-operator-token, and copy the file from there";
+            return Err(Failure::new(message, way_out));
+        }
+        (Ok(token), None) if token.len() >= LEAST => token,
+        (Ok(_), None) => {
             let message = format!("{} has fewer than {LEAST} characters", file.display());
             return Err(Failure::new(message, "delete the file: the next start makes a new token"));
         }
-    }
+        (Err(error), None) if error.kind() == std::io::ErrorKind::NotFound => made_operator_token(&file)?,
+        (Err(error), _) => return Err(unusable_token(&file, Err(error))),
+    };
+    registry.change_operator_token(shared.as_deref(), &sha256_hex(token.as_bytes()))?;
+    Ok(token)
+}
+
+fn made_operator_token(file: &Path) -> Result<String, Failure> {
     let token = secret::token().map_err(no_randomness)?;
-    write_private(&file, &token).map_err(|error| unwritable(&file, &error))?;
+    write_private(file, &token).map_err(|error| unwritable(file, &error))?;
     eprintln!("The operator's token is in {}.", file.display());
     Ok(token)
 }

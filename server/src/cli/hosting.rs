@@ -1,6 +1,6 @@
-//! What `emofed serve` needs for several federations: their acceptance checks, their defaults, and the operator's token.
+//! What `emofed serve` needs for several federations: their acceptance checks and their defaults.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use emofed::protocol::sha256_hex;
@@ -10,10 +10,9 @@ use emofed_server::lab::dataset::Dataset;
 use emofed_server::lab::held_out::HeldOutCheck;
 use emofed_server::round::{AcceptanceCheck, FederationConfig, SanityCheck};
 use emofed_server::serve::{App, FederationDefaults, Federations, Host, ServerParts};
-use emofed_server::store::{FederationFolders, Records};
+use emofed_server::store::{FederationRegistry, Records};
 
 use super::Failure;
-use super::credentials::operator_token;
 
 /// Makes the acceptance check of each federation.
 pub struct Checks {
@@ -50,20 +49,30 @@ fn held_out(records: &Records, cache: &Path) -> Result<Dataset, Failure> {
     Ok(dataset)
 }
 
-/// What is served: `app`, the federations that an operator has made in the data folder `data`, and the operator's calls if they are
-/// configured. `link_origin` is what links begin with.
-pub fn host(
-    app: App,
-    data: &Path,
-    records: Records,
-    config: Config,
-    checks: Checks,
-    link_origin: String,
-) -> Result<Host, Failure> {
-    if !config.operator.enabled && !FederationFolders::are_in(data) {
+/// Of what federations beside the first are made.
+pub struct Hosting {
+    /// The data folder.
+    pub data: PathBuf,
+    /// The first federation's records.
+    pub records: Records,
+    /// Which federations there are.
+    pub registry: Arc<dyn FederationRegistry>,
+    /// The operator's token, if one is configured.
+    pub operator_token: Option<String>,
+    /// The configuration.
+    pub config: Config,
+    /// Their acceptance checks.
+    pub checks: Checks,
+    /// What links begin with.
+    pub link_origin: String,
+}
+
+/// What is served: `app`, the federations that an operator has made, and the operator's calls if they are configured.
+pub fn host(app: App, hosting: Hosting) -> Result<Host, Failure> {
+    let Hosting { data, records, registry, operator_token, config, checks, link_origin } = hosting;
+    if operator_token.is_none() && !registry.is_used()? {
         return Ok(app.into());
     }
-    let token = config.operator.enabled.then(|| operator_token(data)).transpose()?;
     let limits = config.limits.clone();
     let app = App { connections: app.connections.reserving(limits.max_federations), ..app };
     let parts = ServerParts {
@@ -73,7 +82,9 @@ pub fn host(
         stopping: app.stopping.clone(),
     };
     let defaults = FederationDefaults {
-        data: data.to_owned(),
+        data,
+        registry,
+        operator_token_sha256: operator_token.map(|token| sha256_hex(token.as_bytes())),
         base: records,
         clock: Arc::new(SystemClock),
         configure: Box::new(move |name, values| FederationConfig { name, ..config.federation_config(values) }),
@@ -90,6 +101,5 @@ pub fn host(
         tracing::info!(found, unavailable, "federations beside the first");
     }
     let app = App { streams: federations.event_streams(), ..app };
-    let operator_token_sha256 = token.map(|token| sha256_hex(token.as_bytes()));
-    Ok(Host { app, federations: Some(federations), operator_token_sha256 })
+    Ok(Host { app, federations: Some(federations) })
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use emofed_server::backup::{AllRestored, BackupError, Restored, restore, restore_all, restore_shared};
+use emofed_server::backup::{AllRestored, BackupError, Restored, read_all, restore, restore_all, restore_shared};
 use emofed_server::secret::{TOKEN_FILE, write_private};
 
 use super::credentials::unwritable;
@@ -38,6 +38,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     {
         told_of_all(&data, all);
         return Ok(());
+    }
+    if arguments.storage.is_shared() && matches!(read_all(open_again()?), Ok(Some(_))) {
+        let message =
+            format!("{} is a backup of all federations, which --store does not take", arguments.backup.display());
+        let way_out = "restore it into a data folder; or unpack it, and restore the part of one federation";
+        return Err(Failure::new(message, way_out));
     }
     let file = open_again()?;
     let Restored { version, round, before, .. } = match arguments.storage.is_shared() {

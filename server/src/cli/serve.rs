@@ -17,12 +17,12 @@ use emofed_server::tls::with_colons;
 use tokio::net::TcpListener;
 
 use super::configured::{ConfiguredArguments, ConfiguredCertificate, configured_certificate};
-use super::credentials::{Links, open_federation, unwritable};
+use super::credentials::{Links, open_federation, operator_token, unwritable};
 use super::first_model::{first_model, model_values};
-use super::hosting::{Checks, host};
+use super::hosting::{Checks, Hosting, host};
 use super::import::import_embedded;
 use super::server_certificate::{ServerCertificate, origins};
-use super::storage::{Storage, operator_refused, starting};
+use super::storage::{Storage, starting};
 use super::{Failure, print, runtime};
 
 /// How long it may take until other replicas are heard.
@@ -56,6 +56,10 @@ pub struct Arguments {
     /// makes one when its file instructor-token was deleted
     #[arg(long, requires = "store")]
     new_instructor_token: bool,
+    /// Make a new operator's token: the earlier one stops being right, at other replicas, too. With --store alone; at this start only. A
+    /// data folder makes one when its file operator-token was deleted
+    #[arg(long, requires = "store")]
+    new_operator_token: bool,
     #[command(flatten)]
     storage: Storage,
 }
@@ -80,12 +84,18 @@ impl From<TelemetryError> for Failure {
 async fn start(arguments: Arguments, config: Config, certificate: ConfiguredCertificate) -> Result<(), Failure> {
     let configured = &arguments.configured;
     let data = arguments.storage.folder()?;
-    let store = arguments.storage.open()?;
-    refuse_unshared(store.as_ref(), &config, &data)?;
+    let (store, registry) = arguments.storage.open_with_registry()?;
+    refuse_folders(store.as_ref(), &data)?;
     let one_at_a_time = starting(store.as_ref())?;
     let records = Records::open(store)?;
     let code_days = config.limits.join_code_days;
     let (record, instructor_token) = open_federation(&records, &data, code_days, arguments.new_instructor_token)?;
+    let operator_token =
+        config.operator.enabled.then(|| operator_token(&data, registry.as_ref(), arguments.new_operator_token));
+    let operator_token = operator_token.transpose()?;
+    if arguments.new_operator_token && operator_token.is_none() {
+        return Err(Failure::new("--new-operator-token without an operator", "say --operator, too, or leave it out"));
+    }
     // Bound before the first model is made, so that a taken port is told at once.
     let listener = TcpListener::bind(configured.listen).await.map_err(|error| {
         let message = format!("{} cannot be listened on: {error}", configured.listen);
@@ -151,7 +161,7 @@ async fn start(arguments: Arguments, config: Config, certificate: ConfiguredCert
         stopping,
     };
     let few_contributors = config.few_contributors;
-    let host = host(app, &data, records, config, checks, origin)?;
+    let host = host(app, Hosting { data, records, registry, operator_token, config, checks, link_origin: origin })?;
     if few_contributors {
         tracing::warn!("fewer than three contributors are allowed: a published model can give single updates away");
     }
@@ -168,10 +178,14 @@ async fn start(arguments: Arguments, config: Config, certificate: ConfiguredCert
     Ok(serve(listener, host, page, signal).await?)
 }
 
-/// Refuses what is not made for several replicas.
-fn refuse_unshared(store: &dyn Store, config: &Config, data: &Path) -> Result<(), Failure> {
-    if store.is_shared() && (config.operator.enabled || FederationFolders::are_in(data)) {
-        return Err(operator_refused());
+/// Refuses a shared store where the data folder has federations: these would not be served.
+fn refuse_folders(store: &dyn Store, data: &Path) -> Result<(), Failure> {
+    if store.is_shared() && FederationFolders::are_in(data) {
+        let message = format!("{} has federations that an operator made, and --store has others", data.display());
+        return Err(Failure::new(
+            message,
+            "name a data folder without federations with --data DIR, or leave --store out",
+        ));
     }
     Ok(())
 }

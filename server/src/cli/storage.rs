@@ -4,7 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use emofed_server::store::{EmbeddedStore, Lease, PostgresSettings, PostgresStore, S3Variables, SERVING, Store};
+use emofed_server::store::{
+    EmbeddedStore, FederationFolders, FederationRegistry, Lease, PostgresSettings, PostgresStore, S3Variables, SERVING,
+    Store, StoreError,
+};
 
 use super::{DataFolder, Failure};
 
@@ -27,6 +30,9 @@ pub struct SharedStorage {
     #[arg(long, env = "EMOFED_FEDERATION", default_value = "class", value_name = "NAME")]
     federation: String,
 }
+
+/// The store of the federation that an aggregator begins with, and which there are beside it.
+pub type StoreWithRegistry = (Arc<dyn Store>, Arc<dyn FederationRegistry>);
 
 /// The data folder, and the shared store if there is one.
 #[derive(clap::Args, Clone)]
@@ -53,9 +59,23 @@ impl Storage {
 
     /// Opens it.
     pub fn open(&self) -> Result<Arc<dyn Store>, Failure> {
+        Ok(self.open_with_registry()?.0)
+    }
+
+    /// Opens it, and what says which federations an operator has made beside the one in it.
+    pub fn open_with_registry(&self) -> Result<StoreWithRegistry, Failure> {
         match self.shared.settings() {
-            Some(settings) => Ok(Arc::new(PostgresStore::open(&settings)?)),
-            None => Ok(Arc::new(EmbeddedStore::open(&self.folder()?)?)),
+            Some(settings) => {
+                let store = PostgresStore::open(&settings)?;
+                let registry = Arc::new(store.registry());
+                Ok((Arc::new(store), registry))
+            }
+            None => {
+                let folder = self.folder()?;
+                let store = Arc::new(EmbeddedStore::open(&folder)?);
+                let folders = FederationFolders::open(&folder).map_err(StoreError::from)?;
+                Ok((store, Arc::new(folders)))
+            }
         }
     }
 
@@ -67,14 +87,6 @@ impl Storage {
         }
         Ok(folder)
     }
-}
-
-/// Why an operator's federations are refused with a shared store.
-pub fn operator_refused() -> Failure {
-    let message = "federations that an operator makes are kept in the data folder, not in --store";
-    let way_out = "leave --operator out, name a data folder without federations, and give each class --federation NAME and \
-                   replicas of its own";
-    Failure::new(message, way_out)
 }
 
 /// Held while a command changes what replicas read when they start: none may run.

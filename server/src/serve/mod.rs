@@ -78,13 +78,11 @@ pub struct Host {
     pub app: App,
     /// The others; absent: there cannot be any.
     pub federations: Option<Arc<Federations>>,
-    /// SHA-256 of the operator's token; absent: nobody makes or ends federations.
-    pub operator_token_sha256: Option<String>,
 }
 
 impl From<App> for Host {
     fn from(app: App) -> Self {
-        Self { app, federations: None, operator_token_sha256: None }
+        Self { app, federations: None }
     }
 }
 
@@ -176,12 +174,14 @@ pub async fn serve(
     let renewing = app.tls.clone().map(|tls| tokio::spawn(async move { tls.renew().await }));
     let ticking = tokio::spawn(tick(host.clone()));
     let following = tokio::spawn(replicas::follow(app.clone()));
+    let hosting = host.federations.clone().map(|federations| tokio::spawn(federations.follow()));
     let (bounds, is_behind_proxy) = (app.connections, app.origins.trusted_proxy);
     let served = connections::Served { router: router(host.clone(), page), tls, bounds, is_behind_proxy };
     connections::accept(listener, served, stop, GRACE).await;
     renewing.inspect(|renewing| renewing.abort());
     ticking.abort();
     following.abort();
+    hosting.inspect(|hosting| hosting.abort());
     counting.abort();
     Ok(())
 }

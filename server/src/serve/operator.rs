@@ -7,13 +7,12 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use emofed::protocol::{FederationLinks, FederationSummary, NewFederation, sha256_hex};
+use emofed::protocol::{FederationLinks, FederationSummary, NewFederation};
 
 use super::error::{RequestError, ServeError};
 use super::federations::Federations;
 use super::openapi::{Failures, Refused, Unauthorized};
 use super::{Host, JsonObject, access};
-use crate::secret;
 
 /// The operator, by the token of the `Authorization` header. Where there is none, no token is right.
 pub(super) struct Operator(pub(super) Arc<Federations>);
@@ -23,12 +22,8 @@ impl FromRequestParts<Host> for Operator {
 
     async fn from_request_parts(parts: &mut Parts, host: &Host) -> Result<Self, RequestError> {
         let token = access::bearer(&parts.headers).ok_or(RequestError::NotTheOperator)?;
-        match (&host.federations, &host.operator_token_sha256) {
-            (Some(federations), Some(sha256)) if secret::same(&sha256_hex(token.as_bytes()), sha256) => {
-                Ok(Self(federations.clone()))
-            }
-            _ => Err(RequestError::NotTheOperator),
-        }
+        let federations = host.federations.clone().filter(|federations| federations.is_operator(token));
+        federations.map(Self).ok_or(RequestError::NotTheOperator)
     }
 }
 

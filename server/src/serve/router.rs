@@ -124,7 +124,7 @@ struct Dispatch {
 async fn dispatch(State(to): State<Arc<Dispatch>>, request: Request) -> Response {
     let Some(rest) = request.uri().path().strip_prefix(PREFIX) else { return answer(to.first.clone(), request).await };
     let (id, path) = rest.split_once('/').map_or((rest, None), |(id, path)| (id, Some(path)));
-    let router = match to.federations.router(id, &to.page) {
+    let router = match to.federations.router(id, &to.page).await {
         Ok(router) => router,
         Err(refused) => return refused.into_response(),
     };

@@ -8,8 +8,10 @@
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::embedded::folders::{create_durably, subfolders, sync_folder};
+use super::{EmbeddedStore, FederationRegistry, Store, StoreError};
 use crate::secret::is_federation_id;
 
 const FOLDER: &str = "federations";
@@ -20,6 +22,8 @@ const MARKER: &str = "ended";
 
 /// The folders below `federations`.
 pub struct FederationFolders {
+    /// The data folder, with the first federation.
+    data: PathBuf,
     folder: PathBuf,
 }
 
@@ -29,7 +33,7 @@ impl FederationFolders {
     /// # Errors
     /// The disk fails.
     pub fn open(data: &Path) -> io::Result<Self> {
-        let folders = Self { folder: data.join(FOLDER) };
+        let folders = Self { data: data.to_owned(), folder: data.join(FOLDER) };
         for name in folders.names()? {
             let folder = folders.folder.join(&name);
             if name.starts_with(NEW) || name.starts_with(ENDED) || folder.join(MARKER).exists() {
@@ -51,75 +55,97 @@ impl FederationFolders {
         Ok(names)
     }
 
-    /// The ids of the federations that there are.
-    ///
-    /// # Errors
-    /// The disk fails.
-    pub fn ids(&self) -> io::Result<Vec<String>> {
-        // A copy beside its original, or a folder of the file system, is no federation.
-        let is_id = |name: &String| is_federation_id(name) && !self.path(name).join(MARKER).exists();
-        Ok(self.names()?.into_iter().filter(is_id).collect())
+    /// The folder of the federation `id`.
+    fn path(&self, id: &str) -> PathBuf {
+        self.folder.join(id)
     }
 
-    /// The folder of the federation `id`.
-    pub fn path(&self, id: &str) -> PathBuf {
-        self.folder.join(id)
+    fn new_path(&self, id: &str) -> PathBuf {
+        self.folder.join(format!("{NEW}{id}"))
     }
 
     /// An empty folder to make the federation `id` in.
     ///
     /// # Errors
     /// The disk fails.
-    pub fn begin(&self, id: &str) -> io::Result<PathBuf> {
+    pub fn begin_folder(&self, id: &str) -> io::Result<PathBuf> {
         create_durably(&self.folder, &sync_folder)?;
         make_private(&self.folder)?;
-        let folder = self.folder.join(format!("{NEW}{id}"));
+        let folder = self.new_path(id);
         fs::create_dir(&folder)?;
         make_private(&folder)?;
         Ok(folder)
     }
 
-    /// Makes what was made in [`Self::begin`]'s folder a federation: durably, or not at all. Nothing may have it open.
+    /// Makes what was made in [`Self::begin_folder`]'s folder a federation: durably, or not at all. Nothing may have it open.
     ///
     /// # Errors
     /// The disk fails.
-    pub fn complete(&self, id: &str) -> io::Result<PathBuf> {
-        let path = self.path(id);
-        fs::rename(self.folder.join(format!("{NEW}{id}")), &path)?;
-        sync_folder(&self.folder)?;
-        Ok(path)
+    pub fn complete_folder(&self, id: &str) -> io::Result<()> {
+        fs::rename(self.new_path(id), self.path(id))?;
+        sync_folder(&self.folder)
     }
 
-    /// Removes what was begun and not completed.
-    ///
-    /// # Errors
-    /// The disk fails; the next start tries again.
-    pub fn give_up(&self, id: &str) -> io::Result<()> {
-        remove(&self.folder.join(format!("{NEW}{id}")))
+    fn check_room(&self, limit: usize) -> Result<(), StoreError> {
+        if self.ids()?.len() >= limit { Err(StoreError::Full(FOLDER.to_owned())) } else { Ok(()) }
+    }
+}
+
+impl FederationRegistry for FederationFolders {
+    fn is_used(&self) -> Result<bool, StoreError> {
+        Ok(Self::are_in(&self.data))
     }
 
-    /// Ends the federation `id` durably. Its folder stays until [`Self::remove`].
-    ///
-    /// # Errors
-    /// The disk fails.
-    pub fn end(&self, id: &str) -> io::Result<()> {
+    fn ids(&self) -> Result<Vec<String>, StoreError> {
+        // A copy beside its original, or a folder of the file system, is no federation.
+        let is_id = |name: &String| is_federation_id(name) && !self.path(name).join(MARKER).exists();
+        Ok(self.names()?.into_iter().filter(is_id).collect())
+    }
+
+    fn store(&self, id: &str) -> Result<Arc<dyn Store>, StoreError> {
+        Ok(Arc::new(EmbeddedStore::open(&self.path(id))?))
+    }
+
+    fn begin(&self, id: &str, limit: usize, _now_s: u64) -> Result<Arc<dyn Store>, StoreError> {
+        self.check_room(limit)?;
+        Ok(Arc::new(EmbeddedStore::open(&self.begin_folder(id)?)?))
+    }
+
+    fn give_object(&self, id: &str, name: &str, _bytes: &[u8]) -> Result<(), StoreError> {
+        Ok(link_object(&self.data, &self.new_path(id), name)?)
+    }
+
+    fn complete(&self, id: &str, limit: usize, _now_s: u64) -> Result<(), StoreError> {
+        self.check_room(limit)?;
+        Ok(self.complete_folder(id)?)
+    }
+
+    fn give_up(&self, id: &str, _now_s: u64) -> Result<(), StoreError> {
+        Ok(remove(&self.new_path(id))?)
+    }
+
+    fn end(&self, id: &str, _now_s: u64) -> Result<(), StoreError> {
         let path = self.path(id);
         let marker = path.join(MARKER);
+        if !path.is_dir() || marker.exists() {
+            return Err(StoreError::Missing(format!("{FOLDER}/{id}")));
+        }
         let marked = File::create(&marker).and_then(|file| file.sync_all()).and_then(|()| sync_folder(&path));
         // Who was told that it goes on must not lose it at the next start.
-        marked.inspect_err(|_| _ = fs::remove_file(&marker))
+        Ok(marked.inspect_err(|_| _ = fs::remove_file(&marker))?)
     }
 
-    /// Removes the folder of a federation that has ended. Nothing may have it open.
-    ///
-    /// # Errors
-    /// The disk fails; the next start tries again.
-    pub fn remove(&self, id: &str) -> io::Result<()> {
+    fn release(&self, id: &str) -> Result<(), StoreError> {
         // The marker must not be what goes first.
         let ended = self.folder.join(format!("{ENDED}{id}"));
         fs::rename(self.path(id), &ended)?;
         sync_folder(&self.folder)?;
-        remove(&ended)
+        Ok(remove(&ended)?)
+    }
+
+    fn tidy(&self, _now_s: u64) -> Result<(), StoreError> {
+        // The next start does: until then the folders may be in use.
+        Ok(())
     }
 }
 
@@ -146,7 +172,7 @@ fn make_private(_folder: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// The disk fails.
-pub fn link_object(from: &Path, to: &Path, name: &str) -> io::Result<()> {
+fn link_object(from: &Path, to: &Path, name: &str) -> io::Result<()> {
     let (from, to) = (from.join(name), to.join(name));
     let folder = to.parent().unwrap_or(&to);
     create_durably(folder, &sync_folder)?;
@@ -165,6 +191,7 @@ pub fn link_object(from: &Path, to: &Path, name: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::registry_conformance;
 
     const MADE: &str = "kx7dq2mbw4ta";
     const ENDED_ONE: &str = "kx7dq2mbw4tb";
@@ -177,23 +204,41 @@ mod tests {
         let folders = open();
         assert!(folders.ids().unwrap().is_empty());
         for id in [MADE, ENDED_ONE, REMOVING] {
-            fs::write(folders.begin(id).unwrap().join("records"), id).unwrap();
-            folders.complete(id).unwrap();
+            fs::write(folders.begin_folder(id).unwrap().join("records"), id).unwrap();
+            folders.complete_folder(id).unwrap();
         }
-        folders.begin("bbbbbbbbbbbb").unwrap();
+        folders.begin_folder("bbbbbbbbbbbb").unwrap();
         // A copy by hand, whose secrets would be those of the original.
         fs::create_dir(data.path().join("federations").join(format!("{MADE}.bak"))).unwrap();
-        folders.end(ENDED_ONE).unwrap();
-        folders.end(REMOVING).unwrap();
+        folders.end(ENDED_ONE, 0).unwrap();
+        folders.end(REMOVING, 0).unwrap();
         fs::rename(folders.path(REMOVING), data.path().join(format!("federations/.ended-{REMOVING}"))).unwrap();
         assert_eq!(folders.ids().unwrap(), [MADE]);
 
         assert_eq!(open().ids().unwrap(), [MADE]);
         let left: Vec<_> = fs::read_dir(data.path().join("federations")).unwrap().collect();
         assert_eq!(left.len(), 2, "{left:?}");
-        folders.end(MADE).unwrap();
-        folders.remove(MADE).unwrap();
+        folders.end(MADE, 0).unwrap();
+        folders.release(MADE).unwrap();
         assert!(open().ids().unwrap().is_empty());
+    }
+
+    fn fresh() -> (tempfile::TempDir, EmbeddedStore, FederationFolders) {
+        let data = tempfile::tempdir().unwrap();
+        let first = EmbeddedStore::open(data.path()).unwrap();
+        first.put_object("blobs/x", b"weights").unwrap();
+        let folders = FederationFolders::open(data.path()).unwrap();
+        (data, first, folders)
+    }
+
+    #[test]
+    fn conforms() {
+        let (data, first, folders) = fresh();
+        registry_conformance::federations_begin_and_end(&first, &folders);
+        let left = fs::read_dir(data.path().join("federations")).unwrap().count();
+        assert_eq!(left, 0, "nothing of what has ended is left");
+        let (_data, _first, folders) = fresh();
+        registry_conformance::what_is_given_up_or_too_many_is_nothing(&folders);
     }
 
     #[test]

@@ -8,10 +8,13 @@ mod access;
 mod conformance;
 mod embedded;
 mod federation_folders;
+mod federation_registry;
 mod objects;
 mod postgres;
 mod record;
 mod records;
+#[cfg(test)]
+mod registry_conformance;
 mod rounds;
 pub mod schema;
 
@@ -23,9 +26,10 @@ use tokio::sync::watch;
 pub use access::{CodeUse, Grant};
 pub use embedded::EmbeddedStore;
 pub(crate) use embedded::folders::{is_unfinished, unfinished_folder};
-pub use federation_folders::{FederationFolders, link_object};
+pub use federation_folders::FederationFolders;
+pub use federation_registry::FederationRegistry;
 pub use objects::{blob_name, update_name, updates_folder};
-pub use postgres::{PostgresSettings, PostgresStore, S3Variables};
+pub use postgres::{PostgresRegistry, PostgresSettings, PostgresStore, S3Variables};
 pub use record::{
     AssistantRecord, BackboneRecord, Candidate, CodeUsesRecord, FederationRecord, HostedRecord, ModelRecord,
     NewestRecord, ParticipantRecord, Phase, RoundRecord, SettingsRecord, UpdateRecord,

@@ -193,7 +193,7 @@ impl Records {
     }
 }
 
-fn read<T: DeserializeOwned>(key: &str, value: &[u8]) -> Result<T, StoreError> {
+pub(super) fn read<T: DeserializeOwned>(key: &str, value: &[u8]) -> Result<T, StoreError> {
     serde_json::from_value(unwrap(key, value)?)
         .map_err(|error| StoreError::Damaged { key: key.to_owned(), reason: error.to_string() })
 }

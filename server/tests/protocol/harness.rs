@@ -20,7 +20,9 @@ use emofed_server::serve::{
     Admission, App, ConnectionBounds, EventStreams, FederationDefaults, Federations, Host, JoinLimiter, Origins, Page,
     ServerParts, serve,
 };
-use emofed_server::store::{BackboneRecord, Candidate, EmbeddedStore, FederationRecord, Phase, Records, Store};
+use emofed_server::store::{
+    BackboneRecord, Candidate, EmbeddedStore, FederationFolders, FederationRecord, Phase, Records, Store,
+};
 use emofed_server::tls::{Tls, TlsError};
 use reqwest::{Client, Response};
 use tempfile::TempDir;
@@ -319,6 +321,8 @@ impl TestServer {
         let (stop, stopped) = oneshot::channel();
         let federations = hosting.map(|hosting| {
             let defaults = FederationDefaults {
+                registry: Arc::new(FederationFolders::open(&hosting.data).unwrap()),
+                operator_token_sha256: Some(sha256_hex(OPERATOR.as_bytes())),
                 data: hosting.data,
                 base: federation.records().clone(),
                 clock: clock.clone(),
@@ -338,8 +342,7 @@ impl TestServer {
             };
             Arc::new(Federations::open(defaults, parts).unwrap())
         });
-        let operator_token_sha256 = federations.as_ref().map(|_| sha256_hex(OPERATOR.as_bytes()));
-        let host = Host { app, federations: federations.clone(), operator_token_sha256 };
+        let host = Host { app, federations: federations.clone() };
         let server = tokio::spawn(serve(listener, host, page.unwrap_or(Page::None), async move {
             let _ = stopped.await;
         }));

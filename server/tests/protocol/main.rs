@@ -17,6 +17,8 @@ mod federations_program;
 mod files;
 mod harness;
 mod herd;
+#[cfg(unix)]
+mod hosted_replicas;
 mod hostile;
 mod instructor;
 #[cfg(unix)]

@@ -1,7 +1,6 @@
 //! Several replicas of one federation: processes over one Postgres and one folder of objects.
 
 use std::cell::Cell;
-use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
@@ -96,8 +95,10 @@ impl Shared {
         let data = self.folder.path().join(name);
         std::fs::create_dir_all(&data).unwrap();
         if let Some(first) = first {
-            let token = |folder: &Path| folder.join("instructor-token");
-            std::fs::copy(token(&self.folder.path().join(first)), token(&data)).unwrap();
+            let first = self.folder.path().join(first);
+            for token in ["instructor-token", "operator-token"].into_iter().filter(|token| first.join(token).exists()) {
+                std::fs::copy(first.join(token), data.join(token)).unwrap();
+            }
         }
         let mut command = self.command(name);
         command.args(arguments);
@@ -302,8 +303,9 @@ fn what_is_not_made_for_replicas_is_refused() {
         assert!(!output.status.success());
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
-    let text = refused("c", &["--store", &url, "--blobs", &blobs, "--operator"]);
-    assert!(text.contains("--federation NAME"), "{text}");
+    std::fs::create_dir_all(shared.folder.path().join("f/federations")).unwrap();
+    let text = refused("f", &["--store", &url, "--blobs", &blobs]);
+    assert!(text.contains("has federations that an operator made"), "{text}");
     let text = refused("c", &["--store", &url]);
     assert!(text.contains("--blobs"), "{text}");
     let first = shared.replica("a", None, &[]);
@@ -554,7 +556,7 @@ fn a_configuration_is_checked_with_the_shared_store() {
         (output.status.success(), text)
     };
     let store = ["--store", "postgres://emofed:secret@db.example/emofed", "--blobs", "file:///srv/emofed"];
-    let (is_good, text) = check(&store);
+    let (is_good, text) = check(&[&store[..], &["--operator"]].concat());
     assert!(is_good && text.contains("objects in file:///srv/emofed") && !text.contains("secret"), "{text}");
     let wrong = |arguments: &[&str], told: &str| {
         let (is_good, text) = check(arguments);
@@ -564,7 +566,6 @@ fn a_configuration_is_checked_with_the_shared_store() {
     wrong(&["--store", "mysql://x", "--blobs", "file:///x"], "Postgres");
     wrong(&[&store[..2], &["--blobs", "ftp://x"]].concat(), "s3://BUCKET");
     wrong(&[&store[..], &["--federation", "a/b"]].concat(), "federation");
-    wrong(&[&store[..], &["--operator"]].concat(), "--federation NAME");
 }
 
 /// A class whose participants begin at two replicas, one of which is killed in the middle of the round. Every update that was

@@ -1,6 +1,5 @@
 //! One of several federations while it is served.
 
-use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -14,8 +13,8 @@ use super::{FederationDefaults, ServerParts};
 use crate::round::{Federation, model_values};
 use crate::serve::connections::OpenCounts;
 use crate::serve::error::ServeError;
-use crate::serve::{Admission, Advancing, App, EventStreams, JoinLimiter, router};
-use crate::store::{EmbeddedStore, HostedRecord, Records, StoreError};
+use crate::serve::{Admission, Advancing, App, EventStreams, JoinLimiter, replicas, router};
+use crate::store::{HostedRecord, Records, Store, StoreError};
 
 /// How long event streams have to send that the federation has ended.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -36,7 +35,7 @@ struct Open {
     advancing: Advancing,
     /// Ends the event streams.
     stop: watch::Sender<bool>,
-    tasks: [JoinHandle<()>; 2],
+    tasks: [JoinHandle<()>; 3],
 }
 
 impl Drop for Open {
@@ -95,20 +94,20 @@ impl Hosted {
         })
     }
 
-    /// Opens the store in `folder` and what is served over it.
+    /// Opens the federation in `store` and what is served over it.
     ///
     /// # Errors
     /// The store fails, or has not all that a federation needs.
     pub fn open(
         &self,
-        folder: &Path,
+        store: Arc<dyn Store>,
         defaults: &FederationDefaults,
         parts: &ServerParts,
         streams: &OpenCounts,
         runtime: &Handle,
     ) -> Result<(), ServeError> {
         let _in_span = tracing::info_span!("federation", id = self.id).entered();
-        let records = Records::open(Arc::new(EmbeddedStore::open(folder)?))?;
+        let records = Records::open(store)?;
         let missing = |key: &str| StoreError::Damaged { key: key.to_owned(), reason: "it is missing".to_owned() };
         let record = records.hosted()?.ok_or_else(|| missing("hosted"))?;
         let secrets = records.federation()?.ok_or_else(|| missing("federation"))?;
@@ -120,7 +119,11 @@ impl Hosted {
         let admission =
             Admission::new(records, clock.clone(), secrets, defaults.code_days).with_code_uses(defaults.code_uses);
         if is_expired {
-            admission.renew_code()?;
+            match admission.renew_code() {
+                // Another replica has renewed it.
+                Err(ServeError::Store(error)) if error.is_conflict() => admission.follow()?,
+                renewed => _ = renewed?,
+            }
         }
         let ServerParts { origins, tls, connections, stopping } = parts.clone();
         let (stop, ending) = watch::channel(false);
@@ -142,7 +145,8 @@ impl Hosted {
             let _ = stopping.wait_for(|stopping| *stopping).await;
             let _ = stopped.send(true);
         });
-        let tasks = [counting, stopping];
+        let following = runtime.spawn(replicas::follow(app.clone()));
+        let tasks = [counting, stopping, following];
         let open = Open { record, app, router: OnceLock::new(), advancing: Advancing::default(), stop, tasks };
         *self.open.write().unwrap_or_else(PoisonError::into_inner) = Some(open);
         Ok(())

@@ -1,7 +1,9 @@
-//! The federations that an operator made, each over a store of its own below the data folder: opened at the start, made and ended
-//! while the aggregator runs. What goes wrong in one is its own.
+//! The federations that an operator made, each over a store of its own: opened at the start, made and ended while the aggregator runs,
+//! here (`making.rs`) or by another replica (`following.rs`). What goes wrong in one is its own.
 
+mod following;
 mod hosted;
+mod making;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,10 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::Router;
-use emofed::protocol::{FederationLinks, FederationSummary, path, sha256_hex};
+use emofed::protocol::{FederationSummary, sha256_hex};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use self::following::Inquiry;
 use self::hosted::Hosted;
 use super::EventStreams;
 use super::connections::{ConnectionBounds, OpenCounts};
@@ -20,15 +23,15 @@ use super::error::{RequestError, ServeError};
 use super::security::Origins;
 use crate::backup::{Backup, BackupError, OtherBackups};
 use crate::clock::Clock;
-use crate::round::{AcceptanceCheck, Federation, FederationConfig, seed};
+use crate::round::{AcceptanceCheck, Federation, FederationConfig};
 use crate::secret;
-use crate::store::{FederationFolders, FederationRecord, HostedRecord, Records, StoreError};
+use crate::store::{FederationRegistry, Records, StoreError};
 use crate::tls::Tls;
 
-/// Most characters of a federation's name.
-const MAX_NAME: usize = 100;
 /// In how many ticks the stores are tried again that could not be opened.
 const RETRY_TICKS: u64 = 30;
+/// In how many ticks what nobody uses any more is removed.
+const TIDY_TICKS: u64 = 10;
 
 /// Makes the acceptance check of a federation.
 type MakeCheck = dyn Fn(&FederationConfig) -> Box<dyn AcceptanceCheck> + Send + Sync;
@@ -37,8 +40,12 @@ type Configure = dyn Fn(String, usize) -> FederationConfig + Send + Sync;
 
 /// What federations begin with, and by which they are run.
 pub struct FederationDefaults {
-    /// The data folder, which is the first federation's store, too.
+    /// The data folder.
     pub data: PathBuf,
+    /// Which federations there are.
+    pub registry: Arc<dyn FederationRegistry>,
+    /// SHA-256 of the operator's token; absent: nobody makes or ends federations.
+    pub operator_token_sha256: Option<String>,
     /// The first federation's records: others begin with its backbone, detector and base model.
     pub base: Records,
     /// The clock.
@@ -76,7 +83,8 @@ pub struct ServerParts {
 pub struct Federations {
     defaults: FederationDefaults,
     parts: ServerParts,
-    folders: FederationFolders,
+    /// SHA-256 of the operator's token.
+    operator_token_sha256: RwLock<Option<String>>,
     runtime: Handle,
     /// Event streams of all federations together.
     streams: OpenCounts,
@@ -84,6 +92,8 @@ pub struct Federations {
     hosted: RwLock<BTreeMap<String, Arc<Hosted>>>,
     /// Held while one is made or ended.
     changing: Mutex<()>,
+    /// Of requests for federations that are not known here.
+    inquiry: Inquiry,
     ticks: AtomicU64,
 }
 
@@ -92,26 +102,41 @@ impl Federations {
     /// runtime that this is called on.
     ///
     /// # Errors
-    /// The folders cannot be read.
+    /// It cannot be read which there are.
     pub fn open(defaults: FederationDefaults, parts: ServerParts) -> Result<Self, StoreError> {
-        let folders = FederationFolders::open(&defaults.data)?;
-        let ids = folders.ids()?;
+        let operator_token_sha256 = RwLock::new(defaults.operator_token_sha256.clone());
         let federations = Self {
             defaults,
             parts,
-            folders,
+            operator_token_sha256,
             runtime: Handle::current(),
             streams: OpenCounts::default(),
             hosted: RwLock::default(),
             changing: Mutex::default(),
+            inquiry: Inquiry::default(),
             ticks: AtomicU64::new(0),
         };
-        for id in ids {
-            let hosted = Arc::new(Hosted::new(id.clone()));
-            federations.try_open(&hosted);
-            federations.hosted.write().unwrap_or_else(PoisonError::into_inner).insert(id, hosted);
+        for id in federations.registry().ids()? {
+            federations.add(id);
         }
         Ok(federations)
+    }
+
+    fn registry(&self) -> &dyn FederationRegistry {
+        self.defaults.registry.as_ref()
+    }
+
+    /// Whether `token` is the operator's. Where there is none, no token is.
+    pub(super) fn is_operator(&self, token: &str) -> bool {
+        let sha256 = self.operator_token_sha256.read().unwrap_or_else(PoisonError::into_inner).clone();
+        sha256.is_some_and(|sha256| secret::same(&sha256_hex(token.as_bytes()), &sha256))
+    }
+
+    /// Has the federation `id` served, as soon as its store can be opened.
+    fn add(&self, id: String) {
+        let hosted = Arc::new(Hosted::new(id.clone()));
+        self.try_open(&hosted);
+        self.hosted.write().unwrap_or_else(PoisonError::into_inner).insert(id, hosted);
     }
 
     /// The event streams of the first federation, counted with those of the others.
@@ -135,12 +160,13 @@ impl Federations {
         &self.defaults.data
     }
 
-    /// A backup of each of them that is available. None is made or ended meanwhile.
+    /// A backup of each of them that is available. None is made or ended meanwhile, but by other replicas: what is ended there stays stored
+    /// for long enough.
     ///
     /// # Errors
     /// A store fails, or something in it is damaged.
     pub(super) fn backups(&self) -> Result<OtherBackups, BackupError> {
-        let _one_at_a_time = self.lock();
+        let _one_at_a_time = self.registry().changes().is_none().then(|| self.lock());
         let mut others = OtherBackups::default();
         for hosted in self.all() {
             let id = hosted.id().to_owned();
@@ -169,23 +195,36 @@ impl Federations {
     ///
     /// # Errors
     /// There is none, or it is not available.
-    pub(super) fn router(&self, id: &str, page: &Router) -> Result<Router, RequestError> {
-        let hosted = self.find(id).ok_or(RequestError::UnknownFederation)?;
-        hosted.router(page).ok_or(RequestError::FederationUnavailable)
+    pub(super) async fn router(self: &Arc<Self>, id: &str, page: &Router) -> Result<Router, ServeError> {
+        let hosted = match self.find(id) {
+            Some(hosted) => hosted,
+            None => self.inquire(id).await?.ok_or(RequestError::UnknownFederation)?,
+        };
+        Ok(hosted.router(page).ok_or(RequestError::FederationUnavailable)?)
     }
 
     fn try_open(&self, hosted: &Hosted) {
         let id = hosted.id();
-        if let Err(error) =
-            hosted.open(&self.folders.path(id), &self.defaults, &self.parts, &self.streams, &self.runtime)
-        {
+        let opened = self.registry().store(id).map_err(ServeError::from);
+        let opened =
+            opened.and_then(|store| hosted.open(store, &self.defaults, &self.parts, &self.streams, &self.runtime));
+        if let Err(error) = opened {
             tracing::error!(federation = id, %error, "a federation cannot be opened; the others go on");
         }
     }
 
     /// Does what is due in each.
     pub(super) fn tick(self: &Arc<Self>) {
-        let retries = self.ticks.fetch_add(1, Ordering::Relaxed) % RETRY_TICKS == RETRY_TICKS - 1;
+        let ticks = self.ticks.fetch_add(1, Ordering::Relaxed);
+        let retries = ticks % RETRY_TICKS == RETRY_TICKS - 1;
+        if ticks.is_multiple_of(TIDY_TICKS) {
+            let federations = self.clone();
+            self.runtime.spawn_blocking(move || {
+                if let Err(error) = federations.registry().tidy(federations.defaults.clock.now_s()) {
+                    tracing::warn!(%error, "what ended federations have left is not removed now; trying again");
+                }
+            });
+        }
         for hosted in self.all() {
             if !hosted.advance() && retries {
                 let federations = self.clone();
@@ -207,90 +246,5 @@ impl Federations {
     /// What the operator is told of each.
     pub fn list(&self) -> Vec<FederationSummary> {
         self.all().iter().map(|hosted| hosted.summary()).collect()
-    }
-
-    /// Makes a federation called `name`. Blocks on the disk.
-    ///
-    /// # Errors
-    /// The name is none, there are as many as there may be, or the store fails: then there is no new federation.
-    pub fn create(&self, name: &str) -> Result<FederationLinks, ServeError> {
-        let name = name.trim();
-        if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
-            return Err(RequestError::FederationName { limit: MAX_NAME }.into());
-        }
-        let _one_at_a_time = self.lock();
-        let limit = self.defaults.max_federations;
-        if self.all().len() >= limit {
-            return Err(RequestError::TooManyFederations { limit }.into());
-        }
-        let (id, token) = (secret::federation_id()?, secret::token()?);
-        let made = self.make(&id, name, &token).inspect_err(|_| {
-            // What cannot be removed now is at the next start.
-            let _ = self.folders.give_up(&id);
-        })?;
-        let hosted = Arc::new(Hosted::new(id.clone()));
-        let path = self.folders.complete(&id).map_err(|error| {
-            // Nobody was told its links: it must not be there at the next start.
-            let _ = self.folders.end(&id).and_then(|()| self.folders.remove(&id));
-            StoreError::from(error)
-        })?;
-        if let Err(error) = hosted.open(&path, &self.defaults, &self.parts, &self.streams, &self.runtime) {
-            self.folders.end(&id).and_then(|()| self.folders.remove(&id)).map_err(StoreError::from)?;
-            return Err(error);
-        }
-        self.hosted.write().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), hosted);
-        tracing::info!(federation = id, "a federation was made");
-        let below = format!("{}{}", self.defaults.link_origin, path::prefix(&id));
-        Ok(FederationLinks {
-            student_link: format!("{below}/#join={}", made.join_code),
-            instructor_link: format!("{below}/instructor.html#token={token}"),
-            id,
-            name: name.to_owned(),
-        })
-    }
-
-    /// Makes the store of a federation, and closes it.
-    fn make(&self, id: &str, name: &str, token: &str) -> Result<FederationRecord, ServeError> {
-        let FederationDefaults { data, base, clock, code_days, .. } = &self.defaults;
-        let now_s = clock.now_s();
-        let folder = self.folders.begin(id).map_err(StoreError::from)?;
-        let records = seed(base, data, &folder, now_s)?;
-        records.put_hosted(&HostedRecord { name: name.to_owned(), made_at_s: now_s })?;
-        let record = FederationRecord {
-            join_code: String::new(),
-            join_code_expires_at_s: None,
-            instructor_token_sha256: sha256_hex(token.as_bytes()),
-        }
-        .with_new_code(now_s, *code_days)?;
-        records.put_federation(&record)?;
-        Ok(record)
-    }
-
-    /// Ends the federation `id`: from now on there is none, also after a crash. Its event streams hear of it; its folder is removed
-    /// once nothing uses it any more.
-    ///
-    /// # Errors
-    /// There is none, or the disk fails: then it goes on.
-    pub fn end(self: &Arc<Self>, id: &str) -> Result<(), ServeError> {
-        let _one_at_a_time = self.lock();
-        let hosted = self.find(id).ok_or(RequestError::UnknownFederation)?;
-        self.folders.end(id).map_err(StoreError::from)?;
-        self.hosted.write().unwrap_or_else(PoisonError::into_inner).remove(id);
-        tracing::info!(federation = id, "a federation has ended");
-        let federations = self.clone();
-        self.runtime.spawn(async move {
-            hosted.end().await;
-            let id = hosted.id().to_owned();
-            drop(hosted);
-            let removed = tokio::task::spawn_blocking(move || federations.folders.remove(&id)).await;
-            match removed {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, "the folder of an ended federation stays until the next start")
-                }
-                Err(error) => tracing::warn!(%error, "the folder of an ended federation stays until the next start"),
-            }
-        });
-        Ok(())
     }
 }

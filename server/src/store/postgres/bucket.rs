@@ -24,6 +24,55 @@ const AT_ONCE: usize = 16;
 /// Bytes that are read at once.
 const PIECE: u64 = 1 << 20;
 
+/// Where the objects of all federations are.
+pub(super) struct Buckets {
+    url: String,
+    /// The bucket; absent where it is a folder.
+    bucket: Option<Arc<dyn ObjectStore>>,
+}
+
+impl Buckets {
+    /// Those below `url`: `file:///FOLDER` or `s3://BUCKET/PREFIX`, the latter with these variables.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn open(url: &str, variables: &S3Variables) -> Result<Self, StoreError> {
+        let bucket = match folder(url) {
+            Some(_) => None,
+            None => Some(Arc::new(variables.open(url)?) as Arc<dyn ObjectStore>),
+        };
+        Ok(Self { url: url.to_owned(), bucket })
+    }
+
+    /// The objects of `federation`.
+    ///
+    /// # Errors
+    /// The folder cannot be used.
+    pub fn of(&self, federation: &str) -> Result<Bucket, StoreError> {
+        let told = |error: String| misplaced(&self.url, &error);
+        if let Some(bucket) = &self.bucket {
+            let prefix = self.url.trim_start_matches("s3://").split_once('/').map_or("", |(_, prefix)| prefix);
+            let prefix = prefix.trim_matches('/');
+            let prefix = Path::parse(format!("{prefix}/{federation}").trim_start_matches('/'))
+                .map_err(|error| told(error.to_string()))?;
+            return Ok(Bucket { objects: Arc::new(PrefixStore::new(bucket.clone(), prefix)), folder: None });
+        }
+        let folder = self.folder_of(federation).unwrap_or_default();
+        let mut private = std::fs::DirBuilder::new();
+        private.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut private, 0o700);
+        private.create(&folder)?;
+        let local = LocalFileSystem::new_with_prefix(&folder).map_err(|error| told(error.to_string()))?;
+        Ok(Bucket { objects: Arc::new(local.with_fsync(true)), folder: Some(folder) })
+    }
+
+    /// The folder of a federation's objects, where they are in one, whether or not it is there.
+    pub fn folder_of(&self, federation: &str) -> Option<PathBuf> {
+        folder(&self.url).map(|folder| folder.join(federation))
+    }
+}
+
 /// The objects of a federation.
 #[derive(Clone)]
 pub(super) struct Bucket {
@@ -33,29 +82,6 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// The objects of `federation` below `url`: `file:///FOLDER` or `s3://BUCKET/PREFIX`, the latter with these variables.
-    ///
-    /// # Errors
-    /// It is neither, or the folder cannot be used.
-    pub fn open(url: &str, variables: &S3Variables, federation: &str) -> Result<Self, StoreError> {
-        let told = |error: String| misplaced(url, &error);
-        if let Some(folder) = folder(url) {
-            let folder = folder.join(federation);
-            let mut private = std::fs::DirBuilder::new();
-            private.recursive(true);
-            #[cfg(unix)]
-            std::os::unix::fs::DirBuilderExt::mode(&mut private, 0o700);
-            private.create(&folder)?;
-            let local = LocalFileSystem::new_with_prefix(&folder).map_err(|error| told(error.to_string()))?;
-            return Ok(Self { objects: Arc::new(local.with_fsync(true)), folder: Some(folder) });
-        }
-        let bucket = variables.open(url)?;
-        let prefix = url.trim_start_matches("s3://").split_once('/').map_or("", |(_, prefix)| prefix).trim_matches('/');
-        let prefix = Path::parse(format!("{prefix}/{federation}").trim_start_matches('/'))
-            .map_err(|error| told(error.to_string()))?;
-        Ok(Self { objects: Arc::new(PrefixStore::new(bucket, prefix)), folder: None })
-    }
-
     /// What `url` names, a folder or a bucket, of which nothing is asked.
     ///
     /// # Errors
@@ -125,6 +151,11 @@ impl Bucket {
         let deletions = stream::iter(listed.into_iter().map(Ok));
         let delete = |object: ObjectMeta| async move { self.delete(object.location.as_ref()).await };
         deletions.try_for_each_concurrent(AT_ONCE, delete).await
+    }
+
+    /// Deletes all objects of the federation.
+    pub async fn delete_everything(&self) -> Result<(), StoreError> {
+        self.delete_all("").await
     }
 
     async fn list(&self, folder: &str) -> Result<Vec<ObjectMeta>, StoreError> {

@@ -4,7 +4,6 @@ use tokio_postgres::IsolationLevel;
 use tokio_postgres::Transaction;
 use tokio_postgres::types::Type;
 
-use super::Place;
 use super::pool::{Pooled, failed};
 use crate::store::{StoreError, Write, end_of};
 
@@ -12,17 +11,21 @@ use crate::store::{StoreError, Write, end_of};
 ///
 /// A transaction sees what is committed when each of its statements begins, and every record that it expects something of is locked
 /// until it ends: shared, so that those who expect the same do not wait for one another, or alone where it changes the record, too.
-pub(super) async fn commit(client: &mut Pooled, place: &Place, writes: &[Write]) -> Result<(), StoreError> {
+pub(super) async fn commit(client: &mut Pooled, federation: &String, writes: &[Write]) -> Result<(), StoreError> {
     let transaction = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).start().await;
     let transaction = transaction.map_err(|error| failed(&error))?;
     for write in writes {
-        make(&transaction, place, writes, write).await?;
+        make(&transaction, federation, writes, write).await?;
     }
     transaction.commit().await.map_err(|error| failed(&error))
 }
 
-async fn make(transaction: &Transaction<'_>, place: &Place, writes: &[Write], write: &Write) -> Result<(), StoreError> {
-    let federation = &place.federation;
+async fn make(
+    transaction: &Transaction<'_>,
+    federation: &String,
+    writes: &[Write],
+    write: &Write,
+) -> Result<(), StoreError> {
     match write {
         Write::Put { key, value } if is_expected_absent(writes, key) => {
             // There is no record to lock: who adds it first wins.

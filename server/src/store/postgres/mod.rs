@@ -5,20 +5,23 @@
 mod bridge;
 mod bucket;
 mod commit;
+mod connections;
 mod listen;
 mod pool;
+mod registry;
 mod s3;
 mod snapshot;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
-use self::bridge::Bridge;
 use self::bucket::Bucket;
-use self::pool::{Pool, Pooled, failed};
+use self::connections::Connections;
+use self::pool::{Pool, failed};
+pub use self::registry::PostgresRegistry;
 pub use self::s3::S3Variables;
 use self::snapshot::PostgresSnapshot;
 use super::{Lease, Snapshot, Store, StoreError, Write, checked_name, end_of};
@@ -43,19 +46,9 @@ pub struct PostgresSettings {
     pub federation: String,
 }
 
-/// Whose records, and who writes them.
-#[derive(Clone)]
-struct Place {
-    federation: String,
-    /// Random, so that a replica does not listen to itself.
-    replica: String,
-}
-
-impl Place {
-    /// What the advisory lock of a lease is named by.
-    fn lease(&self, name: &str) -> String {
-        format!("{}/lease/{name}", self.federation)
-    }
+/// What the advisory lock of a lease of `federation` is named by.
+fn lease_name(federation: &str, name: &str) -> String {
+    format!("{federation}/lease/{name}")
 }
 
 impl PostgresSettings {
@@ -82,14 +75,11 @@ impl PostgresSettings {
 
 /// A federation in Postgres.
 pub struct PostgresStore {
-    bridge: Arc<Bridge>,
-    pool: Arc<Pool>,
+    connections: Arc<Connections>,
     bucket: Bucket,
-    place: Place,
-    /// What was committed is to be told.
-    committed: Arc<Notify>,
-    /// Once this process listens to the others.
-    changes: OnceLock<watch::Receiver<u64>>,
+    federation: String,
+    /// What other replicas commit here, since this was opened.
+    changes: watch::Receiver<u64>,
 }
 
 impl PostgresStore {
@@ -99,45 +89,30 @@ impl PostgresStore {
     /// The settings make no sense, or the database or the objects cannot be reached.
     pub fn open(settings: &PostgresSettings) -> Result<Self, StoreError> {
         settings.check_name()?;
-        let federation = settings.federation.clone();
-        let replica = secret::id().map_err(|error| StoreError::Database(error.to_string()))?;
-        let (bridge, pool) = (Arc::new(Bridge::start()?), Arc::new(Pool::new(&settings.url)?));
-        let bucket = Bucket::open(&settings.blobs, &settings.s3, &federation)?;
-        let place = Place { federation, replica };
-        let store = Self { bridge, pool, bucket, place, committed: Arc::default(), changes: OnceLock::new() };
-        store.with_client(|mut client| async move {
-            // Of two that make the table at once, one would fail.
-            let transaction = client.transaction().await.map_err(|error| failed(&error))?;
-            let make = format!("select pg_advisory_xact_lock(hashtextextended('{CHANNEL}', 0)); {TABLE}");
-            transaction.batch_execute(&make).await.map_err(|error| failed(&error))?;
-            transaction.commit().await.map_err(|error| failed(&error))?;
-            Ok(((), client))
-        })?;
-        let (bucket, id) = (store.bucket.clone(), store.place.replica.clone());
-        let tried = store.bridge.run_long(async move { bucket.try_out(&id).await });
+        let store = Self::over(Arc::new(Connections::open(settings)?), settings.federation.clone())?;
+        let (bucket, id) = (store.bucket.clone(), secret::id());
+        let id = id.map_err(|error| StoreError::Database(error.to_string()))?;
+        let tried = store.connections.bridge.run_long(async move { bucket.try_out(&id).await });
         tried.map_err(|error| StoreError::Objects { place: settings.blobs.clone(), reason: error.to_string() })?;
-        store.bridge.spawn(listen::announce(store.pool.clone(), store.place.clone(), store.committed.clone()));
         Ok(store)
     }
 
-    /// Does `work` with a connection, which it gives back if it can be used again.
-    fn with_client<T, F>(&self, work: impl FnOnce(Pooled) -> F + Send + 'static) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<(T, Pooled), StoreError>> + Send,
-    {
-        let pool = self.pool.clone();
-        self.bridge.run(async move {
-            let (done, mut client) = work(pool.client().await?).await?;
-            client.keep();
-            Ok(done)
-        })
+    /// A federation over the connections that a process has already.
+    fn over(connections: Arc<Connections>, federation: String) -> Result<Self, StoreError> {
+        let bucket = connections.buckets.of(&federation)?;
+        let changes = connections.listeners.subscribe(&federation);
+        Ok(Self { connections, bucket, federation, changes })
+    }
+
+    /// What there is of federations beside this one, which a process begins with: over the same connections.
+    pub fn registry(&self) -> PostgresRegistry {
+        PostgresRegistry::new(self.connections.clone(), self)
     }
 
     /// The rows of a query over keys.
     fn query(&self, query: &'static str, mut keys: Vec<String>, limit: Option<i64>) -> Result<Vec<Row>, StoreError> {
-        keys.insert(0, self.place.federation.clone());
-        self.with_client(move |client| async move {
+        keys.insert(0, self.federation.clone());
+        self.connections.with_client(move |client| async move {
             let mut values: Vec<(&(dyn ToSql + Sync), Type)> = Vec::new();
             values.extend(keys.iter().map(|key| (key as _, Type::TEXT)));
             values.extend(limit.iter().map(|limit| (limit as _, Type::INT8)));
@@ -151,7 +126,7 @@ impl PostgresStore {
         T: Send + 'static,
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
-        self.bridge.run(work(self.bucket.clone()))
+        self.connections.bridge.run(work(self.bucket.clone()))
     }
 
     /// Works on objects while no other replica deletes any, or takes a snapshot.
@@ -160,9 +135,9 @@ impl PostgresStore {
         T: Send + 'static,
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
-        let (bucket, name) = (self.bucket.clone(), format!("{}/objects", self.place.federation));
-        let pool = self.pool.clone();
-        self.bridge.run_long(async move {
+        let (bucket, name) = (self.bucket.clone(), format!("{}/objects", self.federation));
+        let pool = self.connections.pool.clone();
+        self.connections.bridge.run_long(async move {
             let mut client = pool.client().await?;
             let transaction = client.transaction().await.map_err(|error| failed(&error))?;
             let lock = "select pg_advisory_xact_lock(hashtextextended($1, 0))";
@@ -216,17 +191,13 @@ impl Store for PostgresStore {
     }
 
     fn changes(&self) -> Option<watch::Receiver<u64>> {
-        let listen = || {
-            let (sender, changes) = watch::channel(0);
-            self.bridge.spawn(listen::listen(self.pool.clone(), self.place.clone(), sender));
-            changes
-        };
-        Some(self.changes.get_or_init(listen).clone())
+        self.connections.listen();
+        Some(self.changes.clone())
     }
 
     fn lease(&self, name: &str) -> Result<Option<Lease>, StoreError> {
-        let (pool, name) = (self.pool.clone(), self.place.lease(name));
-        self.bridge.run(async move {
+        let (pool, name) = (self.connections.pool.clone(), lease_name(&self.federation, name));
+        self.connections.bridge.run(async move {
             // A connection of its own: the lease ends with it, also when the process is killed.
             let client = pool.connect(|_| {}).await?;
             let lock = "select pg_try_advisory_lock(hashtextextended($1, 0))";
@@ -250,10 +221,10 @@ impl Store for PostgresStore {
     }
 
     fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {
-        let (pool, place, writes) = (self.pool.clone(), self.place.clone(), writes.to_vec());
-        let committed = self.bridge.run(async move {
+        let (pool, federation, writes) = (self.connections.pool.clone(), self.federation.clone(), writes.to_vec());
+        let committed = self.connections.bridge.run(async move {
             let mut client = pool.client().await?;
-            let done = commit::commit(&mut client, &place, &writes).await;
+            let done = commit::commit(&mut client, &federation, &writes).await;
             if !matches!(done, Err(StoreError::Database(_) | StoreError::Io(_))) {
                 client.keep();
             }
@@ -261,7 +232,7 @@ impl Store for PostgresStore {
         });
         // A commit that failed may hold.
         if !committed.as_ref().is_err_and(StoreError::is_conflict) {
-            self.committed.notify_one();
+            self.connections.news.add(&self.federation);
         }
         committed
     }
@@ -303,7 +274,7 @@ impl Store for PostgresStore {
 
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
         let id = secret::id().map_err(|error| StoreError::Database(error.to_string()))?;
-        let (pool, federation, copies) = (self.pool.clone(), self.place.federation.clone(), id.clone());
+        let (pool, federation, copies) = (self.connections.pool.clone(), self.federation.clone(), id.clone());
         // An object is stored before the record that names it, and deleted after that record: with no deletion between, all that
         // the records name are there. One statement reads the records of one moment.
         let (records, objects) = self.alone_on_objects(move |bucket| async move {
@@ -313,7 +284,7 @@ impl Store for PostgresStore {
             let rows = client.query_typed(all, &[(&federation, Type::TEXT)]).await.map_err(|error| failed(&error))?;
             Ok((records(&rows), bucket.copy_all(&copies).await?))
         })?;
-        let (bridge, bucket) = (self.bridge.clone(), self.bucket.clone());
+        let (bridge, bucket) = (self.connections.bridge.clone(), self.bucket.clone());
         Ok(Box::new(PostgresSnapshot { bridge, bucket, id, records, objects }))
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::{SERVING, conformance};
+use super::super::registry_conformance::{self, IDS, make};
+use super::super::{FederationRegistry as _, SERVING, conformance};
 use super::*;
 
 #[path = "../../../tests/protocol/postgres.rs"]
@@ -270,4 +271,97 @@ fn settings_that_make_no_sense_are_told() {
     let blobs = format!("file://{}", folder.path().display());
     settings(good, &blobs, "a").check().unwrap();
     assert!(matches!(PostgresStore::open(&settings(good, &blobs, "a")), Err(StoreError::Database(_))));
+}
+
+/// What has records beside the first federation of `store`.
+fn records_left(store: &PostgresStore) -> Vec<String> {
+    let all = "select distinct federation from emofed_records where federation like $1 || '.%' order by 1";
+    store.query(all, Vec::new(), None).unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+/// Tidies up until `is_done`: who has just done it may have the lease for a moment longer.
+fn tidy_until(registry: &PostgresRegistry, now_s: u64, is_done: impl Fn() -> bool) -> bool {
+    (0..200).any(|_| {
+        registry.tidy(now_s).unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        is_done()
+    })
+}
+
+#[test]
+fn the_registry_conforms_and_leaves_nothing_of_what_has_ended() {
+    let (postgres, folder, s3) = (Postgres::start(), tempfile::tempdir().unwrap(), S3::start());
+    for first in [open(&postgres, folder.path(), "a"), open_with_bucket(&postgres, &s3, "b")] {
+        first.put_object("blobs/x", b"weights").unwrap();
+        registry_conformance::federations_begin_and_end(&first, &first.registry());
+        let is_nothing_left = || records_left(&first).is_empty();
+        assert!(tidy_until(&first.registry(), 10_000_000, is_nothing_left), "{:?}", records_left(&first));
+    }
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["a"], "no folder of one that has ended");
+    assert_eq!(s3.objects(), [format!("{}/b/blobs/x", s3.prefix())], "no object of one that has ended");
+    for name in ["c", "d"] {
+        registry_conformance::what_is_given_up_or_too_many_is_nothing(&open(&postgres, folder.path(), name).registry());
+    }
+}
+
+#[test]
+fn two_replicas_that_make_federations_at_once_never_exceed_the_limit() {
+    let (postgres, folder) = (Postgres::start(), tempfile::tempdir().unwrap());
+    let replicas = ["a"; 2].map(|name| open(&postgres, folder.path(), name).registry());
+    let made = std::sync::atomic::AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for (who, registry) in replicas.iter().chain(&replicas).enumerate() {
+            let made = &made;
+            scope.spawn(move || {
+                for letter in ["a", "b", "c"] {
+                    let id = format!("kx7dq2mbw{letter}{}a", who + 2);
+                    match make(registry, &id) {
+                        Ok(()) => _ = made.fetch_add(1, std::sync::atomic::Ordering::SeqCst),
+                        Err(StoreError::Full(_)) => registry.give_up(&id, 1).unwrap(),
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!((made.into_inner(), replicas[0].ids().unwrap().len()), (2, 2));
+}
+
+/// A replica that is killed while it makes a federation leaves nothing once another one has tidied up, and nobody disturbs one that is
+/// still at it.
+#[test]
+fn what_a_killed_replica_was_making_is_ended_by_another() {
+    let (postgres, folder) = (Postgres::start(), tempfile::tempdir().unwrap());
+    let [one, other] = ["a"; 2].map(|name| open(&postgres, folder.path(), name));
+    let (making, tidying) = (one.registry(), other.registry());
+    drop(making.begin(IDS[0], 9, 0).unwrap());
+    making.give_object(IDS[0], "blobs/x", b"weights").unwrap();
+    tidying.tidy(1_000).unwrap();
+    making.complete(IDS[0], 9, 0).unwrap();
+    assert_eq!(tidying.ids().unwrap(), [IDS[0]], "it was not disturbed");
+
+    let begun = making.begin(IDS[1], 9, 0).unwrap();
+    begun.commit(&[Write::Put { key: "k".into(), value: b"1".to_vec() }]).unwrap();
+    drop(begun);
+    drop((making, one));
+    let name = format!("a.{}", IDS[1]);
+    let is_left = || folder.path().join(&name).exists() || records_left(&other).contains(&name);
+    assert!(is_left());
+    // The lease ends with its connection. What has ended stays for the grace time.
+    let is_ended = || tidying.steps.get(&format!("ended/{}", IDS[1])).unwrap().is_some();
+    assert!(tidy_until(&tidying, 1_000, is_ended) && is_left());
+    assert!(tidy_until(&tidying, 10_000, || !is_left()));
+    assert_eq!(tidying.ids().unwrap(), [IDS[0]]);
+}
+
+#[test]
+fn the_operators_token_is_changed_by_one_at_a_time() {
+    let (postgres, folder) = (Postgres::start(), tempfile::tempdir().unwrap());
+    let [one, other] = ["a"; 2].map(|name| open(&postgres, folder.path(), name).registry());
+    assert_eq!(one.operator_token_sha256().unwrap(), None);
+    one.change_operator_token(None, "1").unwrap();
+    assert!(matches!(other.change_operator_token(None, "2"), Err(StoreError::Conflict(_))));
+    other.change_operator_token(Some("1"), "2").unwrap();
+    assert_eq!(one.operator_token_sha256().unwrap().as_deref(), Some("2"));
 }
