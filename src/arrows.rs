@@ -29,7 +29,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("protocol", PROTOCOL_USES),
     ("learning", &["model", "weights", "emotion", "simd", "random"]),
     ("model", &["weights", "emotion", "simd", "random", "insertion_sort"]),
-    ("weights", &["random"]),
+    ("weights", &["simd", "random"]),
     ("simd", &[]),
     ("emotion", &[]),
     ("random", &[]),

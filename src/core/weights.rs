@@ -1,6 +1,5 @@
 //! Named tensors and their safetensors form: what models are loaded from and what travels.
 
-mod difference;
 mod encoded;
 mod header;
 mod int8;
@@ -220,7 +219,7 @@ impl Weights {
     /// # Errors
     /// [`WeightsError::Malformed`] or [`WeightsError::Type`]. Values are not checked to be finite.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, WeightsError> {
-        Ok(ValueRanges::of(bytes, None)?.decode(bytes))
+        value_ranges::decode(bytes, None)
     }
 
     /// The file's `__metadata__`, empty where it has none.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::update::METADATA_KEY;
-use super::{ClientMetrics, ClientUpdate, UpdateError, UpdateLimits};
+use super::{ClientMetrics, UpdateError, UpdateLimits};
 use crate::weights::{EncodedWeights, FiniteWeights, Scales, Weights};
 
 /// Strict, unlike answers of the aggregator: an update with a field that is not understood could mean something else, and
@@ -25,7 +25,7 @@ pub(super) struct Header {
 }
 
 impl Header {
-    fn of(body: &[u8]) -> Result<Self, UpdateError> {
+    pub fn of(body: &[u8]) -> Result<Self, UpdateError> {
         let metadata = Weights::metadata(body)?;
         let json = metadata.get(METADATA_KEY).ok_or_else(|| UpdateError::Header("it is missing".into()))?;
         let header = serde_json::from_str(json).map_err(|error| UpdateError::Header(error.to_string()))?;
@@ -61,12 +61,6 @@ impl<B: AsRef<[u8]>> EncodedUpdate<EncodedWeights<B>> {
         let Header { round, base_version, num_examples, metrics, scales } = Header::of(body.as_ref())?;
         let delta = EncodedWeights::parse(body, scales.as_ref())?;
         Ok(Self { round, base_version, num_examples, metrics, delta })
-    }
-
-    /// The update with its tensors.
-    pub fn decode(&self) -> ClientUpdate {
-        let Self { round, base_version, num_examples, metrics, ref delta } = *self;
-        ClientUpdate { round, base_version, num_examples, metrics, delta: delta.decode() }
     }
 
     /// Checks the delta against the model that it is to move: layout and finiteness.

@@ -73,7 +73,7 @@ pub struct BlobRef {
     pub size: u64,
 }
 
-/// The file of a rounded difference ([`crate::weights::Weights::with_difference`]) from one model to another.
+/// The file of a rounded difference ([`super::with_difference`]) from one model to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelDifference {

@@ -2,6 +2,7 @@
 //!
 //! `docs/PROTOCOL.md` specifies it. Nothing here does I/O or depends on burn.
 
+mod difference;
 mod encoded_update;
 mod event;
 mod instructor;
@@ -15,6 +16,7 @@ mod round;
 mod schema;
 mod update;
 
+pub use difference::{rounded_difference, with_difference};
 pub use encoded_update::EncodedUpdate;
 pub use event::{Event, EventMessage};
 pub use instructor::{

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::ClientMetrics;
 use super::encoded_update::Header;
-use super::{ClientMetrics, EncodedUpdate};
 use crate::learning::{LearningSettings, UpdateEncoding};
 use crate::random::SplitMix64;
 use crate::weights::{Int8Weights, Scales, Weights, WeightsError};
@@ -134,7 +134,12 @@ impl ClientUpdate {
     /// # Errors
     /// [`UpdateError::Weights`] or [`UpdateError::Header`].
     pub fn decode(body: &[u8]) -> Result<Self, UpdateError> {
-        Ok(EncodedUpdate::parse(body)?.decode())
+        let Header { round, base_version, num_examples, metrics, scales } = Header::of(body)?;
+        let delta = match &scales {
+            Some(scales) => Weights::from_int8(body, scales)?,
+            None => Weights::from_safetensors(body)?,
+        };
+        Ok(Self { round, base_version, num_examples, metrics, delta })
     }
 
     /// Most bytes that an update of `model` can have: its values and generous room for the header.
@@ -156,6 +161,7 @@ impl UpdateError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::EncodedUpdate;
     use crate::weights::Tensor;
 
     fn model() -> Weights {

@@ -1,4 +1,5 @@
 use super::*;
+use emofed::learning::DifferenceEncoding;
 
 const STATEMENT: &str =
     "[deployment]\npurpose = 'research'\njurisdiction = 'X'\nlegal_basis = 'IRB 1'\ncontact = 'c'\n";
@@ -101,7 +102,7 @@ fn the_documentation_has_every_key_and_the_defaults() {
         UpdateLimits::reachable(&config.learning.clone().into(), config.limits.max_examples, 200_000).max_norm;
     assert!((reachable - config.limits.max_norm.unwrap()).abs() < 0.01, "{reachable}");
     let limits = LimitsConfig { max_norm: None, joins_per_address_per_hour: None, ..config.limits };
-    let strategy = Strategy { clip_norm: None, ..config.strategy };
+    let strategy = Strategy { clip_norm: None, difference: DifferenceEncoding::None, ..config.strategy };
     let without_options = Config {
         name: None,
         stage: StageConfig::default(),

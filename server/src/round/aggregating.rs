@@ -8,6 +8,7 @@ use emofed::learning::robust::{self, Blocks, CoordinateWise};
 use emofed::learning::{Aggregation, DifferenceEncoding, EncodedDelta, FedAvg, ServerOptimizer, Strategy};
 use emofed::protocol::{
     AbandonReason, ClassMetrics, ClientMetrics, CloseReason, Event, ModelDifference, UpdateError, loss_increased,
+    rounded_difference,
 };
 use emofed::weights::Weights;
 
@@ -94,7 +95,7 @@ impl Federation {
     ) -> Result<(Weights, Option<ModelDifference>), RoundError> {
         let rounded = match strategy.difference {
             DifferenceEncoding::None => None,
-            DifferenceEncoding::Int8 => candidate.rounded_difference(base, round)?,
+            DifferenceEncoding::Int8 => rounded_difference(&candidate, base, round, model.version)?,
         };
         let Some((file, candidate)) = rounded else { return Ok((candidate, None)) };
         let blob = self.records.put_blob(&file)?;

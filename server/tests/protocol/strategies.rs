@@ -181,7 +181,7 @@ async fn a_difference_leads_from_the_base_to_the_published_model() {
         let difference = model.difference.unwrap();
         assert_eq!(difference.base_sha256, before.vfer.sha256);
         let file = blob(&difference.blob.sha256).await.bytes().await.unwrap();
-        let found = base.with_difference(&file).unwrap();
+        let found = with_difference(&base, &file).unwrap();
         assert_eq!(sha256_hex(&found.to_safetensors(None)), model.vfer.sha256);
         let moved = found.subtract(&base).unwrap().norm() / delta(0.5 * step).norm();
         assert!((moved - 1.0).abs() < 0.01, "{moved}");

@@ -14,7 +14,12 @@ const SHOWN: usize = 80;
 
 /// Checks that no key comes twice in an object of the header: the parser would keep one of them, and another reader the
 /// other. A header that is no JSON passes; the parser says more of it.
+///
+/// Not in a tab, where each file is named by its hash or of the tab's own making: what it loads would be larger by a hundredth.
 pub(super) fn check_unique_keys(bytes: &[u8]) -> Result<(), WeightsError> {
+    if cfg!(target_arch = "wasm32") {
+        return Ok(());
+    }
     let Some((length, rest)) = bytes.split_first_chunk::<LENGTH>() else { return Ok(()) };
     let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
     let Some(header) = rest.get(..length) else { return Ok(()) };

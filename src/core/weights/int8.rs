@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use safetensors::Dtype;
 
-use super::{EncodedTensor, ValueRanges, Weights, WeightsError, write_file};
+use super::{EncodedTensor, Weights, WeightsError, value_ranges, write_file};
 use crate::random::SplitMix64;
 
 /// Value of the largest step: −128 is not used, so that both signs have the same range.
@@ -62,7 +62,7 @@ impl Weights {
     /// # Errors
     /// [`WeightsError::Malformed`], [`WeightsError::Type`], or [`WeightsError::Scale`].
     pub fn from_int8(bytes: &[u8], scales: &Scales) -> Result<Self, WeightsError> {
-        Ok(ValueRanges::of(bytes, Some(scales))?.decode(bytes))
+        value_ranges::decode(bytes, Some(scales))
     }
 }
 

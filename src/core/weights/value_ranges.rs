@@ -49,14 +49,20 @@ enum Encoding {
     Int8(f32),
 }
 
-impl TensorRange {
-    /// Its bytes in `file`.
-    fn bytes<'a>(&self, file: &'a [u8]) -> &'a [u8] {
-        &file[self.byte as usize..][..self.values.len() * self.encoding.size()]
-    }
-}
-
 impl Encoding {
+    /// How the tensor `name` of this type is stored. `scales` are those of a file of [`super::Int8Weights`].
+    fn of(name: &str, dtype: Dtype, scales: Option<&Scales>) -> Result<Self, WeightsError> {
+        match (dtype, scales) {
+            (Dtype::F32, None) => Ok(Self::F32),
+            (Dtype::F16, None) => Ok(Self::F16),
+            (Dtype::I8, Some(scales)) => {
+                let scale = scales.get(name).copied().filter(|scale| scale.is_finite() && *scale >= 0.0);
+                Ok(Self::Int8(scale.ok_or_else(|| WeightsError::Scale { name: name.to_owned() })?))
+            }
+            (other, _) => Err(WeightsError::Type { name: name.to_owned(), found: format!("{other:?}") }),
+        }
+    }
+
     fn size(self) -> usize {
         match self {
             Self::F32 => 4,
@@ -90,6 +96,23 @@ impl Encoding {
 /// Values in F16 that are decoded at once.
 const HALVES: usize = 256;
 
+/// Decodes all tensors of a whole file. `scales` are those of a file of [`super::Int8Weights`]. Values may be NaN or infinite.
+pub(super) fn decode(file: &[u8], scales: Option<&Scales>) -> Result<Weights, WeightsError> {
+    check_unique_keys(file)?;
+    let tensors = SafeTensors::deserialize(file).map_err(|error| WeightsError::Malformed(error.to_string()))?;
+    let mut weights = Weights::new();
+    for (name, view) in tensors.iter() {
+        let encoding = Encoding::of(name, view.dtype(), scales)?;
+        let mut values = vec![0.0; view.data().len() / encoding.size()];
+        encoding.decode(view.data(), &mut values);
+        weights.insert(name, Tensor { shape: view.shape().to_vec(), values });
+    }
+    match scales.and_then(|scales| scales.keys().find(|name| weights.get(name).is_err())) {
+        Some(name) => Err(WeightsError::Scale { name: name.clone() }),
+        None => Ok(weights),
+    }
+}
+
 impl ValueRanges {
     /// Finds the values of a whole file. `scales` are those of a file of [`super::Int8Weights`].
     ///
@@ -106,15 +129,7 @@ impl ValueRanges {
         let mut places = Vec::with_capacity(tensors.len());
         let mut next = 0;
         for (name, tensor) in tensors {
-            let encoding = match (tensor.dtype, scales) {
-                (Dtype::F32, None) => Encoding::F32,
-                (Dtype::F16, None) => Encoding::F16,
-                (Dtype::I8, Some(scales)) => {
-                    let scale = scales.get(&name).copied().filter(|scale| scale.is_finite() && *scale >= 0.0);
-                    Encoding::Int8(scale.ok_or_else(|| WeightsError::Scale { name: name.clone() })?)
-                }
-                (other, _) => return Err(WeightsError::Type { name, found: format!("{other:?}") }),
-            };
+            let encoding = Encoding::of(&name, tensor.dtype, scales)?;
             let count: usize = tensor.shape.iter().product();
             let byte = first_byte + tensor.data_offsets.0 as u64;
             let shape = tensor.shape.clone();
@@ -126,17 +141,6 @@ impl ValueRanges {
             Some(name) => Err(WeightsError::Scale { name: name.clone() }),
             None => Ok(Self(places)),
         }
-    }
-
-    /// Decodes all tensors of `file`, whose ranges these are. Values may be NaN or infinite.
-    pub(super) fn decode(&self, file: &[u8]) -> Weights {
-        let mut weights = Weights::new();
-        for place in &self.0 {
-            let mut values = vec![0.0; place.values.len()];
-            place.encoding.decode(place.bytes(file), &mut values);
-            weights.insert(place.name.clone(), Tensor { shape: place.shape.clone(), values });
-        }
-        weights
     }
 
     /// Decodes the values of `file`, whose ranges these are, from number `first` on until `out` is full.

@@ -4,7 +4,7 @@ use super::manifest::SessionManifest;
 use super::{Session, post};
 use crate::messages::{Asset, FromWorker, device};
 use crate::model::FaceDetector;
-use crate::protocol::{BlobRef, ModelDifference, path, sha256_hex};
+use crate::protocol::{BlobRef, ModelDifference, path, sha256_hex, with_difference};
 use crate::weights::Weights;
 use crate::worker::error::WorkerError;
 
@@ -34,21 +34,20 @@ impl Session {
         Ok(bytes)
     }
 
-    /// The global model's weights from those of its parent, where this device has them and a difference to them: verified by the hash of the
-    /// whole. `None` if anything is amiss; then the whole is downloaded.
-    async fn blob_by_difference(&self, whole: &BlobRef, difference: &ModelDifference) -> Option<Vec<u8>> {
+    /// Stores the global model's weights on the device, from those of its parent, where these are there, and the difference. Verified by the hash of
+    /// the whole; `None` if anything is amiss.
+    async fn add_difference(&self, whole: &BlobRef, difference: &ModelDifference) -> Option<()> {
         let address = path::blob(&whole.sha256);
         if self.storage.get(&address).await.is_some() {
             return None;
         }
         let base = self.storage.get(&path::blob(&difference.base_sha256)).await?;
         let file = self.aggregator.blob(&difference.blob, &|_, _| {}).await.ok()?;
-        let bytes = Weights::from_safetensors(&base).ok()?.with_difference(&file).ok()?.to_safetensors(None);
-        if sha256_hex(&bytes) != whole.sha256 {
-            return None;
+        let bytes = with_difference(&Weights::from_safetensors(&base).ok()?, &file).ok()?.to_safetensors(None);
+        if sha256_hex(&bytes) == whole.sha256 {
+            self.storage.put(&address, &bytes).await;
         }
-        self.storage.put(&address, &bytes).await;
-        Some(bytes)
+        Some(())
     }
 
     /// Deletes weights that the manifest does not name, such as those of earlier versions.
@@ -68,13 +67,11 @@ impl Session {
             return Err(WorkerError::malformed("the global model belongs to another backbone"));
         }
         let whole = &manifest.model.vfer;
-        let bytes = match &manifest.model.difference {
-            Some(difference) => match self.blob_by_difference(whole, difference).await {
-                Some(bytes) => bytes,
-                None => self.blob(Asset::Vfer, whole).await?,
-            },
-            None => self.blob(Asset::Vfer, whole).await?,
-        };
+        if let Some(difference) = &manifest.model.difference {
+            // From now on this device has it, unless something is amiss.
+            self.add_difference(whole, difference).await;
+        }
+        let bytes = self.blob(Asset::Vfer, whole).await?;
         let weights = Weights::from_safetensors(&bytes)?;
         weights.check_finite()?;
         Ok(weights)
