@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use emofed::protocol::{AbandonReason, CloseReason, RoundPhase, RoundSettings, RoundSettingsChange, path, sha256_hex};
+use emofed::protocol::{
+    AbandonReason, CloseReason, RoundPhase, RoundSettings, RoundSettingsChange, path, sha256_hex, with_difference,
+};
 use emofed::weights::Weights;
 use emofed_server::round::{FederationBounds, Refusal, RoundError};
 use emofed_server::store::{EmbeddedStore, Phase, Records, RoundRecord};
