@@ -104,6 +104,7 @@ fn the_documentation_has_every_key_and_the_defaults() {
     let limits = LimitsConfig { max_norm: None, joins_per_address_per_hour: None, ..config.limits };
     let strategy = Strategy { clip_norm: None, difference: DifferenceEncoding::None, ..config.strategy };
     let without_options = Config {
+        telemetry: TelemetryConfig::default(),
         name: None,
         stage: StageConfig::default(),
         tls: None,
