@@ -209,7 +209,7 @@ impl Student {
     /// Waits until the page says whether the aggregator answers.
     pub async fn wait_for_connection(&self, online: bool) {
         let shown = format!("document.querySelector('#connection').dataset.online === '{online}'");
-        self.browser.wait::<bool>(&format!("online: {online}"), 60, &shown).await;
+        self.browser.wait::<bool>(&format!("online: {online}"), 120, &shown).await;
     }
 
     /// Waits until a client update is ready, but not acknowledged.

@@ -93,8 +93,8 @@ async fn a_silent_aggregator_is_noticed_and_a_refused_event_stream_opened_again(
     aggregator.freeze();
     let frozen = Instant::now();
     student.wait_for_connection(false).await;
-    // The next request comes within 6 s and is given 15 s.
-    assert!(frozen.elapsed() < Duration::from_secs(24), "{:?}", frozen.elapsed());
+    // The stream stays open, so that the next request comes within 66 s; it is given 15 s.
+    assert!(frozen.elapsed() < Duration::from_secs(90), "{:?}", frozen.elapsed());
     aggregator.thaw();
     student.wait_for_connection(true).await;
 }
