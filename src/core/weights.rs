@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
-pub(crate) use self::encoded::for_each_chunk;
 pub use self::encoded::{EncodedWeights, FiniteWeights};
+pub(crate) use self::encoded::{for_each_chunk, sum_of_squares};
 use self::header::{check_unique_keys, shown};
 pub use self::int8::{Int8Weights, Scales};
 pub use self::value_ranges::ValueRanges;

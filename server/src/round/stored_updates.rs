@@ -10,8 +10,8 @@ use crate::ordered_pipeline::{Threads, ordered_pipeline};
 use crate::store::{Records, UpdateRecord};
 
 /// Updates that are read by one thread and then handed on together.
-const BATCH: usize = 4;
-/// Most threads that read: hashing four updates takes about as long as summing them.
+const BATCH: usize = 3;
+/// Most threads that read: hashing a batch takes about as long as summing them.
 const MAX_THREADS: usize = 4;
 
 /// An update that was read. Its bytes are those that were acknowledged, and so of the model's layout and finite.

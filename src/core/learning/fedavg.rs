@@ -2,7 +2,7 @@
 
 use super::joined;
 use crate::simd::{Isa, Operation, Simd as _, dispatch};
-use crate::weights::{EncodedWeights, Weights, WeightsError, for_each_chunk, scale};
+use crate::weights::{EncodedWeights, Weights, WeightsError, for_each_chunk, scale, sum_of_squares};
 
 /// A running weighted sum in `f64`. Its memory does not depend on the number of clients.
 ///
@@ -145,7 +145,9 @@ fn count(num_examples: u32, is_weighted: bool) -> Option<f64> {
 
 /// Adds `weight` · `values` to `sums`, and gives the sum of the squares of `values`: the same bits on all instruction sets.
 fn add_weighted(sums: &mut [f64], values: &[f32], weight: f64) -> f64 {
-    dispatch!(Isa::best(), simd => simd.call(AddWeighted { sums, values, weight }))
+    // One after the other: together, compilers make scalars of both.
+    dispatch!(Isa::best(), simd => simd.call(AddWeighted { sums, values, weight }));
+    sum_of_squares(values)
 }
 
 struct AddWeighted<'a> {
@@ -155,28 +157,13 @@ struct AddWeighted<'a> {
 }
 
 impl Operation for AddWeighted<'_> {
-    type Output = f64;
+    type Output = ();
 
     #[inline(always)]
-    fn run(self) -> f64 {
-        // Side by side: one after the other would wait for each addition.
-        const SQUARES: usize = 16;
-        let mut squares = [0.0_f64; SQUARES];
-        let (values, rest) = self.values.as_chunks::<SQUARES>();
-        let (sums, rest_sums) = self.sums.as_chunks_mut::<SQUARES>();
-        for (sums, values) in sums.iter_mut().zip(values) {
-            for ((sum, square), &value) in sums.iter_mut().zip(&mut squares).zip(values) {
-                let value = f64::from(value);
-                *sum += self.weight * value;
-                *square += value * value;
-            }
-        }
-        let mut total: f64 = squares.into_iter().sum();
-        for (sum, &value) in rest_sums.iter_mut().zip(rest) {
+    fn run(self) {
+        for (sum, &value) in self.sums.iter_mut().zip(self.values) {
             *sum += self.weight * f64::from(value);
-            total += f64::from(value) * f64::from(value);
         }
-        total
     }
 }
 

@@ -43,7 +43,7 @@ impl<B: AsRef<[u8]>> EncodedWeights<B> {
         self.check_same_layout(model)?;
         let mut squares = 0.0;
         for_each_chunk(&[&self], 0..self.ranges.value_count(), |_, _, values| {
-            squares += dispatch!(Isa::best(), simd => simd.call(SumOfSquares(values)));
+            squares += sum_of_squares(values);
         });
         // A sum of squares of finite `f32` is far below what `f64` can hold.
         match squares.is_finite() {
@@ -105,6 +105,10 @@ pub(crate) fn for_each_chunk<B: AsRef<[u8]>>(
 }
 
 /// The sum of the squares, in `f64`: the same bits on all instruction sets.
+pub(crate) fn sum_of_squares(values: &[f32]) -> f64 {
+    dispatch!(Isa::best(), simd => simd.call(SumOfSquares(values)))
+}
+
 struct SumOfSquares<'a>(&'a [f32]);
 
 impl Operation for SumOfSquares<'_> {

@@ -23,7 +23,7 @@ pub const COORDINATES: usize = 1_000_000;
 const STEP: usize = 997;
 const CLIENTS: usize = 100;
 /// Updates that are checked by one thread and then summed together, as in the aggregator.
-const BATCH: usize = 4;
+const BATCH: usize = 3;
 /// Runs of ours and of the peer, in turn.
 const ROUNDS: usize = 3;
 /// The peer's name.
