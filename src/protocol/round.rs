@@ -95,7 +95,7 @@ pub enum RoundPhase {
         /// Why.
         reason: Rejection,
     },
-    /// Ended without one, before there was a candidate.
+    /// Ended without one: no candidate was made, or it was not evaluated, since its base was rolled back.
     Abandoned {
         /// Why.
         #[serde(default)]
@@ -106,7 +106,7 @@ pub enum RoundPhase {
     Unknown,
 }
 
-/// Why a round ended without a candidate.
+/// Why a round ended without a candidate, or without evaluating it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "code", rename_all = "kebab-case")]

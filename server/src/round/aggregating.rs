@@ -1,7 +1,8 @@
 //! Aggregating: from the stored updates to a candidate.
 //!
-//! A mean has a few updates in memory at a time: some are read and checked while others are summed. Rules that compare updates read each twice: as a whole, to check it, and in blocks of
-//! coordinates. Peak memory beside the models is 15 updates at the most, or a block (32 MiB, or 2 KiB an update where there are more than 16,384),
+//! A mean has a few updates in memory at a time: some are read and compared with their hash while others are summed. Rules that compare
+//! updates read each twice: as a whole, to check it, and in blocks of coordinates. Peak memory beside the models is 15 updates at the
+//! most, or a block (32 MiB, or 2 KiB an update where there are more than 16,384),
 //! and for Krum the distances of all pairs: 4 bytes · clients².
 
 use emofed::learning::robust::{self, Blocks, CoordinateWise};
@@ -83,8 +84,8 @@ impl Federation {
         Ok(Phase::Evaluating(candidate))
     }
 
-    /// The candidate as it is published, and its difference to the base `model`, as `strategy` says. The round decides how it is rounded, so that
-    /// doing it again gives the same.
+    /// The candidate as it is published, and its difference to the base `model`, as `strategy` says. The round decides how it is
+    /// rounded, so that doing it again gives the same.
     fn rounded(
         &self,
         strategy: &Strategy,

@@ -127,7 +127,7 @@ pub enum Phase {
         /// Why.
         reason: Rejection,
     },
-    /// Ended without, before there was a candidate.
+    /// Ended without: no candidate was made, or it was not evaluated, since its base was rolled back.
     Abandoned {
         /// Why.
         reason: AbandonReason,
