@@ -16,7 +16,10 @@ struct State<R, E> {
 
 struct Queue<R, E> {
     state: Mutex<State<R, E>>,
-    changed: Condvar,
+    /// What is taken next may be there: for the thread that takes.
+    ready: Condvar,
+    /// There may be room: for the threads that work.
+    room: Condvar,
 }
 
 impl<R, E> Queue<R, E> {
@@ -25,13 +28,10 @@ impl<R, E> Queue<R, E> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<'a>(&self, state: MutexGuard<'a, State<R, E>>) -> MutexGuard<'a, State<R, E>> {
-        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
-    }
-
+    /// For the thread that takes.
     fn change(&self, change: impl FnOnce(&mut State<R, E>)) {
         change(&mut self.lock());
-        self.changed.notify_all();
+        self.ready.notify_one();
     }
 }
 
@@ -63,6 +63,11 @@ impl Threads {
     pub fn at_most(self, count: usize) -> Self {
         Self { count: self.count.min(count), ..self }
     }
+
+    /// Together `items` ahead, or each one.
+    pub fn ahead(self, items: usize) -> Self {
+        Self { ahead: items.div_ceil(self.count).max(1), ..self }
+    }
 }
 
 /// Does `work` for each of `items` on several threads, each with what `start` makes, and hands the results to `take`
@@ -88,7 +93,8 @@ pub fn ordered_pipeline<W, R: Send, E: Send>(
             alive: count,
             stopping: false,
         }),
-        changed: Condvar::new(),
+        ready: Condvar::new(),
+        room: Condvar::new(),
     };
     let run = || {
         let _alive = Alive(&queue);
@@ -98,7 +104,13 @@ pub fn ordered_pipeline<W, R: Send, E: Send>(
         };
         while let Some(item) = claim(&queue, items.end, count * ahead.max(1)) {
             let result = work(&worker, item);
-            queue.change(|state| drop(state.ready.insert(item, result)));
+            let mut state = queue.lock();
+            let is_next = item == state.taken;
+            state.ready.insert(item, result);
+            drop(state);
+            if is_next {
+                queue.ready.notify_one();
+            }
         }
     };
     std::thread::scope(|scope| {
@@ -106,16 +118,37 @@ pub fn ordered_pipeline<W, R: Send, E: Send>(
             scope.spawn(run);
         }
         let taken = take_all(&queue, items.end, &mut take);
-        queue.change(|state| state.stopping = true);
+        queue.lock().stopping = true;
+        queue.room.notify_all();
         taken
     })
+}
+
+/// The same without anything made by each thread; hands `size` results at a time to `take`, and last what is left.
+///
+/// # Errors
+/// The first error of `work` or `take`; results before an error of `work` that do not fill a batch are not taken.
+pub fn ordered_batches<R: Send, E: Send>(
+    items: Range<usize>,
+    threads: Threads,
+    size: usize,
+    work: impl Fn(usize) -> Result<R, E> + Sync,
+    mut take: impl FnMut(Vec<R>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut batch = Vec::with_capacity(size);
+    let collect = |_, result| {
+        batch.push(result);
+        if batch.len() < size { Ok(()) } else { take(std::mem::take(&mut batch)) }
+    };
+    ordered_pipeline(items, threads, || Ok(()), |(), item| work(item), collect)?;
+    if batch.is_empty() { Ok(()) } else { take(batch) }
 }
 
 /// The next item for a thread, as soon as it is not too far ahead.
 fn claim<R, E>(queue: &Queue<R, E>, end: usize, ahead: usize) -> Option<usize> {
     let mut state = queue.lock();
     while !state.stopping && state.next < end && state.next >= state.taken + ahead {
-        state = queue.wait(state);
+        state = queue.room.wait(state).unwrap_or_else(PoisonError::into_inner);
     }
     if state.stopping || state.next >= end {
         return None;
@@ -142,11 +175,11 @@ fn take_all<R, E>(queue: &Queue<R, E>, end: usize, take: &mut impl FnMut(usize, 
                 // A thread panicked: the scope tells.
                 return Ok(());
             }
-            state = queue.wait(state);
+            state = queue.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
         };
         state.taken += 1;
         drop(state);
-        queue.changed.notify_all();
+        queue.room.notify_one();
         take(item, result?)?;
     }
 }
@@ -179,6 +212,29 @@ mod tests {
             .unwrap();
             assert!(taken.into_iter().eq((5..100).map(|item| (item, item * 2))), "{threads:?}");
         }
+    }
+
+    #[test]
+    fn batches_are_full_but_for_the_last() {
+        for (items, expected) in [(0, vec![]), (4, vec![2, 2]), (5, vec![2, 2, 1])] {
+            let mut taken = Vec::new();
+            let take = |batch: Vec<usize>| {
+                taken.push(batch);
+                Ok::<_, ()>(())
+            };
+            ordered_batches(0..items, Threads { count: 2, ahead: 1 }, 2, Ok, take).unwrap();
+            assert!(taken.iter().map(Vec::len).eq(expected));
+            assert!(taken.into_iter().flatten().eq(0..items));
+        }
+        let work = |item| if item == 3 { Err("three") } else { Ok(item) };
+        let threads = Threads { count: 2, ahead: 1 };
+        let mut taken = Vec::new();
+        let take = |batch| {
+            taken.push(batch);
+            Ok(())
+        };
+        assert_eq!(ordered_batches(0..5, threads, 2, work, take), Err("three"));
+        assert_eq!(taken, [[0, 1]]);
     }
 
     #[test]

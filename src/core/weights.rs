@@ -4,16 +4,18 @@ mod encoded;
 mod header;
 mod int8;
 mod value_ranges;
+mod values;
 
 use std::collections::{BTreeMap, HashMap};
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
+pub(crate) use self::encoded::{CHUNK, for_each_chunk};
 pub use self::encoded::{EncodedWeights, FiniteWeights};
-pub(crate) use self::encoded::{for_each_chunk, sum_of_squares};
 use self::header::{check_unique_keys, shown};
 pub use self::int8::{Int8Weights, Scales};
 pub use self::value_ranges::ValueRanges;
+pub(crate) use self::values::Values;
 
 /// A dense row-major `f32` tensor.
 #[derive(Clone, Debug, PartialEq)]

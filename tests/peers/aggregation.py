@@ -1,6 +1,7 @@
 """flwr as the peer of tests/src/bin/bench/aggregation.rs; prints times in ms and its largest resident set in kB.
 
-aggregation.py RULE VALUES RESULT CLIENTS RUNS     RULE: fedavg, median, trimmed-mean, krum, or round: FedAvg over gRPC on loopback
+aggregation.py RULE VALUES RESULT CLIENTS RUNS     RULE: fedavg, median, trimmed-mean, krum (flwr's
+strategies, from the bytes of updates to those of the model), or round (FedAvg over gRPC on loopback)
 
 VALUES is raw f32. Client i has the window of 1 M values that begins at 997 i, times 0.5 + i / CLIENTS, of i + 1 examples. RESULT is written as
 raw f32: what the first run has computed.
@@ -18,7 +19,6 @@ os.environ["FLWR_TELEMETRY_ENABLED"] = "0"
 
 import flwr
 import numpy as np
-from flwr.server.strategy import aggregate as rules
 
 COORDINATES = 1_000_000
 
@@ -31,21 +31,26 @@ def updates(path, clients):
 
 
 def aggregate(rule, updates, runs):
-    results = [([values], examples) for values, examples in updates]
-    same_weight = [(values, 1) for values, _ in results]
-    byzantine, selected = len(results) // 10, len(results) // 2
-    work = {
-        "fedavg": lambda: rules.aggregate(results),
-        "median": lambda: rules.aggregate_median(results),
-        "trimmed-mean": lambda: rules.aggregate_trimmed_avg(results, 0.1),
-        "krum": lambda: rules.aggregate_krum(same_weight, byzantine, selected),
+    from flwr.common import Code, FitRes, Status, ndarrays_to_parameters, parameters_to_ndarrays
+    from flwr.server import strategy
+
+    def result(values, examples):
+        return None, FitRes(Status(Code.OK, ""), ndarrays_to_parameters([values]), examples, {})
+
+    # flwr's mean of the selected is weighted, Krum's (Blanchard et al. 2017) is not.
+    results = [result(values, 1 if rule == "krum" else examples) for values, examples in updates]
+    rule = {
+        "fedavg": strategy.FedAvg(),
+        "median": strategy.FedMedian(),
+        "trimmed-mean": strategy.FedTrimmedAvg(beta=0.1),
+        "krum": strategy.Krum(num_malicious_clients=len(results) // 10, num_clients_to_keep=len(results) // 2),
     }[rule]
     times = []
     for _ in range(runs):
         started = time.perf_counter()
-        found = work()
+        found, _ = rule.aggregate_fit(1, results, [])
         times.append(1_000 * (time.perf_counter() - started))
-    return times, found[0]
+    return times, parameters_to_ndarrays(found)[0]
 
 
 def rounds(updates, runs):

@@ -1,7 +1,7 @@
 //! Aggregating: from the stored updates to a candidate.
 //!
 //! A mean has a few updates in memory at a time: some are read and compared with their hash while others are summed. Rules that compare
-//! updates read each twice: as a whole, to check it, and in blocks of coordinates. Peak memory beside the models is 15 updates at the
+//! updates read each twice: as a whole, to check it, and in blocks of coordinates. Peak memory beside the models is 8 updates at the
 //! most, or a block (32 MiB, or 2 KiB an update where there are more than 16,384),
 //! and for Krum the distances of all pairs: 4 bytes · clients².
 

@@ -6,12 +6,12 @@ use emofed::protocol::{ClientMetrics, EncodedUpdate};
 use emofed::weights::{EncodedWeights, ValueRanges, Weights, scale};
 
 use super::RoundError;
-use crate::ordered_pipeline::{Threads, ordered_pipeline};
+use crate::ordered_pipeline::{Threads, ordered_batches};
 use crate::store::{Records, UpdateRecord};
 
-/// Updates that are read by one thread and then handed on together.
-const BATCH: usize = 3;
-/// Most threads that read: hashing a batch takes about as long as summing them.
+/// Updates that are handed on together, while at most as many others are read.
+const BATCH: usize = 4;
+/// Most threads that read: the rest of the machine sums.
 const MAX_THREADS: usize = 4;
 
 /// An update that was read. Its bytes are those that were acknowledged, and so of the model's layout and finite.
@@ -27,13 +27,14 @@ pub(super) fn for_each_batch<T: Send>(
     round: u64,
     updates: &[&UpdateRecord],
     work: impl Fn(StoredBody) -> Result<T, RoundError> + Sync,
-    mut take: impl FnMut(Vec<T>) -> Result<(), RoundError>,
+    take: impl FnMut(Vec<T>) -> Result<(), RoundError>,
 ) -> Result<(), RoundError> {
-    let batches: Vec<_> = updates.chunks(BATCH).collect();
-    let read = |record: &&UpdateRecord| work(EncodedUpdate::parse(records.update_body(round, record)?)?);
-    let work = |(): &(), batch: usize| batches[batch].iter().map(read).collect();
-    let threads = Threads::on_all_cores().at_most(MAX_THREADS);
-    ordered_pipeline(0..batches.len(), threads, || Ok(()), work, |_, batch| take(batch))
+    let read = |index: usize| {
+        let record = updates[index];
+        work(EncodedUpdate::parse(records.update_body(round, record)?)?)
+    };
+    let threads = Threads::on_all_cores().at_most(MAX_THREADS).ahead(BATCH);
+    ordered_batches(0..updates.len(), threads, BATCH, read, take)
 }
 
 /// Updates on disk. In memory are only the places of their tensors.

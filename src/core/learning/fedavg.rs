@@ -1,8 +1,7 @@
 //! FedAvg (McMahan et al. 2017): the mean of clients' models, weighted by their numbers of examples or not.
 
 use super::joined;
-use crate::simd::{Isa, Operation, Simd as _, dispatch};
-use crate::weights::{EncodedWeights, Weights, WeightsError, for_each_chunk, scale, sum_of_squares};
+use crate::weights::{CHUNK, EncodedWeights, Values, Weights, WeightsError, for_each_chunk, scale};
 
 /// A running weighted sum in `f64`. Its memory does not depend on the number of clients.
 ///
@@ -67,7 +66,7 @@ impl FedAvg {
         let Some(weight) = count(num_examples, self.is_weighted) else { return Ok(()) };
         for (_, tensor) in delta.iter() {
             let (sums, others) = rest.split_at_mut(tensor.values.len());
-            add_weighted(sums, &tensor.values, weight);
+            Values::Decoded(&tensor.values).add_weighted(sums, weight);
             rest = others;
         }
         self.num_examples += u64::from(num_examples);
@@ -90,11 +89,19 @@ impl FedAvg {
         let files: Vec<_> = deltas.iter().map(|delta| &delta.delta).collect();
         let work = |from: usize, sums: &mut [f64]| -> Vec<f64> {
             let mut squares = vec![0.0; deltas.len()];
+            let mut buffer = [0.0; CHUNK];
             for_each_chunk(&files, from..from + sums.len(), |index, first, values| {
-                scale(values, deltas[index].factor);
                 let sums = &mut sums[first - from..][..values.len()];
+                let factor = deltas[index].factor;
+                let values = if factor == 1.0 {
+                    values
+                } else {
+                    let decoded = values.decode(&mut buffer);
+                    scale(decoded, factor);
+                    Values::Decoded(decoded)
+                };
                 // What does not count is checked, too.
-                squares[index] += add_weighted(sums, values, weights[index].unwrap_or(0.0));
+                squares[index] += values.add_weighted(sums, weights[index].unwrap_or(0.0));
             });
             squares
         };
@@ -143,30 +150,6 @@ fn count(num_examples: u32, is_weighted: bool) -> Option<f64> {
     (num_examples > 0).then(|| if is_weighted { f64::from(num_examples) } else { 1.0 })
 }
 
-/// Adds `weight` · `values` to `sums`, and gives the sum of the squares of `values`: the same bits on all instruction sets.
-fn add_weighted(sums: &mut [f64], values: &[f32], weight: f64) -> f64 {
-    // One after the other: together, compilers make scalars of both.
-    dispatch!(Isa::best(), simd => simd.call(AddWeighted { sums, values, weight }));
-    sum_of_squares(values)
-}
-
-struct AddWeighted<'a> {
-    sums: &'a mut [f64],
-    values: &'a [f32],
-    weight: f64,
-}
-
-impl Operation for AddWeighted<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        for (sum, &value) in self.sums.iter_mut().zip(self.values) {
-            *sum += self.weight * f64::from(value);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,25 +169,25 @@ mod tests {
         let mut random = SplitMix64::new(1);
         let base = delta(&mut random);
         let deltas: Vec<(Weights, u32)> = (0..7).map(|client| (delta(&mut random), client)).collect();
-        for is_weighted in [true, false] {
+        for (is_weighted, factor) in [(true, 0.3), (false, 0.3), (true, 1.0)] {
             let start = || if is_weighted { FedAvg::new(base.clone()) } else { FedAvg::unweighted(base.clone()) };
             let mut expected = start();
             for (delta, num_examples) in &deltas {
-                let mut halved = delta.clone();
-                halved.scale(0.3);
-                expected.add(&halved, *num_examples).unwrap();
+                let mut scaled = delta.clone();
+                scaled.scale(factor);
+                expected.add(&scaled, *num_examples).unwrap();
             }
             for batch in [1, 3, 7] {
                 let mut found = start();
                 for deltas in deltas.chunks(batch) {
                     let encode = |(delta, num_examples): &(Weights, u32)| {
                         let delta = EncodedWeights::parse(delta.to_safetensors(None), None).unwrap();
-                        EncodedDelta { delta, num_examples: *num_examples, factor: 0.3 }
+                        EncodedDelta { delta, num_examples: *num_examples, factor }
                     };
                     let encoded: Vec<_> = deltas.iter().map(encode).collect();
                     let norms = found.add_encoded(&encoded, batch).unwrap();
                     for (norm, (delta, _)) in norms.iter().zip(deltas) {
-                        assert!((norm - 0.3 * delta.norm()).abs() < 1e-6 * norm, "{norm}");
+                        assert!((norm - factor * delta.norm()).abs() < 1e-6 * norm, "{norm}");
                     }
                 }
                 assert_eq!((found.num_clients(), found.num_examples()), (6, 21));

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
+use super::values::Values;
 use super::{Scales, ValueRanges, Weights, WeightsError};
-use crate::simd::{Isa, Operation, Simd as _, dispatch};
 
-/// Values that are decoded at once: they and their sums in `f64` fit the first cache.
-const CHUNK: usize = 1_024;
+/// Values of a file that are read in one go: they and their sums in `f64` fit the second cache.
+pub(crate) const CHUNK: usize = 4_096;
 
 /// A file of F32, F16 or [`super::Int8Weights`] whose header was read. `B` holds its bytes.
 #[derive(Clone, Debug)]
@@ -41,10 +41,8 @@ impl<B: AsRef<[u8]>> EncodedWeights<B> {
     /// The first tensor that is missing, misshapen or unknown, or the first value that is not finite.
     pub fn finite(self, model: &Weights) -> Result<FiniteWeights<B>, WeightsError> {
         self.check_same_layout(model)?;
-        let mut squares = 0.0;
-        for_each_chunk(&[&self], 0..self.ranges.value_count(), |_, _, values| {
-            squares += sum_of_squares(values);
-        });
+        let values = self.ranges.values(self.file.as_ref(), 0, self.ranges.value_count());
+        let squares: f64 = values.map(|(_, values)| values.sum_of_squares()).sum();
         // A sum of squares of finite `f32` is far below what `f64` can hold.
         match squares.is_finite() {
             true => Ok(FiniteWeights { encoded: self, norm: f64::sqrt(squares) }),
@@ -55,8 +53,10 @@ impl<B: AsRef<[u8]>> EncodedWeights<B> {
     /// The first value that is not finite. There has to be one.
     pub(crate) fn not_finite(&self) -> WeightsError {
         let mut wrong = None;
+        let mut decoded = [0.0; CHUNK];
         for_each_chunk(&[self], 0..self.ranges.value_count(), |_, first, values| {
-            wrong = wrong.or_else(|| values.iter().position(|value| !value.is_finite()).map(|index| first + index));
+            let decoded = values.decode(&mut decoded);
+            wrong = wrong.or_else(|| decoded.iter().position(|value| !value.is_finite()).map(|index| first + index));
         });
         self.ranges.not_finite(wrong.unwrap_or_default())
     }
@@ -86,46 +86,21 @@ impl<B: AsRef<[u8]>> FiniteWeights<B> {
     }
 }
 
-/// Decodes the values of the numbers in `range` of all `files`, which have the same layout, in parts: the same part of each, one after the
-/// other, so that what is summed stays in the cache. Hands each part to `work` with the number of its file and that of its first value;
-/// values are numbered through all tensors, in the order of the tensors' names.
+/// Visits the values of the numbers in `range` of all `files`, which have the same layout, in parts: the same part of each, one after the
+/// other, so that what is summed stays in the cache. Hands each part, of at most [`CHUNK`], to `work` with the number of its file
+/// and that of its first value; values are numbered through all tensors, in the order of the tensors' names.
 pub(crate) fn for_each_chunk<B: AsRef<[u8]>>(
     files: &[&EncodedWeights<B>],
     range: Range<usize>,
-    mut work: impl FnMut(usize, usize, &mut [f32]),
+    mut work: impl FnMut(usize, usize, Values<'_>),
 ) {
-    let mut chunk = [0.0; CHUNK];
     for first in range.clone().step_by(CHUNK) {
-        let values = &mut chunk[..CHUNK.min(range.end - first)];
+        let count = CHUNK.min(range.end - first);
         for (index, file) in files.iter().enumerate() {
-            file.ranges.decode_range(file.file.as_ref(), first, values);
-            work(index, first, values);
-        }
-    }
-}
-
-/// The sum of the squares, in `f64`: the same bits on all instruction sets.
-pub(crate) fn sum_of_squares(values: &[f32]) -> f64 {
-    dispatch!(Isa::best(), simd => simd.call(SumOfSquares(values)))
-}
-
-struct SumOfSquares<'a>(&'a [f32]);
-
-impl Operation for SumOfSquares<'_> {
-    type Output = f64;
-
-    #[inline(always)]
-    fn run(self) -> f64 {
-        // Sums side by side: one after the other would wait for each addition.
-        const SUMS: usize = 16;
-        let (groups, rest) = self.0.as_chunks::<SUMS>();
-        let mut sums = [0.0_f64; SUMS];
-        for group in groups {
-            for (sum, &value) in sums.iter_mut().zip(group) {
-                *sum += f64::from(value) * f64::from(value);
+            for (before, values) in file.ranges.values(file.file.as_ref(), first, count) {
+                work(index, first + before, values);
             }
         }
-        sums.into_iter().chain(rest.iter().map(|&value| f64::from(value) * f64::from(value))).sum()
     }
 }
 
@@ -137,7 +112,7 @@ mod tests {
 
     fn sample(random: &mut SplitMix64) -> Weights {
         let mut weights = Weights::new();
-        for (name, count) in [("a", 5_000), ("b", 0), ("c", 1), ("d", 2_048)] {
+        for (name, count) in [("a", 9_000), ("b", 0), ("c", 1), ("d", 2_048)] {
             weights.insert(name, Tensor::new([count], (0..count).map(|_| random.signed()).collect()));
         }
         weights
@@ -160,9 +135,10 @@ mod tests {
             assert!((finite.norm() - decoded.norm()).abs() <= 1e-12 * decoded.norm());
             let mut values = [Vec::new(), Vec::new()];
             let (encoded, count) = (finite.into_encoded(), decoded.value_count());
-            for_each_chunk(&[&encoded, &encoded], 0..count, |file, first, chunk| {
+            let mut chunk = [0.0; CHUNK];
+            for_each_chunk(&[&encoded, &encoded], 0..count, |file, first, part| {
                 assert_eq!(first, values[file].len());
-                values[file].extend_from_slice(chunk);
+                values[file].extend_from_slice(part.decode(&mut chunk));
             });
             for values in values {
                 assert!(values.iter().eq(decoded.iter().flat_map(|(_, tensor)| &tensor.values)));

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use half::slice::HalfFloatSliceExt as _;
 use safetensors::{Dtype, SafeTensors};
 
 use super::header::check_unique_keys;
+use super::values::Values;
 use super::{Scales, Tensor, Weights, WeightsError};
 
 /// The places of a file's values. Values are numbered through all tensors, in the order of the tensors' names, as
@@ -71,30 +71,14 @@ impl Encoding {
         }
     }
 
-    fn decode(self, bytes: &[u8], out: &mut [f32]) {
+    fn values(self, bytes: &[u8]) -> Values<'_> {
         match self {
-            Self::F32 => {
-                out.iter_mut().zip(bytes.as_chunks().0).for_each(|(value, bytes)| *value = f32::from_le_bytes(*bytes));
-            }
-            Self::F16 => {
-                // A slice at once uses the processor's instruction, where it has one.
-                let mut halves = [half::f16::ZERO; HALVES];
-                for (out, bytes) in out.chunks_mut(HALVES).zip(bytes.as_chunks().0.chunks(HALVES)) {
-                    let halves = &mut halves[..out.len()];
-                    halves.iter_mut().zip(bytes).for_each(|(half, bytes)| *half = half::f16::from_le_bytes(*bytes));
-                    halves.convert_to_f32_slice(out);
-                }
-            }
-            Self::Int8(scale) => {
-                let pairs = out.iter_mut().zip(bytes);
-                pairs.for_each(|(value, byte)| *value = f32::from(byte.cast_signed()) * scale);
-            }
+            Self::F32 => Values::F32(bytes.as_chunks().0),
+            Self::F16 => Values::F16(bytes.as_chunks().0),
+            Self::Int8(scale) => Values::Int8 { steps: bytes, scale },
         }
     }
 }
-
-/// Values in F16 that are decoded at once.
-const HALVES: usize = 256;
 
 /// Decodes all tensors of a whole file. `scales` are those of a file of [`super::Int8Weights`]. Values may be NaN or infinite.
 pub(super) fn decode(file: &[u8], scales: Option<&Scales>) -> Result<Weights, WeightsError> {
@@ -104,7 +88,7 @@ pub(super) fn decode(file: &[u8], scales: Option<&Scales>) -> Result<Weights, We
     for (name, view) in tensors.iter() {
         let encoding = Encoding::of(name, view.dtype(), scales)?;
         let mut values = vec![0.0; view.data().len() / encoding.size()];
-        encoding.decode(view.data(), &mut values);
+        encoding.values(view.data()).decode(&mut values);
         weights.insert(name, Tensor { shape: view.shape().to_vec(), values });
     }
     match scales.and_then(|scales| scales.keys().find(|name| weights.get(name).is_err())) {
@@ -143,14 +127,19 @@ impl ValueRanges {
         }
     }
 
-    /// Decodes the values of `file`, whose ranges these are, from number `first` on until `out` is full.
+    /// The `count` values of `file`, whose ranges these are, from number `first` on, tensor by tensor, each with how many of them come
+    /// before it.
     ///
     /// # Panics
     /// There are not so many values: a mistake of the caller.
-    pub(super) fn decode_range(&self, file: &[u8], first: usize, out: &mut [f32]) {
-        for part in self.parts(first, out.len()) {
-            part.encoding.decode(&file[part.byte as usize..][..part.size()], &mut out[part.out]);
-        }
+    pub(super) fn values<'a>(
+        &self,
+        file: &'a [u8],
+        first: usize,
+        count: usize,
+    ) -> impl Iterator<Item = (usize, Values<'a>)> {
+        let values = |part: Part| part.encoding.values(&file[part.byte as usize..][..part.size()]);
+        self.parts(first, count).map(move |part| (part.out.start, values(part)))
     }
 
     /// As [`Weights::check_same_layout`].
@@ -199,7 +188,7 @@ impl ValueRanges {
             if bytes.len() != part.size() {
                 return Err(WeightsError::Malformed("it ends before its values do".to_owned()).into());
             }
-            part.encoding.decode(bytes, &mut out[part.out]);
+            part.encoding.values(bytes).decode(&mut out[part.out]);
         }
         Ok(())
     }
