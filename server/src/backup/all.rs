@@ -4,18 +4,20 @@
 //! The parts, in this order: [`CONTENTS`], which lists the others; [`OPERATOR_TOKEN`], where there is one; `first.tar`, the federation
 //! that the aggregator began with; `{id}.tar` of each other; and [`CONTENTS_HASH`].
 
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use emofed::protocol::sha256_hex;
 use serde::{Deserialize, Serialize};
 
 use super::read::{MAX_CONTENTS, Parts, contents, watched};
-use super::restore::{OWN, fill_folder, put_in_place, stage};
+use super::restore::{OWN, fill, fill_folder, put_in_place, stage};
 use super::write::{append, header};
 use super::{Backup, BackupError, Contents, Restored, read};
+use crate::clock::{Clock as _, SystemClock};
 use crate::secret::{is_federation_id, write_private};
-use crate::store::FederationFolders;
+use crate::store::{FederationFolders, FederationRegistry, Store};
 
 /// The first part: what is in the backup.
 const CONTENTS: &str = "emofed-backups.json";
@@ -214,4 +216,72 @@ pub fn restore_all(backup: impl Read, folder: &Path, replace: bool) -> Result<Op
     let own: Vec<&str> = [OPERATOR_TOKEN, FEDERATIONS].into_iter().chain(OWN).collect();
     let before = put_in_place(staging.path(), folder, &own, replace, contents.made_at_s)?;
     Ok(Some(AllRestored { contents, first, before }))
+}
+
+/// The tokens in a backup of all federations, for the data folders of replicas.
+#[derive(Default)]
+pub struct Tokens {
+    /// The first federation's instructor's.
+    pub instructor: Option<String>,
+    /// The operator's.
+    pub operator: Option<String>,
+}
+
+/// Restores all federations of `backup` into what replicas share: `store`, which has to be empty, and `registry`, which may have no others. No
+/// replica may run. The first federation comes last: before it there is none, and a restoration that broke off can be repeated. `None`: as
+/// of [`restore_all`].
+///
+/// # Errors
+/// The backup is no whole one, there are other federations, or the store fails.
+pub fn restore_all_shared(
+    mut backup: impl Read + Seek,
+    store: &Arc<dyn Store>,
+    registry: &dyn FederationRegistry,
+) -> Result<Option<(AllRestored, Tokens)>, BackupError> {
+    // All of it is checked before anything is stored.
+    let Some((contents, ..)) = read_all(&mut backup)? else { return Ok(None) };
+    let there = registry.ids()?;
+    let has_others = there.iter().any(|id| !contents.federations.contains(id));
+    if store.count("")? > 0 || has_others || registry.operator_token_sha256()?.is_some() {
+        return Err(BackupError::StoreNotEmpty);
+    }
+    // What a restoration began that broke off is ended, and then removed: no replica runs that needs time to hear of it.
+    const DAY_S: u64 = 86_400;
+    let now_s = SystemClock.now_s();
+    registry.tidy(now_s)?;
+    registry.tidy(now_s + DAY_S)?;
+    let mut tokens = Tokens::default();
+    let keep_operator = |token: &str| {
+        tokens.operator = Some(token.to_owned());
+        Ok(())
+    };
+    backup.rewind().map_err(BackupError::Read)?;
+    parts(&mut backup, keep_operator, |id, part| match id {
+        Some(id) if !there.iter().any(|there| there == id) => {
+            let limit = contents.federations.len();
+            let filled = registry.begin(id, limit, now_s).map_err(BackupError::from);
+            let filled = filled.and_then(|store| fill(part, store, |_| Ok(())));
+            filled.inspect_err(|_| drop(registry.give_up(id, now_s)))?;
+            Ok(registry.complete(id, limit, now_s)?)
+        }
+        _ => Ok(()),
+    })?;
+    let mut first = None;
+    backup.rewind().map_err(BackupError::Read)?;
+    parts(
+        backup,
+        |_| Ok(()),
+        |id, part| {
+            if id.is_none() {
+                let keep = |token| {
+                    tokens.instructor = Some(token);
+                    Ok(())
+                };
+                first = Some(fill(part, store.clone(), keep)?);
+            }
+            Ok(())
+        },
+    )?;
+    let first = first.ok_or_else(|| BackupError::Altered { name: FIRST.to_owned() })?;
+    Ok(Some((AllRestored { contents, first, before: None }, tokens)))
 }

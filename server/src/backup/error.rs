@@ -52,7 +52,7 @@ pub enum BackupError {
         found: String,
     },
     /// The store to restore into has a federation.
-    #[error("the store has a federation of this name already")]
+    #[error("the store has a federation of this name already, or others beside it")]
     StoreNotEmpty,
     /// The folder to restore into cannot be read or written.
     #[error("{}: {error}", folder.display())]

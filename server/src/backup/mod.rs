@@ -13,7 +13,9 @@ mod write;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::all::{AllBackups, AllContents, AllRestored, OtherBackups, read_all, restore_all};
+pub use self::all::{
+    AllBackups, AllContents, AllRestored, OtherBackups, Tokens, read_all, restore_all, restore_all_shared,
+};
 pub use self::error::BackupError;
 pub use self::read::{Part, read};
 pub use self::restore::{Restored, restore, restore_shared};

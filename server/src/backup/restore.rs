@@ -118,7 +118,7 @@ fn check_folder(folder: &Path, replace: bool) -> Result<(), BackupError> {
 }
 
 /// Puts a backup into a store that is empty; `keep` gets the instructor's token.
-fn fill(
+pub(super) fn fill(
     backup: impl Read,
     store: Arc<dyn Store>,
     mut keep: impl FnMut(String) -> Result<(), BackupError>,

@@ -1,13 +1,16 @@
 //! `emofed restore`.
 
 use std::fs::File;
+use std::io::Seek as _;
 use std::path::{Path, PathBuf};
 
-use emofed_server::backup::{AllRestored, BackupError, Restored, read_all, restore, restore_all, restore_shared};
-use emofed_server::secret::{TOKEN_FILE, write_private};
+use emofed_server::backup::{
+    AllRestored, BackupError, Restored, Tokens, restore, restore_all, restore_all_shared, restore_shared,
+};
+use emofed_server::secret::{OPERATOR_TOKEN_FILE, TOKEN_FILE, write_private};
 
 use super::credentials::unwritable;
-use super::storage::Storage;
+use super::storage::{Storage, without_replicas};
 use super::{Failure, print};
 
 #[derive(clap::Args)]
@@ -32,34 +35,46 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let file = File::open(&arguments.backup).map_err(|error| {
         Failure::new(format!("{}: {error}", arguments.backup.display()), "name a file that `emofed backup` wrote")
     })?;
-    let open_again = || File::open(&arguments.backup).map_err(BackupError::Read);
-    if !arguments.storage.is_shared()
-        && let Some(all) = restore_all(file, &data, arguments.replace)?
-    {
-        told_of_all(&data, all);
-        return Ok(());
+    let restored = match arguments.storage.is_shared() {
+        false => restored_into_folder(file, &data, arguments.replace)?,
+        true => restored_into_store(file, &data, &arguments.storage)?,
+    };
+    told_of(&data, restored);
+    Ok(())
+}
+
+/// What was restored: all federations, or one.
+enum Found {
+    All(AllRestored),
+    One(Restored),
+}
+
+fn restored_into_folder(mut file: File, data: &Path, replace: bool) -> Result<Found, Failure> {
+    if let Some(all) = restore_all(&mut file, data, replace)? {
+        return Ok(Found::All(all));
     }
-    if arguments.storage.is_shared() && matches!(read_all(open_again()?), Ok(Some(_))) {
-        let message =
-            format!("{} is a backup of all federations, which --store does not take", arguments.backup.display());
-        let way_out = "restore it into a data folder; or unpack it, and restore the part of one federation";
-        return Err(Failure::new(message, way_out));
-    }
-    let file = open_again()?;
-    let Restored { version, round, before, .. } = match arguments.storage.is_shared() {
-        false => restore(file, &data, arguments.replace)?,
-        true => {
-            let (restored, token) = restore_shared(file, arguments.storage.open()?)?;
-            let token_file = data.join(TOKEN_FILE);
-            if let Some(token) = token {
-                write_private(&token_file, &token).map_err(|error| unwritable(&token_file, &error))?;
-            }
-            restored
+    file.rewind().map_err(BackupError::Read)?;
+    Ok(Found::One(restore(file, data, replace)?))
+}
+
+/// The tokens go into the data folder `data`, from where other replicas are given them.
+fn restored_into_store(mut file: File, data: &Path, storage: &Storage) -> Result<Found, Failure> {
+    let (store, registry) = storage.open_with_registry()?;
+    let _alone = without_replicas(&*store)?;
+    let (found, tokens) = match restore_all_shared(&mut file, &store, &*registry)? {
+        Some((all, tokens)) => (Found::All(all), tokens),
+        None => {
+            file.rewind().map_err(BackupError::Read)?;
+            let (one, instructor) = restore_shared(file, store)?;
+            (Found::One(one), Tokens { instructor, operator: None })
         }
     };
-    print(format!("{} is restored: {}. `emofed serve` goes on from here.", data.display(), state(version, round)));
-    told_of_before(before);
-    Ok(())
+    for (name, token) in [(TOKEN_FILE, tokens.instructor), (OPERATOR_TOKEN_FILE, tokens.operator)] {
+        if let Some(token) = token {
+            write_private(&data.join(name), &token).map_err(|error| unwritable(&data.join(name), &error))?;
+        }
+    }
+    Ok(found)
 }
 
 /// What a federation goes on with.
@@ -73,22 +88,29 @@ fn state(version: Option<u64>, round: Option<(u64, usize)>) -> String {
     format!("{version}; {round}")
 }
 
-fn told_of_before(before: Option<PathBuf>) {
+fn told_of(data: &Path, found: Found) {
+    let (first, others) = match &found {
+        Found::All(AllRestored { first, contents, .. }) => {
+            let others = contents.federations.len();
+            (first, format!(" with the federation that it began with and {others} that an operator made"))
+        }
+        Found::One(one) => (one, String::new()),
+    };
+    let state = state(first.version, first.round);
+    print(format!("{} is restored{others}: {state}. `emofed serve` goes on from here.", data.display()));
+    let before = match found {
+        Found::All(AllRestored { contents, before, .. }) => {
+            if !contents.unavailable.is_empty() {
+                eprintln!(
+                    "Not in the backup, since they could not be opened then: {}.",
+                    contents.unavailable.join(", ")
+                );
+            }
+            before
+        }
+        Found::One(one) => one.before,
+    };
     if let Some(before) = before {
         print(format!("What was there before is in {}; delete it when you do not need it.", before.display()));
     }
-}
-
-fn told_of_all(data: &Path, AllRestored { contents, first, before }: AllRestored) {
-    let others = contents.federations.len();
-    print(format!(
-        "{} is restored with the federation that it began with ({}) and {others} that an operator made. `emofed serve` goes on \
-         from here.",
-        data.display(),
-        state(first.version, first.round)
-    ));
-    if !contents.unavailable.is_empty() {
-        eprintln!("Not in the backup, since they could not be opened then: {}.", contents.unavailable.join(", "));
-    }
-    told_of_before(before);
 }

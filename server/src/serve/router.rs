@@ -128,7 +128,10 @@ async fn dispatch(State(to): State<Arc<Dispatch>>, request: Request) -> Response
         Ok(router) => router,
         Err(refused) => return refused.into_response(),
     };
-    let Some(path) = path else { return Redirect::permanent(&format!("{PREFIX}{id}/")).into_response() };
+    let Some(path) = path else {
+        let query = query_of(request.uri());
+        return Redirect::permanent(&format!("{PREFIX}{id}/{query}")).into_response();
+    };
     match below_prefix(request.uri(), path) {
         Some(uri) => {
             let mut request = request;
@@ -143,9 +146,14 @@ async fn answer(router: Router, request: Request) -> Response {
     TowerToHyperService::new(router).call(request).await.unwrap_or_else(|never| match never {})
 }
 
+/// The query of `uri` with its question mark, or nothing.
+fn query_of(uri: &Uri) -> String {
+    uri.query().map(|query| format!("?{query}")).unwrap_or_default()
+}
+
 /// `uri` with the path `/path` and its own query.
 fn below_prefix(uri: &Uri, path: &str) -> Option<Uri> {
-    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let query = query_of(uri);
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = Some(PathAndQuery::try_from(format!("/{path}{query}")).ok()?);
     Uri::from_parts(parts).ok()

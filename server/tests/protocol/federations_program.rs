@@ -114,6 +114,8 @@ async fn the_command_lists_makes_and_ends_federations() {
     let program = Program::start(folder.path(), &[]);
     let manifest = program.url(&format!("{}{}", path::prefix(&id), path::MANIFEST));
     assert_eq!(Client::new().get(&manifest).send().await.unwrap().status(), 200);
+    let redirected = Client::new().get(program.url(&format!("{}?embed", path::prefix(&id)))).send().await.unwrap();
+    assert_eq!(redirected.url().as_str(), program.url(&format!("{}/?embed", path::prefix(&id))));
     let refused = federations(&program, folder.path(), &["end", &id]);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("operator's token is missing or wrong"));
     program.kill();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use emofed::protocol::{
     FederationLinks, FederationSummary, JoinResponse, Manifest, SAFETENSORS, instructor_path, operator_path, path,
 };
+use emofed_server::store::{FederationRegistry as _, Store as _, Write};
 use futures::future::join_all;
 use reqwest::Client;
 
@@ -233,8 +234,6 @@ async fn a_backup_of_all_is_taken_from_the_shared_store_and_restored_into_a_data
     assert_eq!(class.contribute(&a, &participant, 0.1).await, 200);
     let told = shared.run(&["backup", "--all", "all.tar", "--data", "a"]);
     assert!(told.contains("2 federations"), "{told}");
-    let refused = shared.run(&["restore", "all.tar", "--data", "r", "--federation", "again"]);
-    assert!(refused.contains("a backup of all federations"), "{refused}");
     let sent = Client::new().get(a.url(operator_path::BACKUP)).bearer_auth(&operator).send().await.unwrap();
     assert_eq!(sent.status(), 200);
     std::fs::write(shared.folder.path().join("sent.tar"), sent.bytes().await.unwrap()).unwrap();
@@ -248,4 +247,57 @@ async fn a_backup_of_all_is_taken_from_the_shared_store_and_restored_into_a_data
         assert_eq!(class.contribute(&program, &participant, 0.1).await, 200, "acknowledged again");
         assert_eq!(class.get(&program, instructor_path::STATUS, class.owner()).await, 200);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_of_all_is_restored_into_a_shared_store_even_after_a_restoration_that_broke_off() {
+    let shared = Shared::new();
+    let a = shared.replica("a", None, &["--operator", "--minimum-clients", "3"]);
+    let operator = token(&shared.folder.path().join("a"));
+    let classes = [Class::made(&a, &operator).await, Class::made(&a, &operator).await];
+    let mut participants = Vec::new();
+    for class in &classes {
+        participants.push(class.join(&a).await);
+        assert_eq!(class.contribute(&a, participants.last().unwrap(), 0.1).await, 200);
+    }
+    let expected = listed(&a, &operator).await;
+    shared.run(&["backup", "--all", "all.tar", "--data", "a"]);
+    let restore = |file: &str| shared.run(&["restore", file, "--data", "r", "--federation", "again"]);
+
+    // One that is cut off leaves nothing.
+    let bytes = std::fs::read(shared.folder.path().join("all.tar")).unwrap();
+    std::fs::write(shared.folder.path().join("cut.tar"), &bytes[..bytes.len() - 2_048]).unwrap();
+    let told = restore("cut.tar");
+    assert!(told.contains("cut off"), "{told}");
+    let again = shared.store_of("again");
+    let registry = again.registry();
+    assert!(again.count("").unwrap() == 0 && registry.ids().unwrap().is_empty());
+    // What a restoration leaves that is killed while it fills the second class; the first has ended since.
+    let [first, second] = classes.each_ref().map(|class| class.0.id.as_str());
+    registry.begin(first, 2, 1).unwrap();
+    registry.complete(first, 2, 1).unwrap();
+    registry.begin(second, 2, 1).unwrap().put_object("blobs/left", b"over").unwrap();
+    registry.end(first, 1).unwrap();
+    drop((registry, again));
+    let told = restore("all.tar");
+    assert!(told.contains("2 that an operator made") && told.contains("goes on from here"), "{told}");
+    // And one that is killed before the federation that the aggregator began with, which comes last.
+    let again = shared.store_of("again");
+    let records = again.scan("").unwrap().into_iter().map(|(key, _)| Write::Delete { key });
+    again.commit(&records.collect::<Vec<_>>()).unwrap();
+    drop(again);
+    let told = restore("all.tar");
+    assert!(told.contains("2 that an operator made") && told.contains("goes on from here"), "{told}");
+    let told = restore("all.tar");
+    assert!(told.contains("already"), "{told}");
+    a.kill();
+    let restored = shared.replica("r", None, &["--operator", "--minimum-clients", "3", "--federation", "again"]);
+    assert_eq!(token(&shared.folder.path().join("r")), operator);
+    assert_eq!(listed(&restored, &operator).await, expected);
+    for (class, participant) in classes.iter().zip(&participants) {
+        assert_eq!(class.contribute(&restored, participant, 0.1).await, 200, "acknowledged again");
+        assert_eq!(class.get(&restored, instructor_path::STATUS, class.owner()).await, 200);
+    }
+    let told = restore("all.tar");
+    assert!(told.contains("replicas of this federation are running"), "{told}");
 }

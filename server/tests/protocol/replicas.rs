@@ -85,7 +85,12 @@ impl Shared {
     }
 
     pub(super) fn store(&self) -> PostgresStore {
-        let (url, blobs, federation) = (self.postgres.url(), self.blobs(), "class".to_owned());
+        self.store_of("class")
+    }
+
+    /// The store of the federation of this name.
+    pub(super) fn store_of(&self, federation: &str) -> PostgresStore {
+        let (url, blobs, federation) = (self.postgres.url(), self.blobs(), federation.to_owned());
         let s3 = self.variables().into_iter().collect::<S3Variables>();
         PostgresStore::open(&PostgresSettings { url, blobs, s3, federation }).unwrap()
     }

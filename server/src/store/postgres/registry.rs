@@ -160,7 +160,9 @@ impl FederationRegistry for PostgresRegistry {
         let lease = self.steps.lease(&format!("making/{id}"))?;
         let lease = lease.ok_or_else(|| StoreError::Exists(format!("{NEW}{id}")))?;
         self.making.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), lease);
-        let begun = self.steps.commit(&[insert(format!("{NEW}{id}"), &StepRecord { at_s: now_s })]);
+        // One that has ended is still to be removed: what is made now would go with it.
+        let has_not_ended = Write::Expect { key: format!("{ENDED}{id}"), value: None };
+        let begun = self.steps.commit(&[has_not_ended, insert(format!("{NEW}{id}"), &StepRecord { at_s: now_s })]);
         begun.inspect_err(|_| self.stop_making(id))?;
         self.store(id)
     }
