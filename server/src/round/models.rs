@@ -108,8 +108,7 @@ impl Federation {
             let restored = restored
                 .filter(|model| model.backbone_sha256 == self.backbone.blob.sha256)
                 .ok_or(Refusal::UnknownVersion { version })?;
-            if let Err(error) = load(&self.records, &restored.vfer) {
-                tracing::error!(%error, version, "a version cannot be restored");
+            if !self.has_weights_of(&restored) {
                 return Err(Refusal::WeightsUnavailable { version }.into());
             }
             self.publish_again(state, &restored)?;
@@ -136,24 +135,33 @@ impl Federation {
         let Some(parent) = parent.filter(|parent| parent.backbone_sha256 == self.backbone.blob.sha256) else {
             return Ok(None);
         };
-        if let Err(error) = load(&self.records, &parent.vfer) {
-            tracing::error!(%error, version = parent.version, "a version cannot be restored");
+        if !self.has_weights_of(&parent) {
             return Ok(None);
         }
         let limit = self.config.bounds.max_loss_increase;
         let reason = AbandonReason::BaseWorse { version: base.version, restored: parent.version, clients, limit };
         let phase = Phase::Abandoned { reason };
         let ended = RoundRecord { phase: phase.clone(), received: Some(state.received), ..round.clone() };
-        let again = self.again(state, &parent);
-        state.newest = Some(self.records.insert_model(state.newest.as_ref(), &again, Some((round, &ended)))?);
-        state.newest_version = again.version;
-        state.latest_model = again;
+        self.insert_again(state, &parent, Some((round, &ended)))?;
         Ok(Some(phase))
     }
 
-    /// A model's weights as the next version.
-    fn again(&self, state: &State, model: &ModelRecord) -> ModelRecord {
-        ModelRecord {
+    /// Publishes a model's weights under a new version. A round that has not ended is abandoned with that.
+    pub(super) fn publish_again(&self, state: &mut State, model: &ModelRecord) -> Result<(), RoundError> {
+        let round = state.round.clone().filter(|round| !round.phase.is_over());
+        let abandoned = round.as_ref().map(|round| base_replaced(round, state.received));
+        self.insert_again(state, model, round.as_ref().zip(abandoned.as_ref()))?;
+        abandoned.map_or(Ok(()), |abandoned| self.note_abandoned(state, abandoned))
+    }
+
+    /// Stores a model's weights as the next version, and with it what a round becomes.
+    fn insert_again(
+        &self,
+        state: &mut State,
+        model: &ModelRecord,
+        round: Option<(&RoundRecord, &RoundRecord)>,
+    ) -> Result<(), RoundError> {
+        let again = ModelRecord {
             version: state.next_version(),
             parent: Some(model.version),
             published_at_s: self.clock.now_s(),
@@ -161,19 +169,19 @@ impl Federation {
             difference: None,
             class_metrics: None,
             ..model.clone()
-        }
-    }
-
-    /// Publishes a model's weights under a new version. A round that has not ended is abandoned with that.
-    pub(super) fn publish_again(&self, state: &mut State, model: &ModelRecord) -> Result<(), RoundError> {
-        let again = self.again(state, model);
-        let round = state.round.clone().filter(|round| !round.phase.is_over());
-        let abandoned = round.as_ref().map(|round| base_replaced(round, state.received));
-        let change = round.as_ref().zip(abandoned.as_ref());
-        state.newest = Some(self.records.insert_model(state.newest.as_ref(), &again, change)?);
+        };
+        state.newest = Some(self.records.insert_model(state.newest.as_ref(), &again, round)?);
         state.newest_version = again.version;
         state.latest_model = again;
-        abandoned.map_or(Ok(()), |abandoned| self.note_abandoned(state, abandoned))
+        Ok(())
+    }
+
+    /// Whether a model's weights are there as they were published.
+    fn has_weights_of(&self, model: &ModelRecord) -> bool {
+        let loaded = load(&self.records, &model.vfer);
+        loaded
+            .inspect_err(|error| tracing::error!(%error, version = model.version, "a version cannot be restored"))
+            .is_ok()
     }
 
     /// Deletes weights of versions that no longer belong to the last [`super::FederationBounds::kept_models`]; their records

@@ -13,7 +13,7 @@ use super::backup::{emofed, succeeded};
 use super::federations_program::{create, token};
 use super::harness::{delta, update_for};
 use super::program::Program;
-use super::replicas::{Shared, until};
+use super::shared_store::{Shared, until};
 
 /// Within how long a replica follows another one.
 const SOON: Duration = Duration::from_secs(2);

@@ -39,6 +39,8 @@ mod replicas_mechanisms;
 mod replicas_with_s3;
 mod round_model;
 mod s3;
+#[cfg(unix)]
+mod shared_store;
 mod stage;
 mod strategies;
 mod telemetry;

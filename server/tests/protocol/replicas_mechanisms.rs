@@ -9,8 +9,9 @@ use emofed_server::round::FederationBounds;
 use emofed_server::store::{Phase, Records, RoundRecord, Store as _};
 
 use super::harness::{TestServer, delta, for_two, model, prepare_store};
-use super::replicas::{Shared, listen, two_in_memory};
+use super::replicas::two_in_memory;
 use super::round_model::memory::Memory;
+use super::shared_store::{Shared, listen};
 
 /// Without a notification the other replica reads the records again after ten seconds of silence.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,7 @@
 //! Replicas whose objects are in a bucket of a real S3 server.
 
 use super::program::Program;
-use super::replicas::{Shared, until};
+use super::shared_store::{Shared, until};
 
 /// The names of the objects below `folder` of the federation `class`.
 fn objects(shared: &Shared, folder: &str) -> usize {

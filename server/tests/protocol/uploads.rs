@@ -11,7 +11,7 @@ use reqwest::Client;
 
 use super::harness::prepare_with;
 use super::program::Program;
-use super::replicas::Shared;
+use super::shared_store::Shared;
 
 /// Updates of 0.2 MB, and how many are sent at a time.
 const VALUES: usize = 50_000;

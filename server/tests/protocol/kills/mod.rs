@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use self::clients::Class;
 use super::harness::prepare_with;
 use super::program::{Program, configured, killed_while_starting};
-use super::replicas::Shared;
+use super::shared_store::Shared;
 
 /// Participants at a time, and how many of them a round waits for: the others are late.
 const CLIENTS: usize = 6;
