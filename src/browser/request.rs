@@ -192,7 +192,8 @@ impl Response {
     }
 
     /// Reads a body of `size` bytes chunk by chunk and reports progress. The timeout restarts with each chunk: a slow
-    /// network may take longer for a large body, a silent one may not.
+    /// network may take longer for a large body, a silent one may not. Of a body that is longer only the begin is read, which is
+    /// not what its hash says then.
     ///
     /// # Errors
     /// The transfer is interrupted, or stalls.
@@ -214,6 +215,9 @@ impl Response {
             let value = Reflect::get(&chunk, &"value".into()).map_err(interrupted)?;
             bytes.extend_from_slice(&Uint8Array::new(&value).to_vec());
             progress(bytes.len() as u64, size);
+            if bytes.len() as u64 > size {
+                return Ok(bytes);
+            }
         }
     }
 }

@@ -23,8 +23,8 @@ pub struct ClientMetrics {
     pub acceptance_rate: f64,
     /// Entropy of the kept labels, divided by that of a uniform distribution, 0 to 1.
     pub class_balance: f64,
-    /// By how much the base's loss on the tab's hold-out is above the version's before it, in nats, −1 to 1; absent where the tab
-    /// has not seen both, or has too few clips set aside.
+    /// By how much the base's loss on the tab's hold-out is above its parent's, in nats, −1 to 1; absent where the tab
+    /// had not just that before, or has too few clips set aside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss_change: Option<f64>,
 }

@@ -15,9 +15,9 @@ pub fn next_ms(random: f64) -> u32 {
     (MEAN_MS * (1.0 + jitter)).round() as u32
 }
 
-/// Whether to ask for the manifest, `since_ms` after its last answer.
+/// Whether to ask for the manifest, `since_ms` after its last answer by the clock, which may have been set back since.
 pub fn is_due(since_ms: f64, has_events: bool) -> bool {
-    !has_events || since_ms >= WITH_EVENTS_MS
+    !has_events || !(0.0..WITH_EVENTS_MS).contains(&since_ms)
 }
 
 /// How long to wait after an event whose spread is `within_ms`: less than that, at `random` in [0, 1).
@@ -36,7 +36,8 @@ mod tests {
 
     #[test]
     fn with_events_the_manifest_is_asked_for_seldom() {
-        assert!(is_due(0.0, false) && !is_due(59_999.0, true) && is_due(60_000.0, true));
+        assert!(is_due(0.0, false) && !is_due(0.0, true) && !is_due(59_999.0, true) && is_due(60_000.0, true));
+        assert!(is_due(-1.0, true));
     }
 
     #[test]

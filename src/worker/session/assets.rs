@@ -38,7 +38,7 @@ impl Session {
     /// the whole; `None` if anything is amiss.
     async fn add_difference(&self, whole: &BlobRef, difference: &ModelDifference) -> Option<()> {
         let address = path::blob(&whole.sha256);
-        if self.storage.get(&address).await.is_some() {
+        if difference.blob.size > whole.size || self.storage.get(&address).await.is_some() {
             return None;
         }
         let base = self.storage.get(&path::blob(&difference.base_sha256)).await?;

@@ -10,8 +10,14 @@ use crate::protocol::ClientMetrics;
 
 impl Session {
     /// The mean losses of two global models on the clips that this tab has set aside, which neither was trained on here. `None`
-    /// if there are too few, or a model is not of the paper's architecture.
-    pub(super) async fn effect_on_hold_out(&self, before: &GlobalModel, after: &GlobalModel) -> Option<HoldOutEffect> {
+    /// if there are too few, or a model is not of the paper's architecture. Their difference is told only where `after` was made from
+    /// `before`: a class that has gone back, or a tab that was away, says nothing of the round that made it.
+    pub(super) async fn effect_on_hold_out(
+        &self,
+        before: &GlobalModel,
+        after: &GlobalModel,
+        is_parent: bool,
+    ) -> Option<HoldOutEffect> {
         self.loss_change.set(None);
         let (before, after) = (before.by_hand()?, after.by_hand()?);
         let held_out = self.frames.borrow().clips.held_out();
@@ -22,7 +28,7 @@ impl Session {
             TimeoutFuture::new(0).await;
         }
         let result = check.result()?;
-        self.loss_change.set(Some(result.loss_after - result.loss_before));
+        self.loss_change.set(is_parent.then_some(result.loss_after - result.loss_before));
         Some(HoldOutEffect { clips: result.clips, loss_before: result.loss_before, loss_after: result.loss_after })
     }
 

@@ -39,6 +39,9 @@ pub struct SessionManifest {
 pub struct SessionModel {
     /// Counts up by one with every publication.
     pub version: u64,
+    /// The version that it was made from.
+    #[serde(default)]
+    pub parent: Option<u64>,
     /// SHA-256 of the backbone whose features it reads.
     pub backbone_sha256: String,
     /// What it consists of.

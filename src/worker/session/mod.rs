@@ -289,7 +289,10 @@ impl Session {
             let global = self.load_global_model(&manifest).await?;
             let before = self.global_model.replace(Some(global.clone()));
             let effect = match before.filter(|_| fits) {
-                Some(before) => self.effect_on_hold_out(&before, &global).await,
+                Some(before) => {
+                    let is_parent = manifest.model.parent == Some(before.version);
+                    self.effect_on_hold_out(&before, &global, is_parent).await
+                }
                 None => None,
             };
             post(&FromWorker::Adopted { version, effect });

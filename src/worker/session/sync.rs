@@ -64,11 +64,12 @@ impl Session {
         match message.event {
             Event::UpdateReceived { round, received } => {
                 self.sync.count.set((round, received));
-                let manifest = self.manifest.borrow().clone();
-                if let Some(manifest) =
-                    manifest.filter(|manifest| manifest.read.round.as_ref().is_some_and(|r| r.id == round))
-                {
-                    self.take_manifest(manifest);
+                let Some(manifest) = self.manifest.borrow().clone() else { return };
+                match manifest.read.round.as_ref().map(|known| known.id) {
+                    Some(known) if known == round => self.take_manifest(manifest),
+                    Some(known) if known > round => {}
+                    // It was opened while nothing was heard.
+                    _ => self.sync_within(message.within_ms.unwrap_or_default()),
                 }
             }
             _ => self.sync_within(message.within_ms.unwrap_or_default()),

@@ -61,3 +61,29 @@ async fn figures_of_labelling_are_sent_only_on_request_and_shown_as_the_classs_m
     student.wait_for_acknowledgement(round).await;
     assert_eq!(student.acknowledged_updates(round)[0].metrics, None);
 }
+
+#[tokio::test]
+async fn a_change_of_loss_is_told_only_of_a_version_made_from_the_one_that_was_in_use() {
+    let configuration = Aggregator::by_hand()
+        .replace("minimum_clients = 2", "minimum_clients = 1")
+        .replace("[learning]", "[learning]\nhold_out_share = 0.5");
+    let aggregator = Aggregator::start_with(&configuration).await;
+    aggregator.instruct("rounds", json!({})).await;
+    let student = Student::join(aggregator.student_link(), Camera::Granted(Film::Portrait(6))).await;
+    student.wait_for_clips(6).await;
+    student.browser().click("#share-metrics").await;
+    student.contribute().await;
+    let told = async |round| {
+        student.wait_for_acknowledgement(round).await;
+        student.acknowledged_updates(round)[0].metrics.expect("the student has opted in").loss_change
+    };
+    assert_eq!(told(1).await, None, "there was no version before");
+    student.wait_for_version(2).await;
+    aggregator.instruct("rounds", json!({})).await;
+    assert!(told(2).await.is_some(), "version 2 was made from version 1");
+    student.wait_for_version(3).await;
+    aggregator.instruct("models/1/restore", json!({})).await;
+    student.wait_for_version(4).await;
+    aggregator.instruct("rounds", json!({})).await;
+    assert_eq!(told(3).await, None, "version 4 is version 1, and version 3 was in use");
+}
