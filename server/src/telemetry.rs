@@ -1,7 +1,7 @@
 //! What the aggregator tells of its own work: lines of a log, and, where a collector is configured, spans by OTLP.
 //!
-//! Only spans of this program leave the machine: a round and its phases, an upload, a federation. Events do not, since one that refuses an
-//! update names the participant's random id.
+//! Only spans of this program leave the machine: the phases of a round, and uploads. Events do not, since one that refuses an
+//! update names the participant's random id; nor do the spans `federation`, which are there for the log, one a second and federation.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing::Metadata;
+use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{EnvFilter, FilterFn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -47,8 +47,10 @@ impl Telemetry {
         let log = fmt::layer().with_writer(std::io::stderr).with_filter(filter);
         let provider = otlp_endpoint.map(provider).transpose()?;
         let spans = provider.as_ref().map(|provider| {
-            let own =
-                FilterFn::new(|metadata: &Metadata<'_>| metadata.is_span() && metadata.target().starts_with("emofed"));
+            let own = FilterFn::new(|metadata: &Metadata<'_>| {
+                let is_ours = metadata.is_span() && metadata.target().starts_with("emofed");
+                is_ours && metadata.level() <= &Level::INFO && metadata.name() != "federation"
+            });
             tracing_opentelemetry::layer().with_tracer(provider.tracer("emofed")).with_filter(own)
         });
         tracing_subscriber::registry().with(log).with(spans).init();

@@ -41,7 +41,7 @@ pub struct AllContents {
     pub operator_token: bool,
     /// The ids of the federations beside the first, in the order of their parts.
     pub federations: Vec<String>,
-    /// The ids of those that are missing, since their store could not be opened.
+    /// The ids of those that are missing, since their store could not be opened or is damaged.
     pub unavailable: Vec<String>,
 }
 
@@ -50,7 +50,7 @@ pub struct AllContents {
 pub struct OtherBackups {
     /// The backup of each, by id.
     pub backups: Vec<(String, Backup)>,
-    /// The ids of those that are missing, since their store could not be opened.
+    /// The ids of those that are missing, since their store could not be opened or is damaged.
     pub unavailable: Vec<String>,
 }
 
@@ -142,9 +142,16 @@ fn parts(
         let token = parts.next(OPERATOR_TOKEN, MAX_CONTENTS)?;
         keep_token(std::str::from_utf8(&token).map_err(|_| altered(OPERATOR_TOKEN))?.trim())?;
     }
-    take(None, &mut parts.entry(FIRST, u64::MAX)?)?;
+    let mut take = |id: Option<&str>, name: &str, parts: &mut Parts<'_, _>| {
+        take(id, &mut parts.entry(name, u64::MAX)?).map_err(|error| match error {
+            // The file as a whole is one.
+            BackupError::NotABackup => altered(name),
+            error => error,
+        })
+    };
+    take(None, FIRST, &mut parts)?;
     for id in &contents.federations {
-        take(Some(id), &mut parts.entry(&part_name(id), u64::MAX)?)?;
+        take(Some(id), &part_name(id), &mut parts)?;
     }
     let hash = format!("{}\n", sha256_hex(&first));
     if parts.next(CONTENTS_HASH, hash.len() as u64)? != hash.as_bytes() {

@@ -1,6 +1,8 @@
 //! Making a backup: a snapshot of the store, whose objects are compared with their names first.
 
+use std::any::Any;
 use std::io::{Read, Write};
+use std::sync::Arc;
 
 use emofed::protocol::sha256_hex;
 use sha2::{Digest as _, Sha256};
@@ -22,6 +24,8 @@ pub struct Backup {
     contents: Contents,
     records: Vec<u8>,
     token: Option<String>,
+    /// What has to be there until it is written.
+    _in_use: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Backup {
@@ -45,7 +49,13 @@ impl Backup {
             files.push(ListedFile { name: name.clone(), size, sha256 });
         }
         let emofed = env!("CARGO_PKG_VERSION").to_owned();
-        Ok(Self { snapshot, contents: Contents { format: FORMAT, emofed, made_at_s: now_s, files }, records, token })
+        let contents = Contents { format: FORMAT, emofed, made_at_s: now_s, files };
+        Ok(Self { snapshot, contents, records, token, _in_use: None })
+    }
+
+    /// The same, which keeps `user` of the store for as long as it is there.
+    pub fn while_using(self, user: Arc<dyn Any + Send + Sync>) -> Self {
+        Self { _in_use: Some(user), ..self }
     }
 
     /// What is in it.

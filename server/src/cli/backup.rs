@@ -91,9 +91,13 @@ fn of_all(data: &Path, storage: &Storage) -> Result<AllBackups, Failure> {
     let first = Backup::take(store.as_ref(), read(TOKEN_FILE), now_s)?;
     let mut others = OtherBackups::default();
     for id in registry.ids()? {
-        match registry.store(&id) {
-            Ok(store) => others.backups.push((id, Backup::take(store.as_ref(), None, now_s)?)),
-            Err(_) => others.unavailable.push(id),
+        let store = registry.store(&id).map_err(BackupError::from);
+        match store.and_then(|store| Backup::take(store.as_ref(), None, now_s)) {
+            Ok(backup) => others.backups.push((id, backup)),
+            Err(error) => {
+                eprintln!("{id}: {error}");
+                others.unavailable.push(id);
+            }
         }
     }
     Ok(AllBackups::new(first, others, read(OPERATOR_TOKEN_FILE)))
@@ -109,7 +113,10 @@ fn check(file: &Path, is_of_all: bool) -> Result<String, BackupError> {
     }
     let (contents, files, bytes) = read_all(open()?)?.ok_or(BackupError::NotABackup)?;
     if !contents.unavailable.is_empty() {
-        eprintln!("Not in the backup, since they cannot be opened: {}.", contents.unavailable.join(", "));
+        eprintln!(
+            "Not in the backup, since they cannot be opened or are damaged: {}.",
+            contents.unavailable.join(", ")
+        );
     }
     Ok(format!("the {files} files of {} federations, {} kB", contents.federations.len() + 1, bytes / 1_000))
 }

@@ -102,7 +102,7 @@ fn told_of(data: &Path, found: Found) {
         Found::All(AllRestored { contents, before, .. }) => {
             if !contents.unavailable.is_empty() {
                 eprintln!(
-                    "Not in the backup, since they could not be opened then: {}.",
+                    "Not in the backup, since they could not be opened or were damaged then: {}.",
                     contents.unavailable.join(", ")
                 );
             }

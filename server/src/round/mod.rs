@@ -220,7 +220,13 @@ impl Federation {
                 self.open_next(state)?;
                 continue;
             };
-            let _in_span = tracing::info_span!("round", round = round.id, phase = round.phase.name()).entered();
+            let (id, phase) = (round.id, round.phase.name());
+            // An open round is looked at every second.
+            let _in_span = match round.phase {
+                Phase::Open => tracing::debug_span!("round", round = id, phase),
+                _ => tracing::info_span!("round", round = id, phase),
+            }
+            .entered();
             let is_work = matches!(round.phase, Phase::Aggregating { .. } | Phase::Evaluating(_));
             if !is_work {
                 state.lease.release();
@@ -254,6 +260,11 @@ impl Federation {
             };
             let next = RoundRecord { phase, received: Some(state.received), ..round.clone() };
             self.persist_phase(&round, &next)?;
+            if let Phase::Evaluating(candidate) = &round.phase
+                && !matches!(next.phase, Phase::Published { .. })
+            {
+                self.drop_candidate(candidate);
+            }
             state.round = Some(next.clone());
             self.refresh(state)?;
             tracing::debug!(next = next.phase.name(), "phase ended");

@@ -10,7 +10,7 @@ use emofed::weights::Weights;
 use super::open::base_replaced;
 use super::state::State;
 use super::{Federation, Refusal, RoundError};
-use crate::store::{ModelRecord, Phase, Records, RoundRecord, StoreError, blob_name};
+use crate::store::{Candidate, ModelRecord, Phase, Records, RoundRecord, StoreError, blob_name};
 
 /// Records read at once when looking for a model.
 const PAGE: usize = 64;
@@ -108,7 +108,7 @@ impl Federation {
             let restored = restored
                 .filter(|model| model.backbone_sha256 == self.backbone.blob.sha256)
                 .ok_or(Refusal::UnknownVersion { version })?;
-            if !self.has_weights_of(&restored) {
+            if !self.has_weights_of(&restored)? {
                 return Err(Refusal::WeightsUnavailable { version }.into());
             }
             self.publish_again(state, &restored)?;
@@ -135,7 +135,7 @@ impl Federation {
         let Some(parent) = parent.filter(|parent| parent.backbone_sha256 == self.backbone.blob.sha256) else {
             return Ok(None);
         };
-        if !self.has_weights_of(&parent) {
+        if !self.has_weights_of(&parent)? {
             return Ok(None);
         }
         let limit = self.config.bounds.max_loss_increase;
@@ -176,12 +176,32 @@ impl Federation {
         Ok(())
     }
 
-    /// Whether a model's weights are there as they were published.
-    fn has_weights_of(&self, model: &ModelRecord) -> bool {
-        let loaded = load(&self.records, &model.vfer);
-        loaded
-            .inspect_err(|error| tracing::error!(%error, version = model.version, "a version cannot be restored"))
-            .is_ok()
+    /// Whether a model's weights are there as they were published. A store that fails now may have them later.
+    fn has_weights_of(&self, model: &ModelRecord) -> Result<bool, RoundError> {
+        match load(&self.records, &model.vfer) {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_damage() => {
+                tracing::error!(%error, version = model.version, "a version cannot be restored");
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes what a candidate has stored that was not published, but for what a version has, too. What cannot be deleted now stays.
+    pub(super) fn drop_candidate(&self, candidate: &Candidate) {
+        let Candidate { weights, strategy_state, difference, .. } = candidate;
+        let difference = difference.as_ref().map(|difference| &difference.blob);
+        for BlobRef { sha256, .. } in [Some(weights), strategy_state.as_ref(), difference].into_iter().flatten() {
+            let is_of_a_version = |model: &ModelRecord| blobs(model).any(|blob| blob == sha256);
+            let dropped = match newest_model(&self.records, is_of_a_version) {
+                Ok(None) => self.records.store().delete_object(&blob_name(sha256)),
+                found => found.map(drop),
+            };
+            if let Err(error) = dropped {
+                tracing::warn!(%error, sha256, "what was not published stays stored");
+            }
+        }
     }
 
     /// Deletes weights of versions that no longer belong to the last [`super::FederationBounds::kept_models`]; their records

@@ -30,7 +30,8 @@ pub fn restored(records: Vec<(String, Vec<u8>)>, age_s: u64) -> Vec<Write> {
     let after = |prefix: &str| {
         let numbers = records.iter().filter_map(|(key, _)| key.strip_prefix(prefix)?.parse::<u64>().ok());
         // Neither comes more often than once a second.
-        numbers.max().unwrap_or(0).saturating_add(age_s).saturating_add(1).next_multiple_of(RESTORED_STEP)
+        let least = numbers.max().unwrap_or(0).saturating_add(age_s).saturating_add(1);
+        least.checked_next_multiple_of(RESTORED_STEP).unwrap_or(u64::MAX)
     };
     let newest = NewestRecord { round: after(ROUNDS), version: after(MODELS) };
     let kept = records.into_iter().filter(|(key, _)| key != NEWEST);

@@ -141,3 +141,40 @@ async fn one_of_all_that_is_cut_or_altered_is_refused() {
     altered[header + 90] ^= 1;
     attempt(&altered, "altered");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_damaged_keeps_no_other_from_being_backed_up() {
+    let (folder, place) = (fresh(), tempfile::tempdir().unwrap());
+    let program = Program::start(folder.path(), &["--operator"]);
+    let operator = token(folder.path());
+    let whole = Class::make(&program, &operator, 0.1).await;
+    let damaged = Class::make(&program, &operator, 0.2).await.links.id;
+    let blobs = folder.path().join("federations").join(&damaged).join("blobs");
+    let blob = std::fs::read_dir(blobs).unwrap().next().unwrap().unwrap().path();
+    std::fs::remove_file(&blob).unwrap();
+    std::fs::write(&blob, b"something else").unwrap();
+    let make = |name: &str| {
+        let file = place.path().join(name);
+        let output = emofed(&["backup", "--all"], &file, folder.path());
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(succeeded(&output).contains("of 2 federations") && told.contains(&format!("are damaged: {damaged}")));
+        file
+    };
+    let served = make("served.tar");
+    program.kill();
+    for file in [served, make("stopped.tar")] {
+        let restored = tempfile::tempdir().unwrap();
+        let output = emofed(&["restore"], &file, restored.path());
+        assert!(String::from_utf8_lossy(&output.stderr).contains(&damaged));
+        succeeded(&output);
+        whole.check(&Program::start(restored.path(), &["--operator"])).await;
+    }
+    // A part that is no backup is an altered one, and no reason to take the file for something else.
+    let mut bytes = std::fs::read(place.path().join("served.tar")).unwrap();
+    let name = bytes.windows(18).position(|window| window == b"emofed-backup.json").unwrap();
+    bytes[name] = b'x';
+    let altered = place.path().join("altered.tar");
+    std::fs::write(&altered, bytes).unwrap();
+    let told = refused(&emofed(&["restore"], &altered, &place.path().join("nothing")));
+    assert!(told.contains("`first.tar` is not what was backed up"), "{told}");
+}

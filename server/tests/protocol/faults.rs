@@ -1,10 +1,11 @@
 //! A disk that fails while the aggregator runs: what it tells, and that it goes on.
 
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use emofed::protocol::{ProblemCode, RoundSettings};
+use emofed::protocol::{ClientMetrics, ClientUpdate, ProblemCode, RoundSettings};
 use emofed_server::round::FederationBounds;
 use emofed_server::store::{EmbeddedStore, Snapshot, Store, StoreError, Write};
 
@@ -18,6 +19,8 @@ struct FaultyStore {
     /// Commits are made, and told as failed: as when the disk fails after the last sync.
     commits_fail_late: AtomicBool,
     free_bytes: AtomicU64,
+    /// The object that cannot be read now.
+    unreadable: Mutex<Option<String>>,
     /// Calls that wrote or deleted something.
     writes: AtomicUsize,
 }
@@ -29,6 +32,7 @@ impl FaultyStore {
             is_gone: AtomicBool::new(false),
             commits_fail_late: AtomicBool::new(false),
             free_bytes: AtomicU64::new(u64::MAX),
+            unreadable: Mutex::default(),
             writes: AtomicUsize::new(0),
         })
     }
@@ -85,6 +89,9 @@ impl Store for FaultyStore {
     }
 
     fn object(&self, name: &str) -> Result<Vec<u8>, StoreError> {
+        if self.unreadable.lock().unwrap().as_deref() == Some(name) {
+            return Err(std::io::Error::other("it takes too long").into());
+        }
         self.read()?.object(name)
     }
 
@@ -180,4 +187,39 @@ async fn a_commit_that_failed_and_holds_nevertheless_is_seen() {
     assert_eq!(server.send(&students[1], &update).await.status(), 200);
     server.wait_for_version(2).await;
     assert_eq!(server.manifest().await.model.num_clients, 2);
+}
+
+#[tokio::test]
+async fn a_version_that_cannot_be_read_now_is_gone_back_to_later() {
+    let folder = fresh();
+    let store = FaultyStore::open(folder.path());
+    let server = start(&store, RoundSettings { minimum_clients: 6, ..RoundSettings::default() }).await;
+    let mut students = Vec::new();
+    for _ in 0..6 {
+        students.push(server.join().await);
+    }
+    let first = server.manifest().await.model.vfer.sha256;
+    for student in &students {
+        assert_eq!(server.send(student, &server.update(1, delta(0.5)).await).await.status(), 200);
+    }
+    server.wait_for_version(2).await;
+    server.open_round().await;
+    *store.unreadable.lock().unwrap() = Some(format!("blobs/{first}"));
+    let metrics = ClientMetrics { acceptance_rate: 0.5, class_balance: 0.5, loss_change: Some(0.9) };
+    for student in &students {
+        let update = ClientUpdate { metrics: Some(metrics), ..server.update(1, delta(0.25)).await };
+        assert_eq!(server.send(student, &update).await.status(), 200);
+    }
+    assert!(server.federation.advance().is_err(), "the round waits");
+    assert_eq!(server.manifest().await.model.version, 2);
+    *store.unreadable.lock().unwrap() = None;
+    server.wait_for_version(3).await;
+    assert_eq!(server.manifest().await.model.vfer.sha256, first);
+    // Nothing is left of the model that was made of the second round.
+    let stored = std::fs::read_dir(folder.path().join("blobs")).unwrap();
+    let stored: BTreeSet<_> = stored.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let manifest = server.manifest().await;
+    let models = server.federation.models(None, 10).unwrap().into_iter().map(|model| model.vfer.sha256);
+    let known: BTreeSet<_> = models.chain([manifest.backbone.blob.sha256, manifest.detector.sha256]).collect();
+    assert_eq!(stored, known);
 }

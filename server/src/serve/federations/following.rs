@@ -18,7 +18,15 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(250);
 
 /// When it was last begun to be read which federations there are. Held while it is read.
 #[derive(Default)]
-pub(super) struct Inquiry(tokio::sync::Mutex<Option<Instant>>);
+pub(super) struct Inquiry(tokio::sync::Mutex<Begun>);
+
+#[derive(Default)]
+struct Begun {
+    /// Whatever came of it.
+    last: Option<Instant>,
+    /// The last time that it was read to the end.
+    read: Option<Instant>,
+}
 
 impl Federations {
     /// Reads what other replicas have made and ended whenever that is heard of. Ends at once where nobody else can.
@@ -41,14 +49,17 @@ impl Federations {
             return Ok(None);
         }
         let asked = Instant::now();
-        let mut last = self.inquiry.0.lock().await;
-        if last.is_none_or(|last| last < asked) {
-            if let Some(last) = *last {
+        let mut begun = self.inquiry.0.lock().await;
+        if begun.read.is_none_or(|read| read < asked) {
+            if let Some(last) = begun.last {
                 tokio::time::sleep_until(last + SHORTEST_INTERVAL).await;
             }
-            *last = Some(Instant::now());
+            let now = Instant::now();
+            begun.last = Some(now);
             let federations = self.clone();
             tokio::task::spawn_blocking(move || federations.catch_up()).await??;
+            // Not before: who waits must not be told that there is none because somebody else's look failed or was given up.
+            begun.read = Some(now);
         }
         Ok(self.find(id))
     }

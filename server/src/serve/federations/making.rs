@@ -68,7 +68,7 @@ impl Federations {
         Ok(record)
     }
 
-    /// Has what was being made removed. Nobody was told its links: it must not be there later.
+    /// Has what was being made removed: nobody was told its links. If the store fails for this, too, the operator's list may have it.
     fn undo(&self, id: &str) {
         let (registry, now_s) = (self.registry(), self.defaults.clock.now_s());
         let ended = registry.end(id, now_s).and_then(|()| registry.release(id));

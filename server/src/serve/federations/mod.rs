@@ -21,7 +21,7 @@ use super::EventStreams;
 use super::connections::{ConnectionBounds, OpenCounts};
 use super::error::{RequestError, ServeError};
 use super::security::Origins;
-use crate::backup::{Backup, BackupError, OtherBackups};
+use crate::backup::{Backup, OtherBackups};
 use crate::clock::Clock;
 use crate::round::{AcceptanceCheck, Federation, FederationConfig};
 use crate::secret;
@@ -160,13 +160,8 @@ impl Federations {
         &self.defaults.data
     }
 
-    /// A backup of each of them that is available. None is made or ended meanwhile, but by other replicas: what is ended there stays stored
-    /// for long enough.
-    ///
-    /// # Errors
-    /// A store fails, or something in it is damaged.
-    pub(super) fn backups(&self) -> Result<OtherBackups, BackupError> {
-        let _one_at_a_time = self.registry().changes().is_none().then(|| self.lock());
+    /// A backup of each of them that is available. What ends meanwhile stays stored until its backup is written.
+    pub(super) fn backups(&self) -> OtherBackups {
         let mut others = OtherBackups::default();
         for hosted in self.all() {
             let id = hosted.id().to_owned();
@@ -175,12 +170,15 @@ impl Federations {
                 continue;
             };
             // Its owner's token is known to nobody here: the records have the hash, by which it goes on being right.
-            let backup = Backup::take(federation.records().store(), None, federation.now_s());
-            let backup =
-                backup.inspect_err(|error| tracing::error!(federation = id, %error, "no backup can be made"))?;
-            others.backups.push((id, backup));
+            match Backup::take(federation.records().store(), None, federation.now_s()) {
+                Ok(backup) => others.backups.push((id, backup.while_using(federation))),
+                Err(error) => {
+                    tracing::error!(federation = id, %error, "no backup can be made; those of the others are");
+                    others.unavailable.push(id);
+                }
+            }
         }
-        Ok(others)
+        others
     }
 
     fn all(&self) -> Vec<Arc<Hosted>> {

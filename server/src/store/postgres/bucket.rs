@@ -182,8 +182,14 @@ impl Bucket {
         Ok(names)
     }
 
+    /// Whether a backup reads copies, or did within a day and crashed.
+    pub async fn has_copies(&self) -> Result<bool, StoreError> {
+        self.drop_old_copies().await?;
+        Ok(!self.list(SNAPSHOTS).await?.is_empty())
+    }
+
     /// Deletes copies that a crash left.
-    async fn drop_old_copies(&self) -> Result<(), StoreError> {
+    pub async fn drop_old_copies(&self) -> Result<(), StoreError> {
         let now_s = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_secs());
         for object in self.list(SNAPSHOTS).await? {
             let made_s = u64::try_from(object.last_modified.timestamp()).unwrap_or(0);

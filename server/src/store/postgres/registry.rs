@@ -11,6 +11,7 @@
 //! same one is refused.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
@@ -27,6 +28,9 @@ use crate::store::{Lease, Store, StoreError, Write};
 
 /// How long an ended federation stays stored: replicas hear of the end within seconds, and finish the requests that they have begun.
 const GRACE_S: u64 = 120;
+
+/// How often copies are looked for that crashed backups left.
+const COPIES_INTERVAL_S: u64 = 3_600;
 
 const NEW: &str = "new/";
 const MADE: &str = "made/";
@@ -56,6 +60,8 @@ pub struct PostgresRegistry {
     pub(super) steps: PostgresStore,
     /// The leases of those that this process makes.
     making: Mutex<BTreeMap<String, Lease>>,
+    /// When copies that crashed backups left were last looked for, in seconds since 1970.
+    looked_for_copies_at_s: AtomicU64,
 }
 
 impl PostgresRegistry {
@@ -64,7 +70,8 @@ impl PostgresRegistry {
         let changes = connections.listeners.subscribe(&federation);
         let (own, bucket) = (connections.clone(), of.bucket.clone());
         let steps = PostgresStore { connections: own, bucket, federation, changes };
-        Self { connections, first: of.federation.clone(), steps, making: Mutex::default() }
+        let (first, making) = (of.federation.clone(), Mutex::default());
+        Self { connections, first, steps, making, looked_for_copies_at_s: AtomicU64::new(0) }
     }
 
     /// What the records and objects of the federation `id` are of.
@@ -117,9 +124,27 @@ impl PostgresRegistry {
         Ok(())
     }
 
-    /// Deletes all that an ended federation has stored, and the record of its end last.
-    fn remove(&self, id: &str) -> Result<(), StoreError> {
+    /// Deletes copies that backups left which were broken off, in all federations, now and then.
+    fn drop_old_copies(&self, now_s: u64) -> Result<(), StoreError> {
+        if now_s.saturating_sub(self.looked_for_copies_at_s.swap(now_s, Ordering::Relaxed)) < COPIES_INTERVAL_S {
+            return Ok(());
+        }
+        let hosted = self.ids()?.iter().map(|id| self.name_of(id)).collect::<Vec<_>>();
+        for federation in hosted.iter().chain([&self.first]) {
+            let bucket = self.connections.buckets.of(federation)?;
+            self.connections.bridge.run_long(async move { bucket.drop_old_copies().await })?;
+        }
+        Ok(())
+    }
+
+    /// Deletes all that an ended federation has stored, and the record of its end last; not while a backup of it is being written, as it
+    /// was when it had not ended. Whether it did.
+    fn remove(&self, id: &str) -> Result<bool, StoreError> {
         let federation = self.name_of(id);
+        let bucket = self.connections.buckets.of(&federation)?;
+        if self.connections.bridge.run_long(async move { bucket.has_copies().await })? {
+            return Ok(false);
+        }
         match self.connections.buckets.folder_of(&federation) {
             Some(folder) => match std::fs::remove_dir_all(&folder) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
@@ -135,7 +160,8 @@ impl PostgresRegistry {
             client.query_typed(delete, &[(&federation, Type::TEXT)]).await.map_err(|error| failed(&error))?;
             Ok(((), client))
         })?;
-        self.steps.commit(&[Write::Delete { key: format!("{ENDED}{id}") }])
+        self.steps.commit(&[Write::Delete { key: format!("{ENDED}{id}") }])?;
+        Ok(true)
     }
 }
 
@@ -188,6 +214,7 @@ impl FederationRegistry for PostgresRegistry {
     }
 
     fn end(&self, id: &str, now_s: u64) -> Result<(), StoreError> {
+        self.stop_making(id);
         let made = format!("{MADE}{id}");
         match self.step(made.clone(), format!("{ENDED}{id}"), now_s, &[]) {
             // Another replica was faster.
@@ -202,15 +229,22 @@ impl FederationRegistry for PostgresRegistry {
     }
 
     fn tidy(&self, now_s: u64) -> Result<(), StoreError> {
+        self.drop_old_copies(now_s)?;
         if self.steps.count(NEW)? == 0 && self.steps.count(ENDED)? == 0 {
             return Ok(());
         }
         let Some(_lease) = self.steps.lease(TIDYING)? else { return Ok(()) };
         self.end_unfinished(now_s)?;
         for (id, StepRecord { at_s }) in self.all(ENDED)? {
-            if at_s.saturating_add(GRACE_S) <= now_s {
-                self.remove(&id)?;
-                tracing::info!(federation = id, "what an ended federation had stored is deleted");
+            if at_s.saturating_add(GRACE_S) > now_s {
+                continue;
+            }
+            match self.remove(&id) {
+                Ok(true) => tracing::info!(federation = id, "what an ended federation had stored is deleted"),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(federation = id, %error, "what an ended federation has stored stays for now")
+                }
             }
         }
         Ok(())

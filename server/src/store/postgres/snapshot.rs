@@ -7,7 +7,7 @@ use super::bridge::Bridge;
 use super::bucket::{Bucket, ObjectReader, copies, copy_name};
 use crate::store::{Snapshot, StoreError, check_listed};
 
-/// Records of one moment, and copies of the objects, which go when it is dropped, or else a day later.
+/// Records of one moment, and copies of the objects, which go when it is dropped, or, of one that was killed, a day later.
 pub(super) struct PostgresSnapshot {
     pub bridge: Arc<Bridge>,
     pub bucket: Bucket,

@@ -1,5 +1,6 @@
 //! What every store must do, and what is particular to a database and to several replicas.
 
+use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -302,6 +303,28 @@ fn the_registry_conforms_and_leaves_nothing_of_what_has_ended() {
     assert_eq!(s3.objects(), [format!("{}/b/blobs/x", s3.prefix())], "no object of one that has ended");
     for name in ["c", "d"] {
         registry_conformance::what_is_given_up_or_too_many_is_nothing(&open(&postgres, folder.path(), name).registry());
+    }
+}
+
+#[test]
+fn what_a_backup_reads_stays_until_it_is_written() {
+    let (postgres, folder, s3) = (Postgres::start(), tempfile::tempdir().unwrap(), S3::start());
+    for first in [open(&postgres, folder.path(), "a"), open_with_bucket(&postgres, &s3, "b")] {
+        let (registry, [id, other, _]) = (first.registry(), IDS);
+        for id in [id, other] {
+            make(&registry, id).unwrap();
+        }
+        let snapshot = registry.store(id).unwrap().snapshot().unwrap();
+        for id in [id, other] {
+            registry.end(id, 1).unwrap();
+        }
+        let kept = [format!("{}.federations", first.federation), format!("{}.{id}", first.federation)];
+        assert!(tidy_until(&registry, 10_000_000, || records_left(&first) == kept), "{:?}", records_left(&first));
+        let mut read = Vec::new();
+        snapshot.open("blobs/x").unwrap().0.read_to_end(&mut read).unwrap();
+        assert_eq!(read, b"weights");
+        drop(snapshot);
+        assert!(tidy_until(&registry, 10_000_000, || records_left(&first).is_empty()), "{:?}", records_left(&first));
     }
 }
 
