@@ -146,8 +146,8 @@ impl Acme {
         }
     }
 
-    /// Orders a certificate and puts it to use. It is asked when one is due alone: rustls-acme, which would wait until then, would
-    /// not tell that from an order that hangs, for which it has no limit of time.
+    /// Orders a certificate and puts it to use. Only to be called when one is due: rustls-acme waits until then without a word, which
+    /// looks like an order that hangs, and such an order it never gives up.
     ///
     /// # Errors
     /// There is no new certificate, or one that is due to be renewed at once.
