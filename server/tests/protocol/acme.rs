@@ -135,6 +135,36 @@ async fn it_is_renewed_while_serving_and_stays_when_the_authority_does_not_answe
 }
 
 #[tokio::test]
+async fn one_that_cannot_be_written_serves_and_is_written_later() {
+    let (folder, port) = (fresh(), free_port());
+    // Renewed after 24 seconds, when it is tried again to write it.
+    let mut pebble = Pebble::start(port, Duration::from_secs(36));
+    let process = serving(folder.path(), port, &pebble);
+    let client = pebble.trusting(&DOMAINS, port).await;
+    let (kept, aside) = (folder.path().join("tls/acme"), folder.path().join("aside"));
+    wait_until(folder.path(), "its folder", async || kept.exists()).await;
+    // Before the authority has verified the domains. Nobody writes to a folder that is a file.
+    std::fs::rename(&kept, &aside).unwrap();
+    std::fs::write(&kept, "").unwrap();
+    wait_until(folder.path(), "a certificate", async || answers(&client, DOMAINS[0], port).await).await;
+    let first = fingerprint(folder.path(), &client, port).await;
+    let told = "the certificate is in memory alone";
+    wait_until(folder.path(), "an error", async || log(folder.path()).contains(told)).await;
+    assert_eq!((pebble.issued(), failures(&client, port).await), (1, 0));
+    pebble.kill();
+    std::fs::remove_file(&kept).unwrap();
+    std::fs::rename(&aside, &kept).unwrap();
+    let told = "the certificate could be written now";
+    wait_until(folder.path(), "its file", async || log(folder.path()).contains(told)).await;
+    assert!(walk(&kept).len() == 2 && walk(&kept).iter().all(|file| mode(file) == 0o600), "{:?}", walk(&kept));
+    drop(process);
+
+    let _process = serving(folder.path(), port, &pebble);
+    wait_until(folder.path(), "the kept one", async || answers(&client, DOMAINS[0], port).await).await;
+    assert_eq!(fingerprint(folder.path(), &client, port).await, first);
+}
+
+#[tokio::test]
 async fn it_tells_why_there_is_no_certificate() {
     let (folder, port, elsewhere) = (fresh(), free_port(), free_port());
     // The authority looks at another port than the one that is served on.

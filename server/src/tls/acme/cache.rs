@@ -2,28 +2,30 @@
 
 use std::fs::DirBuilder;
 use std::future::Future;
-use std::io::{ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use emofed::protocol::sha256_hex;
 use rustls_acme::{AccountCache, CertCache};
-use tempfile::NamedTempFile;
 
 use super::super::{CertificateFiles, InUse, TlsError};
 use super::AcmeSettings;
+use super::kept::Kept;
+use super::validity::Validity;
 
 /// The traits' functions give this; written out, since a macro for it would be one more crate.
 type Answer<'f, T> = Pin<Box<dyn Future<Output = Result<T, TlsError>> + Send + 'f>>;
 
-/// The files of one account and of one set of domains. A certificate is in use from the moment that it is stored.
+/// The files of one account and of one set of domains. A certificate is in use from the moment that it is stored. What cannot be
+/// written stays in memory: it is no reason to order again.
 #[derive(Clone, Debug)]
 pub(super) struct Cache {
     /// The key and the chain in one file, so that they are replaced together.
-    certificate: PathBuf,
+    certificate: Arc<Kept>,
     /// The account's key, PKCS #8 in DER.
-    account: PathBuf,
+    account: Arc<Kept>,
     in_use: Arc<InUse>,
 }
 
@@ -31,7 +33,7 @@ impl Cache {
     /// The files in `folder`, which is made. A certificate that is there is put to use.
     ///
     /// # Errors
-    /// The folder cannot be made.
+    /// The folder cannot be made, or a certificate that is there cannot be read.
     pub(super) fn open(folder: &Path, settings: &AcmeSettings, in_use: Arc<InUse>) -> Result<Self, TlsError> {
         let mut private = DirBuilder::new();
         private.recursive(true);
@@ -40,10 +42,11 @@ impl Cache {
         private.create(folder).map_err(|error| TlsError::file(folder, error))?;
         // Another authority knows nothing of an account, and a certificate is of the domains that it was asked for.
         let named = |text: &str| sha256_hex(text.as_bytes())[..16].to_owned();
+        let kept = |what, name: String| Arc::new(Kept::new(what, folder.join(name)));
         let certificate = named(&format!("{}\n{}", settings.directory, settings.domains.join("\n")));
         let cache = Self {
-            certificate: folder.join(format!("certificate-{certificate}.pem")),
-            account: folder.join(format!("account-{}.der", named(&settings.directory))),
+            certificate: kept("the certificate", format!("certificate-{certificate}.pem")),
+            account: kept("the account's key", format!("account-{}.der", named(&settings.directory))),
             in_use,
         };
         if let Some(pem) = cache.usable_certificate()? {
@@ -57,13 +60,26 @@ impl Cache {
         self.in_use.get().is_some()
     }
 
+    /// How long until another certificate is due; `None`: it is due, or there is none, or none whose dates can be read.
+    pub(super) fn due_in(&self, now: SystemTime) -> Option<Duration> {
+        let in_use = self.in_use.get()?;
+        Validity::of(in_use.end_entity_cert().ok()?).ok()?.due_in(now)
+    }
+
+    /// Tries again to write what could not be written; gives whether nothing is left to write.
+    pub(super) async fn write_again(&self) -> bool {
+        let written = blocking(self, |cache| Ok([&cache.certificate, &cache.account].map(|kept| kept.write_again())));
+        written.await.is_ok_and(|written| written == [true; 2])
+    }
+
     fn files(&self) -> CertificateFiles {
-        CertificateFiles { certificate: self.certificate.clone(), key: self.certificate.clone() }
+        let file = self.certificate.file();
+        CertificateFiles { certificate: file.to_owned(), key: file.to_owned() }
     }
 
     /// The kept certificate; one that is damaged is told, and counts as none.
     fn usable_certificate(&self) -> Result<Option<Vec<u8>>, TlsError> {
-        let Some(pem) = read(&self.certificate)? else { return Ok(None) };
+        let Some(pem) = self.certificate.load()? else { return Ok(None) };
         Ok(match self.files().parse(&pem, &pem) {
             Ok(_) => Some(pem),
             Err(error) => {
@@ -73,28 +89,11 @@ impl Cache {
         })
     }
 
-    fn put_certificate(&self, pem: &[u8]) -> Result<(), TlsError> {
-        self.in_use.set(self.files().parse(pem, pem)?);
-        write(&self.certificate, pem)
+    fn put_certificate(&self, pem: Vec<u8>) -> Result<(), TlsError> {
+        self.in_use.set(self.files().parse(&pem, &pem)?);
+        self.certificate.store(pem);
+        Ok(())
     }
-}
-
-fn read(file: &Path) -> Result<Option<Vec<u8>>, TlsError> {
-    match std::fs::read(file) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        read => read.map(Some).map_err(|error| TlsError::file(file, error)),
-    }
-}
-
-/// Writes a file that is complete or absent, for its owner alone.
-fn write(file: &Path, bytes: &[u8]) -> Result<(), TlsError> {
-    let written = || {
-        let mut temporary = NamedTempFile::new_in(file.parent().unwrap_or(Path::new(".")))?;
-        temporary.write_all(bytes)?;
-        temporary.as_file().sync_all()?;
-        temporary.persist(file).map_err(|error| error.error)
-    };
-    written().map(drop).map_err(|error| TlsError::file(file, error))
 }
 
 /// Runs something that waits for a disk where that is allowed.
@@ -130,7 +129,7 @@ impl CertCache for Cache {
         'p: 'f,
     {
         let pem = pem.to_vec();
-        blocking(self, move |cache| cache.put_certificate(&pem))
+        blocking(self, move |cache| cache.put_certificate(pem))
     }
 }
 
@@ -143,7 +142,7 @@ impl AccountCache for Cache {
         'c: 'f,
         'u: 'f,
     {
-        blocking(self, |cache| read(&cache.account))
+        blocking(self, |cache| cache.account.load())
     }
 
     fn store_account<'s, 'c, 'u, 'k, 'f>(&'s self, _: &'c [String], _: &'u str, key: &'k [u8]) -> Answer<'f, ()>
@@ -154,6 +153,9 @@ impl AccountCache for Cache {
         'k: 'f,
     {
         let key = key.to_vec();
-        blocking(self, move |cache| write(&cache.account, &key))
+        blocking(self, move |cache| {
+            cache.account.store(key);
+            Ok(())
+        })
     }
 }

@@ -2,15 +2,18 @@
 //! within TLS (TLS-ALPN-01, RFC 8737), so that no other port has to be open.
 
 mod cache;
+mod failure;
+mod kept;
+mod validity;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures::StreamExt as _;
-use rustls_acme::acme::{ACME_TLS_ALPN_NAME, AcmeError, Auth, Identifier};
-use rustls_acme::{AcmeConfig, EventError, EventOk, OrderError, ResolvesServerCertAcme};
+use rustls_acme::acme::ACME_TLS_ALPN_NAME;
+use rustls_acme::{AcmeConfig, EventError, EventOk, ResolvesServerCertAcme};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::CertificateDer;
@@ -20,6 +23,7 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use self::cache::Cache;
+use self::failure::FailedOrder;
 use super::{InUse, TlsError};
 
 /// The application protocol of a challenge's handshake.
@@ -33,9 +37,12 @@ pub const LETS_ENCRYPT: &str = rustls_acme::acme::LETS_ENCRYPT_PRODUCTION_DIRECT
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
-/// An order that tells nothing for so long hangs, and is given up; an authority may take 17 minutes to sign. While no renewal is due,
-/// the kept certificate's dates are looked at as often, by the clock, which goes on while a machine sleeps.
+/// An order that tells nothing for so long hangs, and is given up; an authority may take 17 minutes to sign.
 const SILENCE: Duration = Duration::from_secs(20 * 60);
+/// While no renewal is due, the certificate's dates are looked at as often, by the clock, which goes on while a machine sleeps.
+const LOOK: Duration = Duration::from_secs(20 * 60);
+/// The same while something could not be written, which is tried again each time.
+const LOOK_WHILE_UNWRITTEN: Duration = Duration::from_secs(60);
 
 /// Which certificates are asked for, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,7 +134,11 @@ impl Acme {
     pub(super) async fn renew(&self) {
         let mut pause = FIRST_PAUSE;
         loop {
-            if let Err(failure) = self.follow(&mut pause).await {
+            let look = if self.cache.write_again().await { LOOK } else { LOOK_WHILE_UNWRITTEN };
+            if let Some(due_in) = self.cache.due_in(SystemTime::now()) {
+                pause = FIRST_PAUSE;
+                tokio::time::sleep(due_in.min(look)).await;
+            } else if let Err(failure) = self.order().await {
                 self.failed(&failure, pause);
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
@@ -135,84 +146,55 @@ impl Acme {
         }
     }
 
-    /// Follows the kept certificate, and orders of another one, until one fails or nothing is heard for [`SILENCE`]. That is in order
-    /// while the next renewal is waited for. A certificate that is issued makes `pause` short again.
-    async fn follow(&self, pause: &mut Duration) -> Result<(), FailedOrder> {
+    /// Orders a certificate and puts it to use. Only to be called when one is due: rustls-acme waits until then without a word, which
+    /// looks like an order that hangs, and such an order it never gives up.
+    ///
+    /// # Errors
+    /// There is no new certificate, or one that is due to be renewed at once.
+    async fn order(&self) -> Result<(), FailedOrder> {
         let config = AcmeConfig::new_with_client_config(&self.settings.domains, self.client.clone())
             .contact(self.settings.contact.iter().map(|address| format!("mailto:{address}")))
             .directory(&self.settings.directory)
             .cache(self.cache.clone());
         let mut state = config.state();
         self.challenges.set(state.resolver());
-        let mut is_certified = false;
         while let Ok(Some(event)) = tokio::time::timeout(SILENCE, state.next()).await {
             match event {
-                Ok(EventOk::DeployedCachedCert | EventOk::CertCacheStore) => is_certified = true,
-                Ok(EventOk::DeployedNewCert) => {
-                    *pause = FIRST_PAUSE;
-                    tracing::info!(
-                        domains = self.settings.domains.join(", "),
-                        "the authority has issued a certificate"
-                    );
+                Ok(EventOk::CertCacheStore) => {
+                    let domains = self.settings.domains.join(", ");
+                    tracing::info!(domains, "the authority has issued a certificate, which is in use");
+                    return if self.is_due() { Err(FailedOrder::DueAtOnce) } else { Ok(()) };
                 }
-                Ok(EventOk::AccountCacheStore) => {}
-                Err(EventError::Order(error)) => return Err(explained(&error)),
-                Err(EventError::CertCacheStore(error @ TlsError::File { .. })) => {
-                    is_certified = true;
-                    let way_out = "see that the data folder can be written to: the next start orders another one";
-                    tracing::error!(%error, way_out, "the new certificate is in use, but cannot be kept");
-                }
+                Ok(EventOk::DeployedCachedCert | EventOk::DeployedNewCert | EventOk::AccountCacheStore) => {}
+                Err(EventError::Order(error)) => return Err(error.into()),
                 Err(error @ (EventError::NewCertParse(_) | EventError::CertCacheStore(_))) => {
-                    return Err(FailedOrder { reason: error.to_string(), way_out: "ask another authority" });
+                    return Err(FailedOrder::Unusable(error.to_string()));
                 }
                 Err(error) => {
                     tracing::error!(%error, "a file in the folder tls/acme of the data folder cannot be used")
                 }
             }
         }
-        let (reason, way_out) = ("the authority does not answer", "see that it can be reached from this machine");
-        if is_certified { Ok(()) } else { Err(FailedOrder { reason: reason.to_owned(), way_out }) }
+        // Where the clock has been set back meanwhile, nothing was asked of the authority.
+        if self.is_due() { Err(FailedOrder::Silent(SILENCE)) } else { Ok(()) }
     }
 
-    fn failed(&self, FailedOrder { reason, way_out }: &FailedOrder, pause: Duration) {
+    fn is_due(&self) -> bool {
+        self.cache.due_in(SystemTime::now()).is_none()
+    }
+
+    fn failed(&self, failure: &FailedOrder, pause: Duration) {
         self.failed_orders.fetch_add(1, Ordering::Relaxed);
         let (directory, domains) = (&self.settings.directory, self.settings.domains.join(", "));
-        let until_then =
-            if self.cache.has_certificate() { "the former one stays" } else { "nobody can connect until there is one" };
-        let again_in_s = pause.as_secs();
-        tracing::warn!(reason, way_out, directory, domains, again_in_s, "there is no new certificate; {until_then}");
+        let what = match failure {
+            FailedOrder::DueAtOnce => "the new certificate is in use, and another one is ordered",
+            _ if self.cache.has_certificate() => "there is no new certificate; the former one stays",
+            _ => "there is no new certificate; nobody can connect until there is one",
+        };
+        let (reason, way_out, again_in_s) = (failure.to_string(), failure.way_out(), pause.as_secs());
+        tracing::warn!(reason, way_out, directory, domains, again_in_s, "{what}");
     }
 }
 
-/// Why there is no new certificate, and what can be done about it.
-struct FailedOrder {
-    reason: String,
-    way_out: &'static str,
-}
-
-/// What to do about an order that failed.
-fn explained(error: &OrderError) -> FailedOrder {
-    let unreachable = "see that the domain's addresses in DNS, those of IPv6, too, lead to this machine, and that the authority reaches port \
-                       443 there, which has to lead to the port that is listened on";
-    let (reason, way_out) = match error {
-        OrderError::BadAuth(Auth { identifier: Identifier::Dns(domain), challenges, .. }) => {
-            let said = challenges.iter().find_map(|challenge| challenge.error.as_ref()?.detail.clone());
-            let said = said.unwrap_or_else(|| "it does not say why".to_owned());
-            (format!("the authority could not verify {domain}: {said}"), unreachable)
-        }
-        OrderError::TooManyAttemptsAuth(domain) => {
-            (format!("the authority did not verify {domain} in time"), unreachable)
-        }
-        OrderError::Acme(AcmeError::Io(_) | AcmeError::HttpRequest(_)) => (
-            error.to_string(),
-            "see that the directory's address is right and can be reached from this machine, that acme.root_certificate names the \
-             root of a private authority, and what the directory says, if it has answered",
-        ),
-        OrderError::Acme(AcmeError::KeyRejected(_)) => (
-            "the kept key of the account is damaged".to_owned(),
-            "delete the files account-*.der in the folder tls/acme of the data folder, and start again",
-        ),
-        _ => (error.to_string(), "see what the authority says, and [acme] of the configuration"),
-    };
-    FailedOrder { reason, way_out }
-}
+#[cfg(test)]
+mod tests;
