@@ -1,6 +1,8 @@
 //! Figures of labelling that students send along, if they have opted in: on the wire, in the ledger, and on the instructor's page as
 //! the mean of five or more.
 
+use std::time::Duration;
+
 use emofed::protocol::{ClassMetrics, ClientMetrics};
 use emofed_tests::e2e::aggregator::Aggregator;
 use emofed_tests::e2e::browser::{Browser, Camera};
@@ -86,4 +88,29 @@ async fn a_change_of_loss_is_told_only_of_a_version_made_from_the_one_that_was_i
     student.wait_for_version(4).await;
     aggregator.instruct("rounds", json!({})).await;
     assert_eq!(told(3).await, None, "version 4 is version 1, and version 3 was in use");
+}
+
+#[tokio::test]
+async fn an_instructor_is_told_why_a_version_was_rolled_back() {
+    let configuration = Aggregator::by_hand().replace("minimum_clients = 2", "minimum_clients = 5");
+    let aggregator = Aggregator::start_with(&configuration).await;
+    let told = |loss_change| ClientMetrics { acceptance_rate: 0.5, class_balance: 0.5, loss_change };
+    for (version, loss_change) in [(2, None), (3, Some(0.4))] {
+        aggregator.instruct("rounds", json!({})).await;
+        for _ in 0..5 {
+            contribute(&aggregator, Some(told(loss_change))).await;
+        }
+        while aggregator.manifest().await.model.version < version {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    let desk = Browser::start(Camera::Missing).await;
+    desk.open(aggregator.instructor_link()).await;
+    let row = "[...document.querySelectorAll('#rounds tr')].map(row => row.innerText)\
+               .find(text => text.includes('published again'))";
+    let row: String = desk.wait("the round that was abandoned", 30, row).await;
+    for said in ["most of 5 students who tell, version 2", "higher by more than 0.05", "version 1 was published"] {
+        assert!(row.contains(said), "{row}");
+    }
+    assert!(desk.accessibility_violations().await.is_empty());
 }

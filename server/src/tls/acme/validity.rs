@@ -2,10 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use tokio_rustls::rustls::client::verify_server_cert_signed_by_trust_anchor;
-use tokio_rustls::rustls::pki_types::{CertificateDer, UnixTime};
-use tokio_rustls::rustls::server::ParsedCertificate;
-use tokio_rustls::rustls::{CertificateError, Error, RootCertStore};
+use x509_parser::error::X509Error;
+use x509_parser::nom;
+use x509_parser::parse_x509_certificate;
 
 /// The dates of a certificate, in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,30 +14,16 @@ pub(super) struct Validity {
 }
 
 impl Validity {
-    /// Reads the dates. rustls tells them when it refuses a certificate, which it does before it looks at anything else if the time is
-    /// the first or the last one that there is.
+    /// Reads the dates of a certificate in DER.
     ///
     /// # Errors
-    /// It is no certificate, or its dates are none.
-    pub(super) fn of(certificate: &CertificateDer<'_>) -> Result<Self, Error> {
-        let parsed = ParsedCertificate::try_from(certificate)?;
-        let nobody = RootCertStore::empty();
-        let refused_at = |seconds: u64| {
-            let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-            verify_server_cert_signed_by_trust_anchor(&parsed, &nobody, &[], time, &[]).err()
-        };
-        let from_s = match refused_at(0) {
-            Some(Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. })) => {
-                not_before.as_secs()
-            }
-            other => return Err(other.unwrap_or(CertificateError::BadEncoding.into())),
-        };
-        match refused_at(u64::MAX) {
-            Some(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
-                Ok(Self { from_s, to_s: not_after.as_secs() })
-            }
-            other => Err(other.unwrap_or(CertificateError::BadEncoding.into())),
-        }
+    /// It is none.
+    pub(super) fn of(der: &[u8]) -> Result<Self, nom::Err<X509Error>> {
+        let (_, certificate) = parse_x509_certificate(der)?;
+        let validity = certificate.validity();
+        // None is from before 1970.
+        let [from_s, to_s] = [validity.not_before, validity.not_after].map(|date| date.timestamp().cast_unsigned());
+        Ok(Self { from_s, to_s })
     }
 
     /// How long until another certificate is due: when a third of the time is left, as rustls-acme has it. `None`: it is due.
