@@ -52,12 +52,21 @@ pub mod instructor_path {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct RoundSettings {
-    /// A round closes when so many updates are in.
+    /// A round that has fewer updates at its end is abandoned.
     pub minimum_clients: u32,
+    /// A round closes when so many updates are in: see [`Self::closes_at`].
+    pub target_clients: u32,
     /// A round ends after so long, in seconds, even with too few.
     pub duration_s: u64,
     /// The next round opens by itself.
     pub continuous: bool,
+}
+
+impl RoundSettings {
+    /// How many updates close a round: the target, or the minimum where that is more, as with a target of 0.
+    pub fn closes_at(&self) -> u32 {
+        self.target_clients.max(self.minimum_clients)
+    }
 }
 
 /// Some of the [`RoundSettings`]; what is absent stays as it is. An unknown field is refused: who sends one would take it for
@@ -69,6 +78,9 @@ pub struct RoundSettingsChange {
     /// [`RoundSettings::minimum_clients`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub minimum_clients: Option<u32>,
+    /// [`RoundSettings::target_clients`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_clients: Option<u32>,
     /// [`RoundSettings::duration_s`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_s: Option<u64>,
@@ -82,6 +94,7 @@ impl RoundSettingsChange {
     pub fn applied_to(&self, settings: &RoundSettings) -> RoundSettings {
         RoundSettings {
             minimum_clients: self.minimum_clients.unwrap_or(settings.minimum_clients),
+            target_clients: self.target_clients.unwrap_or(settings.target_clients),
             duration_s: self.duration_s.unwrap_or(settings.duration_s),
             continuous: self.continuous.unwrap_or(settings.continuous),
         }
@@ -91,6 +104,7 @@ impl RoundSettingsChange {
     pub fn or(self, earlier: &Self) -> Self {
         Self {
             minimum_clients: self.minimum_clients.or(earlier.minimum_clients),
+            target_clients: self.target_clients.or(earlier.target_clients),
             duration_s: self.duration_s.or(earlier.duration_s),
             continuous: self.continuous.or(earlier.continuous),
         }
@@ -99,7 +113,7 @@ impl RoundSettingsChange {
 
 impl Default for RoundSettings {
     fn default() -> Self {
-        Self { minimum_clients: MINIMUM_CONTRIBUTORS, duration_s: 3_600, continuous: true }
+        Self { minimum_clients: MINIMUM_CONTRIBUTORS, target_clients: 0, duration_s: 3_600, continuous: true }
     }
 }
 

@@ -15,14 +15,24 @@ pub struct OpenRound {
     pub id: u64,
     /// The model version that updates are relative to.
     pub base_version: u64,
-    /// The round closes when so many updates are in.
+    /// A round that has fewer updates at its end is abandoned.
     pub minimum_clients: u32,
+    /// The round closes when so many updates are in; of an aggregator that does not say, 0: see [`Self::closes_at`].
+    #[serde(default)]
+    pub target_clients: u32,
     /// Updates received so far, in the instructor's status. In the manifest it is always 0, for tabs that cannot do without: the
     /// manifest does not change with each update, and [`super::Event::UpdateReceived`] has the count.
     #[serde(default)]
     pub received: u32,
     /// Seconds since 1970 when the round ends even with too few clients.
     pub deadline_s: u64,
+}
+
+impl OpenRound {
+    /// How many updates close the round.
+    pub fn closes_at(&self) -> u32 {
+        self.target_clients.max(self.minimum_clients)
+    }
 }
 
 /// An ended round.

@@ -104,6 +104,10 @@ impl Config {
                 rounds.minimum_clients <= limits.max_participants,
                 "rounds.minimum_clients is above limits.max_participants: no round could close",
             ),
+            (
+                rounds.target_clients <= limits.max_participants,
+                "rounds.target_clients is above limits.max_participants: no round could have so many updates",
+            ),
             ((1..=366 * 86_400).contains(&rounds.duration_s), "rounds.duration_s must be between 1 and a year"),
             (
                 limits.shortest_round_s <= rounds.duration_s,

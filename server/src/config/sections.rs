@@ -17,20 +17,21 @@ use crate::tls::acme::{AcmeSettings, LETS_ENCRYPT};
 #[allow(missing_docs, reason = "each key is the field of the same name in RoundSettings")]
 pub struct RoundsConfig {
     pub minimum_clients: u32,
+    pub target_clients: u32,
     pub duration_s: u64,
     pub continuous: bool,
 }
 
 impl Default for RoundsConfig {
     fn default() -> Self {
-        let RoundSettings { minimum_clients, duration_s, continuous } = RoundSettings::default();
-        Self { minimum_clients, duration_s, continuous }
+        let RoundSettings { minimum_clients, target_clients, duration_s, continuous } = RoundSettings::default();
+        Self { minimum_clients, target_clients, duration_s, continuous }
     }
 }
 
 impl From<RoundsConfig> for RoundSettings {
-    fn from(RoundsConfig { minimum_clients, duration_s, continuous }: RoundsConfig) -> Self {
-        Self { minimum_clients, duration_s, continuous }
+    fn from(RoundsConfig { minimum_clients, target_clients, duration_s, continuous }: RoundsConfig) -> Self {
+        Self { minimum_clients, target_clients, duration_s, continuous }
     }
 }
 

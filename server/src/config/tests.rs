@@ -176,6 +176,7 @@ fn mistakes_are_found_and_named() {
         ("[rounds]\nminimum_clients = 0", "rounds.minimum_clients"),
         ("[rounds]\nminimum_clients = 2", "--allow-few-contributors"),
         ("[rounds]\nminimum_clients = 2000", "limits.max_participants"),
+        ("[rounds]\ntarget_clients = 2000", "rounds.target_clients"),
         ("[rounds]\nduration_s = 5", "limits.shortest_round_s"),
         ("[limits]\nmax_norm = inf", "limits.max_norm"),
         ("public_origin = 'class.example.org'", "public_origin"),

@@ -99,7 +99,7 @@ impl SimulatedFederation {
             learning: learning.clone(),
             capture: CaptureSettings::default(),
             // Rounds are opened and closed by hand, with whoever has delivered by then.
-            rounds: RoundSettings { minimum_clients: u32::MAX, duration_s: 3_600, continuous: false },
+            rounds: RoundSettings { minimum_clients: u32::MAX, continuous: false, ..RoundSettings::default() },
             limits,
             strategy,
             // Virtual students have nothing to hide.

@@ -171,6 +171,14 @@ pub enum Refusal {
         /// The largest allowed.
         limit: u32,
     },
+    /// `target_clients` above the number of participants that may join.
+    #[error("target_clients is at most {limit}: no more participants may join.")]
+    TargetClientsTooLarge {
+        /// The value that was asked for.
+        found: u32,
+        /// The largest allowed.
+        limit: u32,
+    },
     /// `duration_s` is zero or longer than the longest round.
     #[error("duration_s is between 1 and {limit} (a year).")]
     DurationOutOfRange {

@@ -285,6 +285,7 @@ impl Federation {
             id: round.id,
             base_version: round.base_version,
             minimum_clients: round.minimum_clients.max(self.fewest_contributors()),
+            target_clients: self.closes_at(round),
             // Counted apart, so that the manifest does not change with each update.
             received: 0,
             deadline_s: round.deadline_s,

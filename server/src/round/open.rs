@@ -30,6 +30,7 @@ impl Federation {
             id,
             base_version: state.latest_model.version,
             minimum_clients: settings.minimum_clients,
+            target_clients: settings.target_clients,
             opened_at_s: now_s,
             deadline_s: now_s.saturating_add(settings.duration_s),
             strategy: Some(self.config.strategy),
@@ -190,13 +191,18 @@ impl Federation {
         self.advance()
     }
 
+    /// How many updates close a round.
+    pub(super) fn closes_at(&self, round: &RoundRecord) -> u32 {
+        round.target_clients.max(round.minimum_clients).max(self.fewest_contributors())
+    }
+
     /// Why an open round is due to close now, if it is.
     pub(super) fn close_reason(&self, round: &RoundRecord, received: u32) -> Option<CloseReason> {
         let now_s = self.clock.now_s();
         // A clock that was set back must not keep a round open.
         let is_too_early =
             now_s.checked_sub(round.opened_at_s).is_some_and(|open_s| open_s < self.config.bounds.shortest_round_s);
-        let is_full = received >= round.minimum_clients.max(self.fewest_contributors());
+        let is_full = received >= self.closes_at(round);
         if is_full && (!is_too_early || now_s >= round.deadline_s) {
             Some(CloseReason::Complete)
         } else if now_s >= round.deadline_s {

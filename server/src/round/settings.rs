@@ -37,6 +37,9 @@ impl Federation {
             Some(found) if found > most => return Err(Refusal::MinimumClientsTooLarge { found, limit: most }),
             _ => {}
         }
+        if let Some(found) = change.target_clients.filter(|found| *found > most) {
+            return Err(Refusal::TargetClientsTooLarge { found, limit: most });
+        }
         match change.duration_s {
             Some(found) if found == 0 || found > MAX_DURATION_S => {
                 Err(Refusal::DurationOutOfRange { found, limit: MAX_DURATION_S })

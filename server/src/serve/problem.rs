@@ -115,7 +115,9 @@ fn of_refusal(refusal: &Refusal) -> Problem {
         R::LectureAddresses { limit } => of(ProblemCode::BadRequest).with("limit", *limit as u64),
         R::NotOnStage { address } => of(ProblemCode::BadRequest).with("address", address.as_str()),
         R::UnknownParticipant => of(ProblemCode::NotFound),
-        R::MinimumClientsTooSmall { found, limit } | R::MinimumClientsTooLarge { found, limit } => {
+        R::MinimumClientsTooSmall { found, limit }
+        | R::MinimumClientsTooLarge { found, limit }
+        | R::TargetClientsTooLarge { found, limit } => {
             of(ProblemCode::BadRequest).with("found", *found).with("limit", *limit)
         }
         R::MinimumClientsBelowStrategy { found, limit, strategy } => {

@@ -92,7 +92,17 @@ pub fn changes_at_once_are_all_there(stores: &[&dyn Store]) {
 fn round(id: u64, base: u64) -> RoundRecord {
     let (opened_at_s, deadline_s) = (0, 1);
     let (strategy, received, phase) = (None, None, Phase::Open);
-    RoundRecord { id, base_version: base, minimum_clients: 3, opened_at_s, deadline_s, strategy, received, phase }
+    RoundRecord {
+        id,
+        base_version: base,
+        minimum_clients: 3,
+        target_clients: 5,
+        opened_at_s,
+        deadline_s,
+        strategy,
+        received,
+        phase,
+    }
 }
 
 fn model(version: u64) -> ModelRecord {

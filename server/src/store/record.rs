@@ -237,21 +237,30 @@ pub struct SettingsRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub minimum_clients: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_clients: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_s: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub continuous: Option<bool>,
 }
 
 impl From<RoundSettingsChange> for SettingsRecord {
-    fn from(RoundSettingsChange { minimum_clients, duration_s, continuous }: RoundSettingsChange) -> Self {
-        Self { minimum_clients, duration_s, continuous }
+    fn from(
+        RoundSettingsChange { minimum_clients, target_clients, duration_s, continuous }: RoundSettingsChange,
+    ) -> Self {
+        Self { minimum_clients, target_clients, duration_s, continuous }
     }
 }
 
 impl From<SettingsRecord> for RoundSettingsChange {
-    fn from(SettingsRecord { minimum_clients, duration_s, continuous }: SettingsRecord) -> Self {
-        Self { minimum_clients, duration_s, continuous }
+    fn from(SettingsRecord { minimum_clients, target_clients, duration_s, continuous }: SettingsRecord) -> Self {
+        Self { minimum_clients, target_clients, duration_s, continuous }
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks in this way")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A round.
@@ -261,8 +270,11 @@ pub struct RoundRecord {
     pub id: u64,
     /// What updates are relative to.
     pub base_version: u64,
-    /// It closes when so many updates are in.
+    /// If it has fewer updates at its end, it is abandoned.
     pub minimum_clients: u32,
+    /// It closes when so many updates are in, and no fewer than the minimum; absent in rounds that earlier versions opened.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub target_clients: u32,
     /// When it opened, in seconds since 1970.
     pub opened_at_s: u64,
     /// When it ends at the latest, in seconds since 1970.

@@ -117,7 +117,12 @@ pub fn events() -> Vec<Vec<u8>> {
 
 pub fn changes() -> Vec<Vec<u8>> {
     encoded([
-        RoundSettingsChange { minimum_clients: Some(3), duration_s: Some(60), continuous: Some(true) },
+        RoundSettingsChange {
+            minimum_clients: Some(3),
+            target_clients: Some(9),
+            duration_s: Some(60),
+            continuous: Some(true),
+        },
         RoundSettingsChange { duration_s: Some(600), ..RoundSettingsChange::default() },
     ])
 }

@@ -54,6 +54,49 @@ async fn two_are_never_enough_whatever_the_settings_say() {
     assert_eq!((model.num_clients, model.num_examples), (3, Some(6)));
 }
 
+#[tokio::test]
+async fn a_round_closes_at_its_target_or_at_its_end_with_the_minimum() {
+    let folder = fresh();
+    let rounds = RoundSettings { target_clients: 5, ..RoundSettings::default() };
+    let server = TestServer::start_guarded(folder.path(), rounds).await;
+    let open = server.open_round().await;
+    assert_eq!((open.minimum_clients, open.target_clients, open.closes_at()), (3, 5, 5));
+    let end = || {
+        server.clock.0.fetch_add(RoundSettings::default().duration_s, Ordering::SeqCst);
+        server.federation.advance().unwrap();
+    };
+    // More than the minimum, fewer than the target: it waits for more, until its end.
+    for _ in 0..4 {
+        contribute(&server).await;
+    }
+    server.federation.advance().unwrap();
+    assert_eq!((server.manifest().await.model.version, server.received()), (1, 4));
+    end();
+    let manifest = server.manifest().await;
+    assert_eq!((manifest.model.version, manifest.model.num_clients), (2, 4));
+    // Fewer than the minimum.
+    for _ in 0..2 {
+        contribute(&server).await;
+    }
+    end();
+    let manifest = server.manifest().await;
+    let abandoned = EndedRound { round: 2, outcome: RoundOutcome::Abandoned, version: None };
+    assert_eq!((manifest.model.version, manifest.recent_rounds[0].clone()), (2, abandoned));
+    // As many as the target: it waits for nothing. Who comes next contributes to the next one.
+    for _ in 0..5 {
+        contribute(&server).await;
+    }
+    server.wait_for_version(3).await;
+    contribute(&server).await;
+    assert_eq!((server.manifest().await.model.num_clients, server.received()), (5, 1));
+    // A target below the minimum says nothing.
+    let request = server.client.patch(server.url(instructor_path::SETTINGS)).bearer_auth(INSTRUCTOR);
+    let request = request.header("content-type", "application/json").body(r#"{"target_clients":2}"#);
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    end();
+    assert_eq!(server.open_round().await.closes_at(), 3);
+}
+
 /// Takes two updates in a demonstration, and then goes on as a federation with the usual minimum, in the phase that `phase` makes.
 async fn demonstration_goes_on_as_class(phase: impl FnOnce(&Records, &RoundRecord) -> Phase) {
     let folder = fresh();

@@ -120,6 +120,7 @@ async fn changes_of_different_settings_at_once_all_hold() {
     for round in 0..8_u32 {
         let bodies = [
             format!(r#"{{"minimum_clients":{}}}"#, 10 + round),
+            format!(r#"{{"target_clients":{}}}"#, 20 + round),
             format!(r#"{{"duration_s":{}}}"#, 100 + round),
             format!(r#"{{"continuous":{}}}"#, round % 2 == 0),
         ];
@@ -132,6 +133,7 @@ async fn changes_of_different_settings_at_once_all_hold() {
         }
         let expected = RoundSettings {
             minimum_clients: 10 + round,
+            target_clients: 20 + round,
             duration_s: 100 + u64::from(round),
             continuous: round % 2 == 0,
         };

@@ -17,6 +17,7 @@ fn round(id: u64) -> RoundRecord {
         id,
         base_version: 1,
         minimum_clients: 2,
+        target_clients: 0,
         opened_at_s: 0,
         deadline_s: 10,
         strategy: None,

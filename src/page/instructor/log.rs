@@ -129,7 +129,7 @@ impl Log {
             Event::RoundOpened { round, base_version } => LogEvent::RoundOpened { round, base_version },
             Event::UpdateReceived { round, received } => {
                 let open = status.round.as_ref().filter(|open| open.id == round);
-                LogEvent::UpdatesReceived { round, received, needed: open.map(|open| open.minimum_clients) }
+                LogEvent::UpdatesReceived { round, received, needed: open.map(|open| open.closes_at()) }
             }
             // The next status tells these with their reasons.
             Event::RoundClosed { reason: CloseReason::Rejected | CloseReason::Abandoned, .. } => return,
@@ -158,7 +158,7 @@ impl Log {
         if let Some(open) = &after.round {
             let earlier = before.round.as_ref().filter(|earlier| earlier.id == open.id);
             if open.received > earlier.map_or(0, |earlier| earlier.received) {
-                let needed = Some(open.minimum_clients);
+                let needed = Some(open.closes_at());
                 self.note(at_s, LogEvent::UpdatesReceived { round: open.id, received: open.received, needed });
             }
         }
@@ -193,7 +193,8 @@ pub(super) mod tests {
 
     /// Round 7 is open on version 3 with so many updates.
     pub fn status(received: u32) -> FederationStatus {
-        let round = OpenRound { id: 7, base_version: 3, minimum_clients: 3, received, deadline_s: 90 };
+        let round =
+            OpenRound { id: 7, base_version: 3, minimum_clients: 3, target_clients: 3, received, deadline_s: 90 };
         let summary = RoundSummary { id: 7, base_version: 3, received, phase: RoundPhase::Open, opened_at_s: 30 };
         FederationStatus {
             role: Role::Owner,

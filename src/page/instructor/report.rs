@@ -34,6 +34,7 @@ pub fn html(
     let settings = &status.settings;
     let values = [
         common::whole(settings.minimum_clients),
+        common::whole(settings.closes_at()),
         common::whole(settings.duration_s.div_ceil(60)),
         words::yes_or_no(settings.continuous),
     ];

@@ -38,9 +38,9 @@ pub fn show(status: &Rc<FederationStatus>, fewest: u32) {
             let _ = card.set_attribute(name, &value.to_string());
         }
         let progress: HtmlProgressElement = dom::get("round-progress");
-        progress.set_max(f64::from(round.minimum_clients));
+        progress.set_max(f64::from(round.closes_at()));
         progress.set_value(f64::from(round.received));
-        dom::text("round-received", &words::received(round.received, round.minimum_clients));
+        dom::text("round-received", &words::received(round.received, round.closes_at()));
         tick();
     } else {
         // An element that does not have the attribute has nothing to remove.

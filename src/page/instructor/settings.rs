@@ -12,6 +12,7 @@ const MOST: u32 = 100_000;
 /// Fills the form.
 pub fn fill(settings: &RoundSettings) {
     dom::get::<HtmlInputElement>("minimum-clients").set_value(&settings.minimum_clients.to_string());
+    dom::get::<HtmlInputElement>("target-clients").set_value(&settings.closes_at().to_string());
     dom::get::<HtmlInputElement>("duration").set_value(&settings.duration_s.div_ceil(60).to_string());
     dom::get::<HtmlInputElement>("continuous").set_checked(settings.continuous);
 }
@@ -21,9 +22,12 @@ pub fn wanted() -> Option<RoundSettings> {
     let least = dom::get::<HtmlInputElement>("minimum-clients").min().parse().unwrap_or(1);
     // All fields are checked, and the first wrong one gets the focus last.
     let duration = number("duration", "duration-problem", 1);
+    let target = number("target-clients", "target-clients-problem", 1);
     let minimum = number("minimum-clients", "minimum-clients-problem", least);
     Some(RoundSettings {
         minimum_clients: minimum?,
+        // One that is not above the minimum says nothing of its own.
+        target_clients: if target? > minimum? { target? } else { 0 },
         duration_s: 60 * u64::from(duration?),
         continuous: dom::get::<HtmlInputElement>("continuous").checked(),
     })

@@ -137,7 +137,7 @@ pub fn round(round: Option<&OpenRound>, minimum_clips: u32) -> String {
         &[
             ("round", id(round.id)),
             ("received", round.received.into()),
-            ("needed", round.minimum_clients.into()),
+            ("needed", round.closes_at().into()),
             ("clips", minimum_clips.into()),
         ],
     )

@@ -199,8 +199,8 @@ pub fn report_parts() -> [String; 5] {
 }
 
 /// Names of the settings: least number of updates, minutes, whether rounds follow by themselves.
-pub fn settings() -> [String; 3] {
-    [text("settings-minimum"), text("settings-duration"), text("settings-continuous")]
+pub fn settings() -> [String; 4] {
+    [text("settings-minimum"), text("settings-target"), text("settings-duration"), text("settings-continuous")]
 }
 
 /// Headings of the table of rounds.

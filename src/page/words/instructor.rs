@@ -46,7 +46,7 @@ pub fn round(round: Option<&OpenRound>) -> String {
             ("round", id(round.id)),
             ("version", id(round.base_version)),
             ("received", round.received.into()),
-            ("needed", round.minimum_clients.into()),
+            ("needed", round.closes_at().into()),
             ("deadline", milliseconds(round.deadline_s)),
         ],
     )

@@ -124,6 +124,8 @@ fn restored_version(specification: &Specification, back: u64) -> u64 {
 }
 
 fn change(step: &Step) -> RoundSettingsChange {
-    let Step::Settings { minimum_clients, duration_s, continuous } = *step else { unreachable!("{step:?}") };
-    RoundSettingsChange { minimum_clients, duration_s, continuous }
+    let Step::Settings { minimum_clients, target_clients, duration_s, continuous } = *step else {
+        unreachable!("{step:?}")
+    };
+    RoundSettingsChange { minimum_clients, target_clients, duration_s, continuous }
 }

@@ -33,8 +33,11 @@ fn manifest(federation: &Federation, expected: &Specification) -> Result<(), Str
     let open = snapshot.manifest.round.as_ref();
     same(
         "open round",
-        open.map(|open| (open.id, open.base_version, open.minimum_clients, open.deadline_s)),
-        expected.round.as_ref().map(|open| (open.id, open.base_version, open.minimum_clients, open.deadline_s)),
+        open.map(|open| (open.id, open.base_version, open.minimum_clients, open.target_clients, open.deadline_s)),
+        expected
+            .round
+            .as_ref()
+            .map(|open| (open.id, open.base_version, open.minimum_clients, open.target_clients, open.deadline_s)),
     )?;
     same("global model", snapshot.manifest.model.version, expected.newest_version())?;
     let recent = expected.ended.iter().rev().take(RECENT_ROUNDS);

@@ -28,6 +28,7 @@ pub struct OpenRound {
     pub id: u64,
     pub base_version: u64,
     pub minimum_clients: u32,
+    pub target_clients: u32,
     pub opened_at_s: u64,
     pub deadline_s: u64,
 }
@@ -139,6 +140,7 @@ impl Specification {
             id: self.newest_round() + 1,
             base_version: self.newest_version(),
             minimum_clients: settings.minimum_clients,
+            target_clients: settings.target_clients.max(settings.minimum_clients),
             opened_at_s: now_s,
             deadline_s: now_s + settings.duration_s,
         });
@@ -187,6 +189,9 @@ impl Specification {
             }
             _ => {}
         }
+        if let Some(found) = change.target_clients.filter(|found| *found > MAX_PARTICIPANTS) {
+            return Err(Refusal::TargetClientsTooLarge { found, limit: MAX_PARTICIPANTS });
+        }
         self.changes = change.or(&self.changes);
         self.advance(now_s);
         Ok(())
@@ -204,11 +209,11 @@ impl Specification {
             };
             let (received, is_late) = (self.received(open.id), now_s >= open.deadline_s);
             let is_young = now_s >= open.opened_at_s && now_s - open.opened_at_s < SHORTEST_ROUND_S;
-            let is_full = received >= open.minimum_clients;
+            let is_full = received >= open.target_clients;
             if !is_late && (!is_full || is_young) {
                 return;
             }
-            self.end(&open, is_full);
+            self.end(&open, received >= open.minimum_clients);
         }
     }
 

@@ -22,7 +22,12 @@ pub enum Step {
     /// The instructor restores the version `back` before the newest; beyond the first there is none.
     Restore { back: u64 },
     /// The instructor changes settings.
-    Settings { minimum_clients: Option<u32>, duration_s: Option<u64>, continuous: Option<bool> },
+    Settings {
+        minimum_clients: Option<u32>,
+        target_clients: Option<u32>,
+        duration_s: Option<u64>,
+        continuous: Option<bool>,
+    },
     /// Time passes, or the clock is set back.
     Clock { by_s: i64 },
     /// The aggregator ends and starts again.
@@ -104,6 +109,7 @@ fn random_step(random: &mut SplitMix64) -> Step {
             let any = |random: &mut SplitMix64| random.below(2) == 0;
             Step::Settings {
                 minimum_clients: any(random).then(|| random.below(9) as u32),
+                target_clients: any(random).then(|| random.below(9) as u32),
                 duration_s: any(random).then(|| [0, 5, 20, 60, 3_600][random.below(5)]),
                 continuous: any(random).then(|| random.below(3) > 0),
             }
