@@ -178,19 +178,19 @@ impl Specification {
     }
 
     pub fn change_settings(&mut self, change: RoundSettingsChange, now_s: u64) -> Result<(), Refusal> {
-        match (change.minimum_clients, change.duration_s) {
-            (Some(found), _) if found < FLOOR => return Err(Refusal::MinimumClientsTooSmall { found, limit: FLOOR }),
-            (Some(found), _) if found > MAX_PARTICIPANTS => {
+        match (change.minimum_clients, change.target_clients, change.duration_s) {
+            (Some(found), ..) if found < FLOOR => return Err(Refusal::MinimumClientsTooSmall { found, limit: FLOOR }),
+            (Some(found), ..) if found > MAX_PARTICIPANTS => {
                 return Err(Refusal::MinimumClientsTooLarge { found, limit: MAX_PARTICIPANTS });
             }
-            (_, Some(0)) => return Err(Refusal::DurationOutOfRange { found: 0, limit: 366 * 86_400 }),
-            (_, Some(found)) if found < SHORTEST_ROUND_S => {
+            (_, Some(found), _) if found > MAX_PARTICIPANTS => {
+                return Err(Refusal::TargetClientsTooLarge { found, limit: MAX_PARTICIPANTS });
+            }
+            (.., Some(0)) => return Err(Refusal::DurationOutOfRange { found: 0, limit: 366 * 86_400 }),
+            (.., Some(found)) if found < SHORTEST_ROUND_S => {
                 return Err(Refusal::DurationTooShort { found, limit: SHORTEST_ROUND_S });
             }
             _ => {}
-        }
-        if let Some(found) = change.target_clients.filter(|found| *found > MAX_PARTICIPANTS) {
-            return Err(Refusal::TargetClientsTooLarge { found, limit: MAX_PARTICIPANTS });
         }
         self.changes = change.or(&self.changes);
         self.advance(now_s);
