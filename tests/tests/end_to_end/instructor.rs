@@ -130,3 +130,20 @@ async fn versions_are_a_graph_and_the_report_tells_what_happened() {
     let code = aggregator.student_link().split_once("#join=").unwrap().1;
     assert!(!report.contains(code), "who has the report cannot join with it");
 }
+
+#[tokio::test]
+async fn an_instructor_sets_what_a_round_needs_and_when_it_closes() {
+    let aggregator = Aggregator::start_with(&Aggregator::by_hand()).await;
+    let desk = Browser::start(Camera::Missing).await;
+    desk.open(aggregator.instructor_link()).await;
+    // Without a target of its own, it is the minimum.
+    desk.wait::<bool>("the settings", 30, "document.querySelector('#target-clients').value === '2'").await;
+    assert!(desk.script::<bool>("document.querySelector('#target-clients').value = 7; return true").await);
+    desk.click("#settings-form button[type=submit]").await;
+    desk.wait::<String>("the settings to be saved", 10, "document.querySelector('#settings-saved').innerText").await;
+    aggregator.instruct("rounds", json!({})).await;
+    let round = aggregator.manifest().await.round.unwrap();
+    assert_eq!((round.minimum_clients, round.closes_at()), (2, 7));
+    let shown = "document.querySelector('#round-received').innerText === '0 of 7'";
+    desk.wait::<bool>("what the round waits for", 10, shown).await;
+}
